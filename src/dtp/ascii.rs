@@ -1,0 +1,62 @@
+//! `TYPE A`: lines that end with LF in the store and with CR LF on the wire (RFC 959 3.1.1.1).
+//!
+//! A file that already has CR LF line ends is not given a second CR, so that such a file, too, arrives as it is. A CR
+//! that no LF follows and an LF that no CR precedes are data: both directions keep them.
+
+use bytes::{BufMut, BytesMut};
+use memchr::memchr_iter;
+
+/// What one direction has to remember between two chunks.
+#[derive(Debug, Default)]
+pub(super) struct Ascii {
+    /// The last byte so far was a CR. A decoder has not passed it on yet, for an LF may follow.
+    is_after_cr: bool,
+}
+
+impl Ascii {
+    pub(super) fn encode(&mut self, chunk: &[u8], out: &mut BytesMut) {
+        out.reserve(chunk.len());
+        // A run starts with the LF of the line before it, so that each line is copied by one call.
+        let mut run_start = 0;
+        for newline in memchr_iter(b'\n', chunk) {
+            let run = chunk.get(run_start..newline).unwrap_or_default();
+            out.put_slice(run);
+            if !run.last().map_or(self.is_after_cr, |&last| last == b'\r') {
+                out.put_u8(b'\r');
+            }
+            run_start = newline;
+        }
+        out.put_slice(chunk.get(run_start..).unwrap_or_default());
+        self.remember_end_of(chunk);
+    }
+
+    pub(super) fn decode(&mut self, chunk: &[u8], out: &mut BytesMut) {
+        let Some(&first) = chunk.first() else { return };
+        out.reserve(chunk.len() + 1);
+        if self.is_after_cr && first != b'\n' {
+            out.put_u8(b'\r');
+        }
+        let mut run_start = 0;
+        for cr in memchr_iter(b'\r', chunk) {
+            let next = cr + 1;
+            if matches!(chunk.get(next), Some(b'\n') | None) {
+                out.put_slice(chunk.get(run_start..cr).unwrap_or_default());
+                run_start = next;
+            }
+        }
+        out.put_slice(chunk.get(run_start..).unwrap_or_default());
+        self.remember_end_of(chunk);
+    }
+
+    pub(super) fn finish_decode(&mut self, out: &mut BytesMut) {
+        if core::mem::take(&mut self.is_after_cr) {
+            out.put_u8(b'\r');
+        }
+    }
+
+    fn remember_end_of(&mut self, chunk: &[u8]) {
+        if let Some(&last) = chunk.last() {
+            self.is_after_cr = last == b'\r';
+        }
+    }
+}

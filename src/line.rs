@@ -1,0 +1,661 @@
+//! The bytes of the control connection, made into lines (RFC 959 5.3, RFC 1123 4.1.2.10 and 4.1.2.12).
+//!
+//! The control connection is a Telnet connection (RFC 854). Two layers are taken off, in this order:
+//!
+//! | received | becomes |
+//! |---|---|
+//! | `IAC IAC` | the byte 0xFF |
+//! | `IAC WILL x`, `IAC DO x` | nothing; `IAC DONT x`, `IAC WONT x` is the answer |
+//! | `IAC WONT x`, `IAC DONT x` | nothing: it says how things are already |
+//! | `IAC SB … IAC SE` | nothing; if it is longer than a line may be, the line is too long |
+//! | `IAC` and another Telnet command (`IP`, `DM`, `NOP`, `AYT`, …) | nothing |
+//! | `IAC` and what is no Telnet command | both bytes: the client has not doubled its 0xFF |
+//! | `CR LF`, or `LF` alone | the end of a line |
+//! | `CR NUL` | a CR in the line |
+//! | `CR` and something else | both bytes |
+
+use alloc::vec::Vec;
+use core::{fmt, mem, ops::Range};
+
+use bytes::{BufMut, Bytes, BytesMut};
+use memchr::{memchr, memchr3};
+
+const NUL: u8 = 0;
+const LF: u8 = b'\n';
+const CR: u8 = b'\r';
+
+/// What follows it are commands: those of RFC 1184 and RFC 885, and from 240 on those of RFC 854.
+const LAST_DATA_BYTE: u8 = 235;
+const SE: u8 = 240;
+const SB: u8 = 250;
+const WILL: u8 = 251;
+const WONT: u8 = 252;
+const DO: u8 = 253;
+const DONT: u8 = 254;
+const IAC: u8 = 255;
+
+/// What an empty buffer may keep for the next commands, in bytes.
+const IDLE_CAPACITY: usize = 4096;
+
+/// A line of the control connection, without its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Line<'a> {
+    /// A whole line. It has no LF; any other byte may be in it.
+    Complete(&'a [u8]),
+    /// A line that was longer than the limit. What was in it is gone.
+    TooLong,
+}
+
+/// Takes what is received and gives out lines, in order.
+///
+/// However the same bytes are split, the same lines and the same answers come out. The memory in use goes with
+/// [`buffered`](Self::buffered); once there is nothing more to take, it is 4 KiB at most, or four times the line that
+/// is still coming.
+///
+/// ```
+/// use sansftp::line::{Line, LineBuffer};
+///
+/// let mut lines = LineBuffer::new(4096);
+/// lines.push(b"USER anonymous\r\nPA");
+/// assert_eq!(lines.next_line(), Some(Line::Complete(b"USER anonymous")));
+/// assert_eq!(lines.next_line(), None);
+/// lines.push(b"SS guest\n");
+/// assert_eq!(lines.next_line(), Some(Line::Complete(b"PASS guest")));
+/// ```
+pub struct LineBuffer {
+    line_limit: usize,
+    /// Decoded lines, each with an LF behind it, and then the line that is still coming. A line of more than
+    /// `line_limit` bytes is [`Line::TooLong`]; one byte more is all that is kept of it.
+    bytes: Vec<u8>,
+    /// Where in `bytes` the oldest line starts. The ones before have been taken.
+    first: usize,
+    /// Where in `bytes` the line starts that is still coming.
+    coming: usize,
+    telnet: Telnet,
+    /// A CR was received, and what comes next decides what it means.
+    is_after_cr: bool,
+    negotiation: BytesMut,
+}
+
+/// What the next byte belongs to.
+#[derive(Clone, Copy)]
+enum Telnet {
+    Data,
+    /// The command whose IAC was received.
+    Command,
+    /// The option that this command (WILL, WONT, DO or DONT) is about.
+    Option(u8),
+    /// A subnegotiation, so many bytes of which were received.
+    Subnegotiation(usize),
+    /// The command whose IAC was received in a subnegotiation of so many bytes.
+    SubnegotiationCommand(usize),
+}
+
+impl LineBuffer {
+    /// A buffer for lines of at most `line_limit` bytes, their ends not counted.
+    #[must_use]
+    pub fn new(line_limit: usize) -> Self {
+        Self {
+            line_limit,
+            bytes: Vec::new(),
+            first: 0,
+            coming: 0,
+            telnet: Telnet::Data,
+            is_after_cr: false,
+            negotiation: BytesMut::new(),
+        }
+    }
+
+    /// Takes what was received.
+    pub fn push(&mut self, received: &[u8]) {
+        self.compact();
+        let mut rest = received;
+        while let Some((&byte, following)) = rest.split_first() {
+            rest = match self.telnet {
+                Telnet::Data => self.take_data(rest),
+                _ => {
+                    self.take_command(byte);
+                    following
+                }
+            };
+        }
+    }
+
+    /// Takes the oldest line out. When there was none, memory that is not needed any more is given back.
+    pub fn next_line(&mut self) -> Option<Line<'_>> {
+        let Some(range) = self.line_from(self.first) else {
+            self.compact();
+            return None;
+        };
+        self.first = range.end + 1;
+        Some(self.line_in(range))
+    }
+
+    /// The oldest line, which stays.
+    #[must_use]
+    pub fn peek_line(&self) -> Option<Line<'_>> {
+        self.line_from(self.first).map(|range| self.line_in(range))
+    }
+
+    /// Takes the oldest complete line that is `wanted` out, wherever it stands. `false` if there is none.
+    ///
+    /// That is how an `ABOR` gets ahead of the commands that were sent before it.
+    pub fn remove_first(&mut self, wanted: impl Fn(&[u8]) -> bool) -> bool {
+        let mut start = self.first;
+        while let Some(range) = self.line_from(start) {
+            let next = range.end + 1;
+            if matches!(self.line_in(range), Line::Complete(line) if wanted(line)) {
+                self.bytes.drain(start..next);
+                self.coming -= next - start;
+                self.compact();
+                return true;
+            }
+            start = next;
+        }
+        false
+    }
+
+    /// Bytes of lines that are held, the one that is still coming included.
+    #[must_use]
+    pub fn buffered(&self) -> usize {
+        self.bytes.len() - self.first
+    }
+
+    /// The answers to the Telnet negotiation that was received, to be sent as they are. `None` if there are none.
+    pub fn take_negotiation(&mut self) -> Option<Bytes> {
+        if self.negotiation.is_empty() { None } else { Some(mem::take(&mut self.negotiation).freeze()) }
+    }
+
+    /// Forgets everything that was received, half a line or half a Telnet command, too.
+    pub fn clear(&mut self) {
+        *self = Self::new(self.line_limit);
+    }
+
+    /// Takes data up to a byte that means something else, and that one. Returns what follows.
+    fn take_data<'a>(&mut self, received: &'a [u8]) -> &'a [u8] {
+        let (text, rest) = received.split_at(memchr3(LF, CR, IAC, received).unwrap_or(received.len()));
+        if !text.is_empty() {
+            self.append(text);
+        }
+        let Some((special, following)) = rest.split_first() else { return rest };
+        match *special {
+            LF => self.end_line(),
+            CR => {
+                self.append(&[]);
+                self.is_after_cr = true;
+            }
+            _ => self.telnet = Telnet::Command,
+        }
+        following
+    }
+
+    /// Takes a byte of a Telnet command.
+    fn take_command(&mut self, byte: u8) {
+        let state = mem::replace(&mut self.telnet, Telnet::Data);
+        match (state, byte) {
+            (Telnet::Command, IAC) => self.append(&[IAC]),
+            (Telnet::Command, SB) => self.telnet = Telnet::Subnegotiation(0),
+            (Telnet::Command, WILL | WONT | DO | DONT) => self.telnet = Telnet::Option(byte),
+            (Telnet::Command, ..=LAST_DATA_BYTE) => {
+                self.append(&[IAC]);
+                self.take_data(&[byte]);
+            }
+            (Telnet::Option(WILL), option) => self.negotiation.put_slice(&[IAC, DONT, option]),
+            (Telnet::Option(DO), option) => self.negotiation.put_slice(&[IAC, WONT, option]),
+            (Telnet::Subnegotiation(length), _) if length >= self.line_limit => {
+                self.spoil_line();
+                self.take_data(&[byte]);
+            }
+            (Telnet::Subnegotiation(length), IAC) => self.telnet = Telnet::SubnegotiationCommand(length + 1),
+            (Telnet::Subnegotiation(length), _) => self.telnet = Telnet::Subnegotiation(length + 1),
+            (Telnet::SubnegotiationCommand(_), SE) => {}
+            (Telnet::SubnegotiationCommand(length), _) => self.telnet = Telnet::Subnegotiation(length + 1),
+            (Telnet::Data | Telnet::Command | Telnet::Option(_), _) => {}
+        }
+    }
+
+    /// Adds to the line that is coming, once it is clear what the CR before means.
+    fn append(&mut self, text: &[u8]) {
+        if mem::take(&mut self.is_after_cr) {
+            self.keep(&[CR]);
+            self.keep(text.strip_prefix(&[NUL]).unwrap_or(text));
+        } else {
+            self.keep(text);
+        }
+    }
+
+    fn keep(&mut self, text: &[u8]) {
+        let length = self.bytes.len() - self.coming;
+        let room = self.line_limit.saturating_add(1).saturating_sub(length);
+        self.bytes.extend_from_slice(text.get(..room).unwrap_or(text));
+    }
+
+    fn end_line(&mut self) {
+        self.is_after_cr = false;
+        self.bytes.push(LF);
+        self.coming = self.bytes.len();
+    }
+
+    /// Makes the line that is coming one that is too long, because a subnegotiation in it does not end: the client
+    /// shall hear of it.
+    fn spoil_line(&mut self) {
+        self.bytes.resize(self.coming + self.line_limit + 1, NUL);
+    }
+
+    /// Makes room where lines were taken out, at a cost that their number pays for, and gives memory back that a
+    /// burst of commands has left.
+    fn compact(&mut self) {
+        if self.first >= self.buffered() {
+            self.bytes.drain(..self.first);
+            self.coming -= self.first;
+            self.first = 0;
+        }
+        let (capacity, length) = (self.bytes.capacity(), self.bytes.len());
+        if capacity > IDLE_CAPACITY && capacity / 4 > length {
+            self.bytes.shrink_to(2 * length);
+        }
+    }
+
+    /// Where the line is that starts at `start`, if it has come as a whole.
+    fn line_from(&self, start: usize) -> Option<Range<usize>> {
+        let lines = self.bytes.get(start..self.coming)?;
+        memchr(LF, lines).map(|length| start..start + length)
+    }
+
+    fn line_in(&self, range: Range<usize>) -> Line<'_> {
+        match self.bytes.get(range) {
+            Some(line) if line.len() <= self.line_limit => Line::Complete(line),
+            _ => Line::TooLong,
+        }
+    }
+}
+
+/// Shows no byte of a line: it may be a password.
+impl fmt::Debug for LineBuffer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LineBuffer")
+            .field("line_limit", &self.line_limit)
+            .field("buffered", &self.buffered())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{format, vec};
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const NOP: u8 = 241;
+    const DM: u8 = 242;
+    const IP: u8 = 244;
+    const AYT: u8 = 246;
+
+    /// A line that owns its bytes; `None` is one that was too long.
+    type OwnedLine = Option<Vec<u8>>;
+
+    fn take_lines(buffer: &mut LineBuffer) -> Vec<OwnedLine> {
+        let mut lines = vec![];
+        while let Some(line) = buffer.next_line() {
+            lines.push(match line {
+                Line::Complete(line) => Some(line.to_vec()),
+                Line::TooLong => None,
+            });
+        }
+        lines
+    }
+
+    fn lines_of(received: &[u8]) -> Vec<OwnedLine> {
+        let mut buffer = LineBuffer::new(16);
+        buffer.push(received);
+        take_lines(&mut buffer)
+    }
+
+    fn complete(lines: &[&[u8]]) -> Vec<OwnedLine> {
+        lines.iter().map(|line| Some(line.to_vec())).collect()
+    }
+
+    /// The table of the module's documentation, byte by byte and one layer after the other. `None` is a subnegotiation
+    /// that was too long.
+    fn data_and_answers(received: &[u8], limit: usize) -> (Vec<Option<u8>>, Vec<u8>) {
+        let (mut data, mut answers) = (vec![], vec![]);
+        let mut bytes = received.iter().copied().peekable();
+        while let Some(byte) = bytes.next() {
+            if byte != IAC {
+                data.push(Some(byte));
+                continue;
+            }
+            match bytes.next() {
+                Some(IAC) => data.push(Some(IAC)),
+                Some(command @ (WILL | WONT | DO | DONT)) => match (command, bytes.next()) {
+                    (WILL, Some(option)) => answers.extend([IAC, DONT, option]),
+                    (DO, Some(option)) => answers.extend([IAC, WONT, option]),
+                    _ => {}
+                },
+                Some(SB) => {
+                    let mut length = 0;
+                    while let Some(byte) = bytes.peek().copied() {
+                        if length >= limit {
+                            data.push(None);
+                            break;
+                        }
+                        bytes.next();
+                        length += 1;
+                        if byte == IAC {
+                            length += 1;
+                            if bytes.next() == Some(SE) {
+                                break;
+                            }
+                        }
+                    }
+                }
+                // Looked at again, for it may be an end of line.
+                Some(byte @ ..=LAST_DATA_BYTE) => data.extend([Some(IAC), Some(byte)]),
+                Some(_) | None => {}
+            }
+        }
+        (data, answers)
+    }
+
+    fn oracle(received: &[u8], limit: usize) -> (Vec<OwnedLine>, Vec<u8>) {
+        let (data, answers) = data_and_answers(received, limit);
+        let (mut lines, mut line, mut is_spoilt) = (vec![], vec![], false);
+        let mut data = data.into_iter().peekable();
+        while let Some(byte) = data.next() {
+            match byte {
+                None => is_spoilt = true,
+                Some(CR) => {
+                    // A spoilt line has no text that a CR could belong to.
+                    while data.next_if_eq(&None).is_some() {
+                        is_spoilt = true;
+                    }
+                    match data.peek() {
+                        Some(Some(LF)) => {}
+                        Some(Some(NUL)) => {
+                            data.next();
+                            line.push(CR);
+                        }
+                        _ => line.push(CR),
+                    }
+                }
+                Some(LF) => {
+                    let line = mem::take(&mut line);
+                    lines.push(if mem::take(&mut is_spoilt) || line.len() > limit {
+                        None
+                    } else {
+                        Some(line)
+                    });
+                }
+                Some(byte) => line.push(byte),
+            }
+        }
+        (lines, answers)
+    }
+
+    /// Bytes among which those that mean something are not rare.
+    fn received() -> impl Strategy<Value = Vec<u8>> {
+        let byte = prop_oneof![
+            4 => b'a'..=b'z',
+            2 => Just(LF),
+            2 => Just(CR),
+            1 => Just(NUL),
+            2 => Just(IAC),
+            1 => prop::sample::select(vec![WILL, WONT, DO, DONT, SB, SE, IP, DM, NOP, AYT]),
+            1 => any::<u8>(),
+        ];
+        prop::collection::vec(byte, 0..200)
+    }
+
+    /// Bytes, and where they are split.
+    fn split() -> impl Strategy<Value = (Vec<u8>, Vec<usize>)> {
+        (received(), prop::collection::vec(0..8_usize, 1..40))
+    }
+
+    /// Pieces of the given lengths, over and over; a piece of length 0 is pushed, too.
+    fn pieces<'a>(bytes: &'a [u8], lengths: &'a [usize]) -> impl Iterator<Item = &'a [u8]> {
+        let mut rest = bytes;
+        lengths.iter().copied().chain([1]).cycle().map_while(move |length| {
+            if rest.is_empty() {
+                return None;
+            }
+            let (piece, following) = rest.split_at(length.min(rest.len()));
+            rest = following;
+            Some(piece)
+        })
+    }
+
+    #[test]
+    fn ends_lines_with_lf() {
+        assert_eq!(lines_of(b"NOOP\r\nQUIT\n\r\n\nhalf"), complete(&[b"NOOP", b"QUIT", b"", b""]));
+    }
+
+    #[test]
+    fn keeps_cr_in_a_line() {
+        assert_eq!(lines_of(b"a\r\0b\r\0\r\n"), complete(&[b"a\rb\r"]));
+        assert_eq!(lines_of(b"a\rb\r\r\n"), complete(&[b"a\rb\r"]));
+        assert_eq!(lines_of(b"a\0b\n"), complete(&[b"a\0b"]));
+    }
+
+    #[test]
+    fn takes_telnet_commands_out() {
+        let received =
+            [&b"AB"[..], &[IAC, IP, IAC, DM], b"O", &[IAC, NOP], b"R", &[IAC, AYT], b"\r\n"].concat();
+        assert_eq!(lines_of(&received), complete(&[b"ABOR"]));
+        assert_eq!(lines_of(&[b'a', CR, IAC, NOP, LF]), complete(&[b"a"]), "between CR and LF");
+    }
+
+    #[test]
+    fn knows_ff_doubled_or_not() {
+        assert_eq!(lines_of(&[b'a', IAC, IAC, b'b', LF]), complete(&[&[b'a', 0xFF, b'b']]));
+        assert_eq!(lines_of(&[b'a', IAC, b'b', LF]), complete(&[&[b'a', 0xFF, b'b']]));
+        assert_eq!(lines_of(&[b'a', IAC, CR, LF]), complete(&[&[b'a', 0xFF]]), "the line ends all the same");
+    }
+
+    #[test]
+    fn answers_negotiation() {
+        let mut buffer = LineBuffer::new(16);
+        assert_eq!(buffer.take_negotiation(), None);
+        buffer.push(&[IAC, WILL, 1, IAC, DO, LF, IAC, WONT, 3, IAC, DONT, 4, IAC, DO]);
+        assert_eq!(buffer.take_negotiation().as_deref(), Some(&[IAC, DONT, 1, IAC, WONT, LF][..]));
+        buffer.push(&[IAC]);
+        assert_eq!(
+            buffer.take_negotiation().as_deref(),
+            Some(&[IAC, WONT, IAC][..]),
+            "any byte is an option"
+        );
+        assert_eq!(buffer.next_line(), None);
+    }
+
+    #[test]
+    fn drops_subnegotiation() {
+        let received = [&[IAC, SB, 24, 1, LF, CR, IAC, IAC, IAC, NOP, IAC, SE][..], b"NOOP\r\n"].concat();
+        assert_eq!(lines_of(&received), complete(&[b"NOOP"]));
+    }
+
+    #[test]
+    fn tells_of_a_subnegotiation_without_end() {
+        let received = [&[IAC, SB][..], &[b'x'; 100], b"\r\nNOOP\r\n"].concat();
+        assert_eq!(lines_of(&received), [None, Some(b"NOOP".to_vec())]);
+    }
+
+    #[test]
+    fn tells_once_of_a_line_that_is_too_long() {
+        let longest = [b'a'; 16];
+        let received =
+            [b"x\n", &longest[..], b"\r\n", &longest, b"b\r\n", &longest, b"\rc\n", b"y\n"].concat();
+        assert_eq!(
+            lines_of(&received),
+            [Some(b"x".to_vec()), Some(longest.to_vec()), None, None, Some(b"y".to_vec())]
+        );
+    }
+
+    #[test]
+    fn keeps_little_of_a_line_that_is_too_long() {
+        let mut buffer = LineBuffer::new(16);
+        for _ in 0..1000 {
+            buffer.push(&[b'a'; 1000]);
+        }
+        assert_eq!(buffer.buffered(), 17);
+        assert_eq!(buffer.peek_line(), None);
+        buffer.push(b"\nNOOP\n");
+        assert_eq!(take_lines(&mut buffer), [None, Some(b"NOOP".to_vec())]);
+        assert!(buffer.bytes.capacity() <= IDLE_CAPACITY);
+    }
+
+    #[test]
+    fn takes_a_line_out_of_the_middle() {
+        let mut buffer = LineBuffer::new(8);
+        buffer.push(b"NOOP\r\nAAAAAAAAAABOR\r\nSTAT\r\nABOR\r\nABOR\r\nAB");
+        assert!(!buffer.remove_first(|line| line == b"AB"), "it has not come as a whole");
+        assert!(!buffer.remove_first(|line| line.len() > 8), "it was too long");
+        assert!(buffer.remove_first(|line| line == b"ABOR"));
+        assert!(buffer.remove_first(|line| line == b"NOOP"));
+        buffer.push(b"OR\r\n");
+        assert_eq!(
+            take_lines(&mut buffer),
+            [None, Some(b"STAT".to_vec()), Some(b"ABOR".to_vec()), Some(b"ABOR".to_vec())]
+        );
+    }
+
+    #[test]
+    fn peeks_at_what_comes_next() {
+        let mut buffer = LineBuffer::new(8);
+        buffer.push(b"NOOP\r\nQUIT\r\n");
+        assert_eq!(buffer.peek_line(), Some(Line::Complete(b"NOOP")));
+        assert_eq!(buffer.next_line(), Some(Line::Complete(b"NOOP")));
+        assert_eq!(buffer.peek_line(), Some(Line::Complete(b"QUIT")));
+        assert_eq!(buffer.buffered(), 5, "its text and one byte for its end");
+    }
+
+    #[test]
+    fn forgets_half_a_command_when_cleared() {
+        for half in [&b"US"[..], b"US\r", &[IAC], &[IAC, WILL], &[IAC, SB], &[IAC, SB, IAC], &[IAC, DO, 1]] {
+            let mut buffer = LineBuffer::new(8);
+            buffer.push(half);
+            buffer.clear();
+            buffer.push(b"\0QUIT\r\n");
+            assert_eq!(take_lines(&mut buffer), complete(&[b"\0QUIT"]));
+            assert_eq!(buffer.take_negotiation(), None);
+        }
+    }
+
+    #[test]
+    fn holds_little_memory_after_a_burst() {
+        let mut buffer = LineBuffer::new(4096);
+        buffer.push(&b"NOOP\r\n".repeat(100_000));
+        buffer.push(b"QU");
+        assert_eq!(take_lines(&mut buffer).len(), 100_000);
+        assert!(buffer.bytes.capacity() <= IDLE_CAPACITY);
+        buffer.push(b"IT\r\n");
+        assert_eq!(take_lines(&mut buffer), complete(&[b"QUIT"]));
+        assert!(buffer.bytes.capacity() <= IDLE_CAPACITY);
+    }
+
+    /// Else to take n lines, one after each push, would move n² bytes.
+    #[test]
+    fn moves_lines_only_when_more_were_taken_than_are_left() {
+        let mut buffer = LineBuffer::new(4096);
+        buffer.push(b"1\n2\n3\n4\n");
+        for first in [2, 0] {
+            assert!(buffer.next_line().is_some());
+            buffer.push(b"");
+            assert_eq!(buffer.first, first);
+        }
+    }
+
+    #[test]
+    fn allocates_nothing_for_a_line_like_the_last_ones() {
+        let mut buffer = LineBuffer::new(4096);
+        buffer.push(b"RETR a file with a name\r\n");
+        take_lines(&mut buffer);
+        let memory = (buffer.bytes.as_ptr(), buffer.bytes.capacity());
+        for _ in 0..1000 {
+            buffer.push(b"RETR a file ");
+            buffer.push(b"with a name\r\n");
+            assert!(buffer.next_line().is_some());
+        }
+        assert_eq!((buffer.bytes.as_ptr(), buffer.bytes.capacity()), memory);
+    }
+
+    #[test]
+    fn shows_no_password() {
+        let mut buffer = LineBuffer::new(4096);
+        buffer.push(b"PASS hunter2");
+        assert_eq!(format!("{buffer:?}"), "LineBuffer { line_limit: 4096, buffered: 12, .. }");
+    }
+
+    proptest! {
+        #[test]
+        fn gives_what_the_table_says(received in received(), limit in 1..20_usize) {
+            let mut buffer = LineBuffer::new(limit);
+            buffer.push(&received);
+            let answers = buffer.take_negotiation().unwrap_or_default();
+            prop_assert_eq!((take_lines(&mut buffer), answers.to_vec()), oracle(&received, limit));
+        }
+
+        #[test]
+        fn gives_the_same_however_it_is_split((received, lengths) in split(), limit in 1..20_usize) {
+            let mut whole = LineBuffer::new(limit);
+            whole.push(&received);
+            let answers = whole.take_negotiation().unwrap_or_default();
+            let lines = take_lines(&mut whole);
+
+            let (mut late, mut prompt) = (LineBuffer::new(limit), LineBuffer::new(limit));
+            let (mut prompt_lines, mut prompt_answers) = (vec![], vec![]);
+            for piece in pieces(&received, &lengths) {
+                late.push(piece);
+                prompt.push(piece);
+                prompt_answers.extend(prompt.take_negotiation().unwrap_or_default());
+                prompt_lines.extend(take_lines(&mut prompt));
+            }
+            prop_assert_eq!(late.take_negotiation().unwrap_or_default(), &answers);
+            prop_assert_eq!(take_lines(&mut late), &lines[..]);
+            prop_assert_eq!(prompt_answers, answers);
+            prop_assert_eq!(prompt_lines, lines);
+        }
+
+        /// Some lines are taken after each piece, some removed from the middle; what stays is a list's.
+        #[test]
+        fn keeps_its_lines_in_order_like_a_list((received, lengths) in split(), takes in prop::collection::vec(0..3_usize, 1..20)) {
+            let mut buffer = LineBuffer::new(6);
+            let mut list = std::collections::VecDeque::new();
+            let (mut pushed, mut counted) = (vec![], 0);
+            for (piece, takes) in pieces(&received, &lengths).zip(takes.iter().cycle()) {
+                buffer.push(piece);
+                pushed.extend_from_slice(piece);
+                let (all, _) = oracle(&pushed, 6);
+                list.extend(all[counted..].iter().cloned());
+                counted = all.len();
+
+                let is_wanted = |line: &[u8]| line.len() == 2;
+                let wanted = list.iter().position(|line| line.as_deref().is_some_and(is_wanted));
+                prop_assert_eq!(buffer.remove_first(is_wanted), wanted.is_some());
+                wanted.map(|wanted| list.remove(wanted));
+                for _ in 0..*takes {
+                    let peeked = format!("{:?}", buffer.peek_line());
+                    let line = buffer.next_line();
+                    prop_assert_eq!(peeked, format!("{:?}", line));
+                    let expected = list.pop_front();
+                    let expected = expected.as_ref().map(|line| line.as_deref().map_or(Line::TooLong, Line::Complete));
+                    prop_assert_eq!(line, expected);
+                }
+            }
+            prop_assert_eq!(take_lines(&mut buffer), Vec::from(list));
+        }
+
+        #[test]
+        fn holds_no_more_than_it_was_given((received, lengths) in split(), limit in 1..20_usize) {
+            let mut buffer = LineBuffer::new(limit);
+            let mut given = 0;
+            for piece in pieces(&received, &lengths) {
+                buffer.push(piece);
+                given += piece.len();
+                let (lines, _) = oracle(&received[..given], limit);
+                prop_assert!(buffer.buffered() <= given);
+                prop_assert!(buffer.buffered() <= (lines.len() + 1) * (limit + 2));
+            }
+        }
+    }
+}
