@@ -10,11 +10,14 @@ extern crate alloc;
 #[cfg(any(feature = "adapters", test))]
 extern crate std;
 
+pub mod accounts;
 pub mod address;
 pub mod command;
 pub mod dtp;
 pub mod instant;
 pub mod line;
+pub mod listing;
 pub mod pathname;
 pub mod reply;
+pub mod storage;
 pub mod time_value;

@@ -1,0 +1,91 @@
+//! What an embedding program implements to say who may log in: [`Accounts`].
+
+use alloc::string::String;
+use core::{fmt, future::Future, net::SocketAddr};
+
+use crate::storage::Storage;
+
+/// Turns credentials into that user's own [`Storage`].
+pub trait Accounts: Send + Sync + 'static {
+    /// The store that a user gets.
+    type Storage: Storage;
+
+    /// Logs a user in.
+    ///
+    /// # Errors
+    ///
+    /// [`Denied`] says why not, and chooses the reply.
+    fn log_in(&self, credentials: &Credentials)
+    -> impl Future<Output = Result<Self::Storage, Denied>> + Send;
+}
+
+/// What a client has said about itself, by `HOST`, `USER`, `PASS` and `ACCT`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Credentials {
+    /// The argument of `USER`.
+    pub user: String,
+    /// The argument of `PASS`.
+    pub password: Secret,
+    /// The argument of `ACCT`, after [`Denied::AccountNeeded`].
+    pub account: Option<Secret>,
+    /// The argument of `HOST` (RFC 7151), in lower case.
+    pub host: Option<String>,
+    /// The client's end of the control connection.
+    pub peer: SocketAddr,
+    /// The server's end of the control connection.
+    pub local: SocketAddr,
+}
+
+/// Why a log-in is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum Denied {
+    /// User name or password is wrong, or the user may not log in from there (`530`). The client is not told which.
+    #[error("user name or password refused")]
+    Refused,
+    /// The user has to say an account, too (`332`).
+    #[error("an account is needed")]
+    AccountNeeded,
+    /// The accounts cannot be asked right now (`421`, and the control connection is closed).
+    #[error("the accounts are not available")]
+    Unavailable,
+}
+
+/// Text that no log shows: its `Debug` form is redacted. Not necessarily UTF-8.
+///
+/// ```
+/// use sansftp::accounts::Secret;
+///
+/// let secret = Secret::new(b"hunter2");
+/// assert_eq!(format!("{secret:?}"), "Secret(..)");
+/// assert!(secret.matches(b"hunter2") && !secret.matches(b"hunter3"));
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(alloc::boxed::Box<[u8]>);
+
+impl Secret {
+    /// Wraps a copy of `text`.
+    #[must_use]
+    pub fn new(text: &[u8]) -> Self {
+        Self(text.into())
+    }
+
+    /// The text itself.
+    #[must_use]
+    pub fn expose(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Whether it is `other`, in a time that depends on the lengths only.
+    #[must_use]
+    pub fn matches(&self, other: &[u8]) -> bool {
+        let differences = self.0.iter().zip(other).fold(0, |sum, (a, b)| sum | (a ^ b));
+        core::hint::black_box(differences) == 0 && self.0.len() == other.len()
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(..)")
+    }
+}

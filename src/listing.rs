@@ -1,0 +1,589 @@
+//! The lines of `LIST`, `NLST` and `MLSD` (RFC 959 4.1.3, RFC 3659 7).
+
+use core::fmt;
+
+use bytes::{BufMut, Bytes, BytesMut};
+
+use crate::{
+    pathname::refuse_non_segment,
+    storage::{Entry, EntryKind, Metadata, Permissions, UnixAttributes},
+    time_value::{Civil, TimeValue},
+};
+
+/// Half a year of the Gregorian calendar. `ls` shows the time of day of what is younger, and else the year.
+const RECENT_SECONDS: i64 = 31_556_952 / 2;
+
+const MONTHS: [&[u8]; 12] =
+    [b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec"];
+
+/// How the entries of a directory are told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ListingFormat {
+    /// `LIST`: as `ls -l` does, in English and UTC, with numbers for owner and group. Where the store has no unix
+    /// attributes, they are made up from what the user may do.
+    ///
+    /// Something that is neither file, directory nor symbolic link has the letter of a FIFO (`p`), which clients
+    /// neither enter nor retrieve. The target of a symbolic link is not shown.
+    Long,
+    /// `NLST`: the names.
+    Names {
+        /// Stands before each name, so that the client can use the line as an argument: `dir/` for `NLST dir`.
+        prefix: Bytes,
+    },
+    /// `MLSD`: facts and names.
+    Machine(Facts),
+}
+
+impl ListingFormat {
+    /// Appends the line of `entry` with its CR LF; nothing if its name [cannot be sent](entry_name_is_sendable).
+    ///
+    /// `now` is the time of day, which only [`Long`](Self::Long) looks at.
+    ///
+    /// ```
+    /// use bytes::{Bytes, BytesMut};
+    /// use sansftp::{listing::ListingFormat, storage::{Entry, Metadata}, time_value::TimeValue};
+    ///
+    /// let modified = Some(TimeValue::parse(b"20261122210000").unwrap());
+    /// let entry = Entry {
+    ///     name: Bytes::from_static(b"notes.txt"),
+    ///     metadata: Metadata { modified, ..Metadata::file(1234) },
+    /// };
+    /// let mut line = BytesMut::new();
+    /// ListingFormat::Long.line(TimeValue::parse(b"20261224000000").unwrap(), &entry, &mut line);
+    /// assert_eq!(&line[..], b"-rw-r--r--   1 ftp      ftp          1234 Nov 22 21:00 notes.txt\r\n");
+    /// ```
+    pub fn line(&self, now: TimeValue, entry: &Entry, out: &mut BytesMut) {
+        let Entry { name, metadata } = entry;
+        if !entry_name_is_sendable(name) {
+            return;
+        }
+        out.reserve(128 + name.len());
+        match self {
+            Self::Long => put_long(now, metadata, out),
+            Self::Names { prefix } => out.put_slice(prefix),
+            Self::Machine(facts) => {
+                facts.write(metadata, out);
+                out.put_u8(b' ');
+            }
+        }
+        out.put_slice(name);
+        out.put_slice(b"\r\n");
+    }
+}
+
+/// Whether a listing can show the name, and a client ask for it: it is neither empty, `.` nor `..`, and has no `/`,
+/// NUL, CR or LF.
+#[must_use]
+pub fn entry_name_is_sendable(name: &[u8]) -> bool {
+    refuse_non_segment(name).is_ok()
+}
+
+/// Which facts `MLST` and `MLSD` tell; all of them by default (RFC 3659 7.5).
+///
+/// ```
+/// use bytes::BytesMut;
+/// use sansftp::{listing::Facts, storage::Metadata};
+///
+/// let facts = Facts::select(b"Size;Type;Colour;");
+/// let mut text = BytesMut::new();
+/// facts.write(&Metadata::file(12), &mut text);
+/// assert_eq!(&text[..], b"type=file;size=12;");
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Facts(u8);
+
+#[derive(Clone, Copy)]
+enum Fact {
+    Type,
+    Size,
+    Modify,
+    Perm,
+    Unique,
+    UnixMode,
+}
+
+impl Facts {
+    /// The facts that are named in `argument`, each followed by a `;`, in either case; others are ignored. It is the
+    /// argument of `OPTS MLST` (RFC 3659 7.9).
+    #[must_use]
+    pub fn select(argument: &[u8]) -> Self {
+        let is_named = |fact: &Fact| {
+            argument.split(|&byte| byte == b';').any(|name| name.eq_ignore_ascii_case(fact.name().as_bytes()))
+        };
+        Self(Fact::ALL.into_iter().filter(is_named).fold(0, |facts, fact| facts | fact.bit()))
+    }
+
+    /// The names of the selected facts, always in the same order.
+    pub fn names(self) -> impl Iterator<Item = &'static str> {
+        self.iter().map(Fact::name)
+    }
+
+    /// Appends the selected facts that are known, `type=file;size=12;`, without the blank and the pathname that
+    /// follow them in a line.
+    pub fn write(self, metadata: &Metadata, out: &mut BytesMut) {
+        for fact in self.iter() {
+            fact.write(metadata, out);
+        }
+    }
+
+    fn iter(self) -> impl Iterator<Item = Fact> {
+        Fact::ALL.into_iter().filter(move |fact| self.0 & fact.bit() != 0)
+    }
+}
+
+impl Default for Facts {
+    fn default() -> Self {
+        Self(Fact::ALL.into_iter().fold(0, |facts, fact| facts | fact.bit()))
+    }
+}
+
+impl fmt::Debug for Facts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Facts")?;
+        f.debug_set().entries(self.names()).finish()
+    }
+}
+
+impl Fact {
+    const ALL: [Self; 6] = [Self::Type, Self::Size, Self::Modify, Self::Perm, Self::Unique, Self::UnixMode];
+
+    const fn bit(self) -> u8 {
+        1 << self as u8
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Type => "type",
+            Self::Size => "size",
+            Self::Modify => "modify",
+            Self::Perm => "perm",
+            Self::Unique => "unique",
+            Self::UnixMode => "UNIX.mode",
+        }
+    }
+
+    fn write(self, metadata: &Metadata, out: &mut BytesMut) {
+        match self {
+            Self::Type => out.put_slice(match metadata.kind {
+                EntryKind::File => b"type=file;",
+                EntryKind::Directory => b"type=dir;",
+                EntryKind::Symlink => b"type=OS.unix=symlink;",
+                EntryKind::Other => b"type=OS.unix=other;",
+            }),
+            Self::Size => {
+                if metadata.kind == EntryKind::File {
+                    out.put_slice(b"size=");
+                    put_number::<10>(metadata.size, 0, out);
+                    out.put_u8(b';');
+                }
+            }
+            Self::Modify => {
+                if let Some(modified) = metadata.modified {
+                    out.put_slice(b"modify=");
+                    modified.write(out);
+                    out.put_u8(b';');
+                }
+            }
+            Self::Perm => {
+                out.put_slice(b"perm=");
+                out.put_slice(metadata.permissions.letters().as_bytes());
+                out.put_u8(b';');
+            }
+            Self::Unique => {
+                if let Some((volume, file)) = metadata.unique {
+                    out.put_slice(b"unique=");
+                    put_number::<16>(volume, 0, out);
+                    out.put_u8(b'-');
+                    put_number::<16>(file, 0, out);
+                    out.put_u8(b';');
+                }
+            }
+            Self::UnixMode => {
+                if let Some(UnixAttributes { mode, .. }) = metadata.unix {
+                    out.put_slice(b"UNIX.mode=");
+                    out.put_slice(
+                        &[mode >> 9, mode >> 6, mode >> 3, mode].map(|bits| b'0' + (bits & 7) as u8),
+                    );
+                    out.put_u8(b';');
+                }
+            }
+        }
+    }
+}
+
+fn put_long(now: TimeValue, metadata: &Metadata, out: &mut BytesMut) {
+    match metadata.unix {
+        Some(UnixAttributes { mode, links, owner, group }) => {
+            put_mode(metadata.kind, mode, out);
+            out.put_u8(b' ');
+            put_number::<10>(links, 3, out);
+            put_owner(owner, out);
+            put_owner(group, out);
+        }
+        None => {
+            put_mode(metadata.kind, invented_mode(metadata), out);
+            out.put_slice(b"   1 ftp      ftp     ");
+        }
+    }
+    out.put_u8(b' ');
+    put_number::<10>(metadata.size, 8, out);
+    put_date(now, metadata.modified, out);
+    out.put_u8(b' ');
+}
+
+/// Permission bits that say what the user may do.
+const fn invented_mode(metadata: &Metadata) -> u32 {
+    match (metadata.permissions, metadata.kind) {
+        (Permissions::None, _) => 0,
+        (_, EntryKind::Symlink) => 0o777,
+        (Permissions::All(_), EntryKind::Directory) => 0o755,
+        (Permissions::All(_), _) => 0o644,
+        (Permissions::ReadOnly(_), EntryKind::Directory) => 0o555,
+        (Permissions::ReadOnly(_), _) => 0o444,
+    }
+}
+
+fn put_mode(kind: EntryKind, mode: u32, out: &mut BytesMut) {
+    out.put_u8(match kind {
+        EntryKind::File => b'-',
+        EntryKind::Directory => b'd',
+        EntryKind::Symlink => b'l',
+        EntryKind::Other => b'p',
+    });
+    for (bits, special, letter) in
+        [(mode >> 6, mode & 0o4000, b's'), (mode >> 3, mode & 0o2000, b's'), (mode, mode & 0o1000, b't')]
+    {
+        out.put_u8(if bits & 4 == 0 { b'-' } else { b'r' });
+        out.put_u8(if bits & 2 == 0 { b'-' } else { b'w' });
+        out.put_u8(match (bits & 1, special) {
+            (0, 0) => b'-',
+            (_, 0) => b'x',
+            (0, _) => letter.to_ascii_uppercase(),
+            (_, _) => letter,
+        });
+    }
+}
+
+/// A blank, and the number in a column of eight.
+fn put_owner(number: u32, out: &mut BytesMut) {
+    out.put_u8(b' ');
+    let column_end = out.len() + 8;
+    put_number::<10>(number.into(), 0, out);
+    out.put_bytes(b' ', column_end.saturating_sub(out.len()));
+}
+
+/// ` Nov 22 21:00` or ` Nov 22  2026`. A time that is still to come has its year, too, because clients that read no
+/// year take the time for past; a time that is not known is the first of January 1970.
+fn put_date(now: TimeValue, modified: Option<TimeValue>, out: &mut BytesMut) {
+    let is_recent = modified.is_some_and(|modified| {
+        let age_seconds = now.unix_seconds().saturating_sub(modified.unix_seconds());
+        (0..=RECENT_SECONDS).contains(&age_seconds)
+    });
+    let Civil { year, month, day, hour, minute, .. } = modified.unwrap_or(TimeValue::from_unix(0, 0)).civil();
+    out.put_u8(b' ');
+    out.put_slice(MONTHS.get(usize::from(month) - 1).copied().unwrap_or_default());
+    put_number::<10>(day.into(), 3, out);
+    out.put_u8(b' ');
+    if is_recent {
+        out.put_slice(&[b'0' + hour / 10, b'0' + hour % 10, b':', b'0' + minute / 10, b'0' + minute % 10]);
+    } else {
+        put_number::<10>(year.clamp(0, 9999).unsigned_abs(), 5, out);
+    }
+}
+
+/// The number, with blanks before it in a column of at most 20.
+fn put_number<const BASE: u64>(number: u64, width: usize, out: &mut BytesMut) {
+    let mut digits = [b' '; 20];
+    let mut length = 0;
+    let mut rest = number;
+    for digit in digits.iter_mut().rev() {
+        *digit = match (rest % BASE) as u8 {
+            decimal @ 0..=9 => b'0' + decimal,
+            letter => b'a' + letter - 10,
+        };
+        length += 1;
+        rest /= BASE;
+        if rest == 0 {
+            break;
+        }
+    }
+    let start = digits.len() - length.max(width);
+    out.put_slice(digits.get(start..).unwrap_or(&digits));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{format, string::String, vec, vec::Vec};
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::pathname::Pathname;
+
+    fn time(text: &str) -> TimeValue {
+        TimeValue::parse(text.as_bytes()).unwrap()
+    }
+
+    fn entry(name: &[u8], metadata: Metadata) -> Entry {
+        Entry { name: Bytes::copy_from_slice(name), metadata }
+    }
+
+    fn line(format: &ListingFormat, now: TimeValue, entry: &Entry) -> String {
+        let mut out = BytesMut::new();
+        format.line(now, entry, &mut out);
+        String::from_utf8(out.to_vec()).unwrap()
+    }
+
+    fn long(metadata: Metadata) -> String {
+        line(&ListingFormat::Long, time("20261122213000"), &entry(b"name", metadata))
+    }
+
+    fn facts(metadata: &Metadata) -> String {
+        let mut out = BytesMut::new();
+        Facts::default().write(metadata, &mut out);
+        String::from_utf8(out.to_vec()).unwrap()
+    }
+
+    fn unix(mode: u32) -> Option<UnixAttributes> {
+        Some(UnixAttributes { mode, links: 2, owner: 1000, group: 65534 })
+    }
+
+    #[test]
+    fn long_lines_are_those_of_ls() {
+        let modified = Some(time("20261122210000"));
+        let file = Metadata { modified, ..Metadata::file(1234) };
+        let directory = Metadata { modified, ..Metadata::directory() };
+        for (metadata, expected) in [
+            (file.clone(), "-rw-r--r--   1 ftp      ftp          1234 Nov 22 21:00 name\r\n"),
+            (directory.clone(), "drwxr-xr-x   1 ftp      ftp             0 Nov 22 21:00 name\r\n"),
+            (
+                Metadata { unix: unix(0o640), ..file.clone() },
+                "-rw-r-----   2 1000     65534        1234 Nov 22 21:00 name\r\n",
+            ),
+            (
+                Metadata { unix: unix(0o1777), size: 4096, ..directory.clone() },
+                "drwxrwxrwt   2 1000     65534        4096 Nov 22 21:00 name\r\n",
+            ),
+            (
+                Metadata { permissions: Permissions::ReadOnly(EntryKind::File), ..file.clone() },
+                "-r--r--r--   1 ftp      ftp          1234 Nov 22 21:00 name\r\n",
+            ),
+            (
+                Metadata { permissions: Permissions::ReadOnly(EntryKind::Directory), ..directory.clone() },
+                "dr-xr-xr-x   1 ftp      ftp             0 Nov 22 21:00 name\r\n",
+            ),
+            (
+                Metadata { permissions: Permissions::None, ..directory },
+                "d---------   1 ftp      ftp             0 Nov 22 21:00 name\r\n",
+            ),
+            (
+                Metadata { kind: EntryKind::Symlink, ..file.clone() },
+                "lrwxrwxrwx   1 ftp      ftp          1234 Nov 22 21:00 name\r\n",
+            ),
+            (
+                Metadata { kind: EntryKind::Other, ..file },
+                "prw-r--r--   1 ftp      ftp          1234 Nov 22 21:00 name\r\n",
+            ),
+        ] {
+            assert_eq!(long(metadata), expected);
+        }
+    }
+
+    #[test]
+    fn long_lines_have_room_for_large_numbers() {
+        let unix = Some(UnixAttributes { mode: 0o644, links: u64::MAX, owner: u32::MAX, group: 123_456_789 });
+        assert_eq!(
+            long(Metadata { unix, ..Metadata::file(u64::MAX) }),
+            "-rw-r--r-- 18446744073709551615 4294967295 123456789 18446744073709551615 Jan  1  1970 name\r\n"
+        );
+    }
+
+    #[test]
+    fn special_bits_are_shown_as_ls_does() {
+        for (mode, expected) in [
+            (0o4755, "-rwsr-xr-x"),
+            (0o4644, "-rwSr--r--"),
+            (0o2755, "-rwxr-sr-x"),
+            (0o2644, "-rw-r-Sr--"),
+            (0o1755, "-rwxr-xr-t"),
+            (0o1644, "-rw-r--r-T"),
+            (0o7777, "-rwsrwsrwt"),
+            (0o7000, "---S--S--T"),
+            (0o100_644, "-rw-r--r--"),
+        ] {
+            assert!(
+                long(Metadata { unix: unix(mode), ..Metadata::file(0) }).starts_with(&format!("{expected} "))
+            );
+        }
+    }
+
+    #[test]
+    fn dates_within_half_a_year_have_a_time_of_day() {
+        for (modified, now, expected) in [
+            ("20261122213000", "20261122213000", "Nov 22 21:30"),
+            ("20261122213001", "20261122213000", "Nov 22  2026"),
+            ("20260601000000", "20261122213000", "Jun  1 00:00"),
+            ("20260524063524", "20261122213000", "May 24 06:35"),
+            ("20260524063523", "20261122213000", "May 24  2026"),
+            ("20251231235959", "20260101000000", "Dec 31 23:59"),
+            ("20240229123456", "20261122213000", "Feb 29  2024"),
+            ("99991231235959", "20261122213000", "Dec 31  9999"),
+        ] {
+            let metadata = Metadata { modified: Some(time(modified)), ..Metadata::file(0) };
+            let line = line(&ListingFormat::Long, time(now), &entry(b"name", metadata));
+            assert!(line.ends_with(&format!(" {expected} name\r\n")), "{line:?}");
+        }
+        for (seconds, expected) in [(i64::MIN, "    0"), (i64::MAX, "  9999")] {
+            let modified = Some(TimeValue::from_unix(seconds, 0));
+            let line = long(Metadata { modified, ..Metadata::file(0) });
+            assert!(line.ends_with(&format!("{expected} name\r\n")), "{line:?}");
+        }
+        let epoch = TimeValue::from_unix(0, 0);
+        let line = line(&ListingFormat::Long, epoch, &entry(b"name", Metadata::file(0)));
+        assert!(line.ends_with(" Jan  1  1970 name\r\n"), "an unknown time is never recent: {line:?}");
+    }
+
+    #[test]
+    fn names_have_their_prefix() {
+        let now = TimeValue::from_unix(0, 0);
+        let entry = entry(b"a b", Metadata::file(0));
+        assert_eq!(line(&ListingFormat::Names { prefix: Bytes::new() }, now, &entry), "a b\r\n");
+        assert_eq!(
+            line(&ListingFormat::Names { prefix: Bytes::from_static(b"x/") }, now, &entry),
+            "x/a b\r\n"
+        );
+    }
+
+    #[test]
+    fn facts_tell_what_is_known() {
+        assert_eq!(facts(&Metadata::file(12)), "type=file;size=12;perm=adfrw;");
+        assert_eq!(facts(&Metadata::directory()), "type=dir;perm=cdeflmp;");
+        let known = Metadata {
+            kind: EntryKind::Symlink,
+            size: 12,
+            modified: Some(TimeValue::from_unix(1_000_000_000, 5_000_000)),
+            permissions: Permissions::None,
+            unix: unix(0o4750),
+            unique: Some((0xFD01, u64::MAX)),
+        };
+        assert_eq!(
+            facts(&known),
+            "type=OS.unix=symlink;modify=20010909014640.005;perm=;unique=fd01-ffffffffffffffff;UNIX.mode=4750;"
+        );
+        assert_eq!(
+            facts(&Metadata {
+                kind: EntryKind::Other,
+                unix: unix(0o644),
+                unique: Some((0, 0)),
+                ..Metadata::file(1)
+            }),
+            "type=OS.unix=other;perm=adfrw;unique=0-0;UNIX.mode=0644;"
+        );
+    }
+
+    #[test]
+    fn facts_stand_before_a_blank_and_the_name() {
+        let format = ListingFormat::Machine(Facts::select(b"type;"));
+        let line = line(&format, TimeValue::from_unix(0, 0), &entry(b" name; ", Metadata::file(1)));
+        assert_eq!(line, "type=file;  name; \r\n");
+        assert_eq!(
+            self::line(
+                &ListingFormat::Machine(Facts::select(b"")),
+                TimeValue::from_unix(0, 0),
+                &entry(b"a", Metadata::file(1))
+            ),
+            " a\r\n"
+        );
+    }
+
+    #[test]
+    fn facts_are_selected_by_name() {
+        let names = |argument: &[u8]| Facts::select(argument).names().collect::<Vec<_>>();
+        assert_eq!(names(b"unix.MODE;TYPE;type;"), ["type", "UNIX.mode"]);
+        assert_eq!(names(b"size"), ["size"]);
+        assert_eq!(names(b""), [""; 0]);
+        assert_eq!(names(b"colour;typ;types;;"), [""; 0]);
+        let all: Vec<_> = Facts::default().names().collect();
+        assert_eq!(all, ["type", "size", "modify", "perm", "unique", "UNIX.mode"]);
+        assert_eq!(Facts::select(all.join(";").as_bytes()), Facts::default());
+        assert_eq!(format!("{:?}", Facts::select(b"size;type")), r#"Facts{"type", "size"}"#);
+    }
+
+    #[test]
+    fn names_that_cannot_be_sent_have_no_line() {
+        let formats = [
+            ListingFormat::Long,
+            ListingFormat::Names { prefix: Bytes::from_static(b"x/") },
+            ListingFormat::Machine(Facts::default()),
+        ];
+        for name in [&b""[..], b".", b"..", b"a/b", b"a\rb", b"a\nb", b"a\0b", b"a\r\nDELE b"] {
+            assert!(!entry_name_is_sendable(name), "{}", name.escape_ascii());
+            for format in &formats {
+                assert_eq!(line(format, TimeValue::from_unix(0, 0), &entry(name, Metadata::file(1))), "");
+            }
+        }
+        assert!(entry_name_is_sendable(b"..."));
+        assert!(entry_name_is_sendable(b"\xFF \t\""));
+    }
+
+    fn metadata() -> impl Strategy<Value = Metadata> {
+        let kind = prop::sample::select(vec![
+            EntryKind::File,
+            EntryKind::Directory,
+            EntryKind::Symlink,
+            EntryKind::Other,
+        ]);
+        let modified =
+            prop::option::of((any::<i64>(), any::<u32>()).prop_map(|(s, n)| TimeValue::from_unix(s, n)));
+        let unix = prop::option::of(
+            any::<(u32, u64, u32, u32)>().prop_map(|(mode, links, owner, group)| UnixAttributes {
+                mode,
+                links,
+                owner,
+                group,
+            }),
+        );
+        (kind, any::<u64>(), modified, unix, any::<Option<(u64, u64)>>()).prop_map(
+            |(kind, size, modified, unix, unique)| {
+                let permissions = Permissions::ReadOnly(kind);
+                Metadata { kind, size, modified, permissions, unix, unique }
+            },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn numbers_are_those_of_fmt(number: u64, scale in 0..64_u32, width in 0..=20_usize) {
+            let number = number >> scale;
+            let (mut decimal, mut hexadecimal) = (BytesMut::new(), BytesMut::new());
+            put_number::<10>(number, width, &mut decimal);
+            put_number::<16>(number, width, &mut hexadecimal);
+            prop_assert_eq!(decimal, format!("{number:width$}"));
+            prop_assert_eq!(hexadecimal, format!("{number:width$x}"));
+        }
+
+        /// Promise 11: no byte of a name can break a line, and what is listed can be asked for.
+        #[test]
+        fn a_line_is_one_line(name in prop::collection::vec(any::<u8>(), 0..8), metadata in metadata(), now: i64) {
+            let entry = entry(&name, metadata);
+            for format in [
+                ListingFormat::Long,
+                ListingFormat::Names { prefix: Bytes::new() },
+                ListingFormat::Machine(Facts::default()),
+            ] {
+                let mut out = BytesMut::new();
+                format.line(TimeValue::from_unix(now, 0), &entry, &mut out);
+                if Pathname::root().join(&name).is_err() {
+                    prop_assert!(out.is_empty());
+                    continue;
+                }
+                let text = out.strip_suffix(b"\r\n").unwrap();
+                prop_assert!(!text.iter().any(|byte| b"\r\n\0".contains(byte)));
+                prop_assert!(text.ends_with(&name));
+                let before = &text[..text.len() - name.len()];
+                prop_assert!(before.is_ascii());
+                prop_assert!(before.is_empty() || before.ends_with(b" "));
+            }
+        }
+    }
+}
