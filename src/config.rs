@@ -1,0 +1,292 @@
+//! Every number and choice of a server, each with its unit, its default and the reason for it.
+
+use alloc::{format, string::String, sync::Arc, vec::Vec};
+use core::{
+    fmt,
+    net::{Ipv4Addr, SocketAddr},
+    ops::{Deref, RangeInclusive},
+    time::Duration,
+};
+
+/// The two ends of a control connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Endpoints {
+    /// The server's address, as the client reached it.
+    pub local: SocketAddr,
+    /// The client's address.
+    pub peer: SocketAddr,
+}
+
+/// [`Settings`] that have been checked: what a session and a server take.
+///
+/// ```
+/// use core::time::Duration;
+/// use sansftp::config::{Config, Settings};
+///
+/// let config = Config::new(Settings { finish_timeout: Duration::from_secs(50), ..Settings::default() })?;
+/// assert_eq!(config.finish_timeout.as_secs(), 50);
+///
+/// let mistake = Config::new(Settings { line_limit: 10, ..Settings::default() }).unwrap_err();
+/// assert_eq!(mistake.field(), "line_limit");
+/// # Ok::<(), sansftp::config::ConfigError>(())
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct Config(Settings);
+
+impl Config {
+    /// Checks the settings.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] names the first field that no server could work with.
+    pub fn new(settings: Settings) -> Result<Self, ConfigError> {
+        let config = Self(settings);
+        config.check_sizes()?;
+        config.check_times()?;
+        config.check_texts()?;
+        Ok(config)
+    }
+
+    fn check_sizes(&self) -> Result<(), ConfigError> {
+        let at_least = |field, value: usize, least: usize| {
+            if value >= least {
+                Ok(())
+            } else {
+                Err(ConfigError { field, problem: format!("{value} is less than {least}") })
+            }
+        };
+        at_least("line_limit", self.line_limit, 64)?;
+        at_least("backlog_limit", self.backlog_limit, 1)?;
+        at_least("reply_limit", self.reply_limit, 1)?;
+        at_least("status_entries_limit", self.status_entries_limit, 1)?;
+        at_least("detached_limit", self.detached_limit, 1)?;
+        at_least("chunk_size", self.chunk_size, 512)?;
+        at_least("connections_limit", self.connections_limit, 1)?;
+        at_least("connections_per_address_limit", self.connections_per_address_limit, 1)?;
+        at_least("log_in_attempts", self.log_in_attempts as usize, 1)?;
+        match &self.passive_ports {
+            Some(range) if range.is_empty() => Err(ConfigError {
+                field: "passive_ports",
+                problem: format!("{}-{} has no port in it", range.start(), range.end()),
+            }),
+            Some(range) if *range.start() < 1024 => Err(ConfigError {
+                field: "passive_ports",
+                problem: format!("{} is a privileged port; take 1024 and above", range.start()),
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    fn check_times(&self) -> Result<(), ConfigError> {
+        let times = [
+            ("log_in_timeout", self.log_in_timeout),
+            ("control_idle_timeout", self.control_idle_timeout),
+            ("request_timeout", self.request_timeout),
+            ("data_connect_timeout", self.data_connect_timeout),
+            ("data_stall_timeout", self.data_stall_timeout),
+            ("finish_timeout", self.finish_timeout),
+            ("abort_timeout", self.abort_timeout),
+            ("detached_timeout", self.detached_timeout),
+        ];
+        match times.into_iter().find(|(_, time)| time.is_zero()) {
+            Some((field, _)) => Err(ConfigError { field, problem: String::from("it is zero") }),
+            None => Ok(()),
+        }
+    }
+
+    fn check_texts(&self) -> Result<(), ConfigError> {
+        if self.greeting.bytes().any(|byte| byte.is_ascii_control()) {
+            return Err(ConfigError {
+                field: "greeting",
+                problem: String::from("it has a control character"),
+            });
+        }
+        for command in &self.site_commands {
+            let is_word =
+                !command.verb.is_empty() && command.verb.bytes().all(|byte| byte.is_ascii_uppercase());
+            let problem = if !is_word {
+                "is not a word of capital letters"
+            } else if crate::session::rules::is_own_site_command(command.verb.as_bytes()) {
+                "is a SITE command of the server's own"
+            } else if command.syntax.bytes().any(|byte| byte.is_ascii_control()) {
+                "has a control character in its syntax"
+            } else {
+                continue;
+            };
+            return Err(ConfigError {
+                field: "site_commands",
+                problem: format!("{:?} {problem}", command.verb),
+            });
+        }
+        Ok(())
+    }
+}
+
+impl Deref for Config {
+    type Target = Settings;
+
+    fn deref(&self) -> &Settings {
+        &self.0
+    }
+}
+
+/// What [`Config::new`] found wrong.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the setting {field} is not usable: {problem}")]
+pub struct ConfigError {
+    field: &'static str,
+    problem: String,
+}
+
+impl ConfigError {
+    /// The name of the field of [`Settings`].
+    #[must_use]
+    pub const fn field(&self) -> &'static str {
+        self.field
+    }
+}
+
+/// Everything that can be set; [`Config::new`] checks it.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The text of the `220`. Default `"Ready."`: it tells an attacker nothing.
+    pub greeting: String,
+
+    /// Longest command line in bytes, without its line end. Default 4096, the longest pathname of most systems.
+    pub line_limit: usize,
+    /// Bytes of commands that wait for their turn before the session stops reading. Default 16 KiB: a few hundred
+    /// pipelined commands.
+    pub backlog_limit: usize,
+    /// Bytes of replies that the client has not taken before the session stops executing commands. Default 16 KiB,
+    /// less than what a socket takes by itself.
+    pub reply_limit: usize,
+    /// Lines in the reply to `STAT pathname`. Default 1000: the reply is held in memory, `LIST` is not.
+    pub status_entries_limit: usize,
+    /// Bytes that are read from a data connection, and asked from a download, at once. Default 256 KiB: larger ones
+    /// do not make a transfer faster. A transfer holds two at most.
+    pub chunk_size: usize,
+
+    /// Failed log-ins before the control connection is closed. Default 3.
+    pub log_in_attempts: u32,
+    /// From the connection to the log-in. Default 60 s: a person can type a password.
+    pub log_in_timeout: Duration,
+    /// Between two commands, while no transfer runs. Default 5 min, the least of RFC 1123 4.1.3.2.
+    pub control_idle_timeout: Duration,
+    /// For the store's or the accounts' answer to one command. Default 2 min: a client has given up by then.
+    pub request_timeout: Duration,
+    /// From the transfer command to the data connection. Default 20 s: some TCP retransmissions.
+    pub data_connect_timeout: Duration,
+    /// Without a byte moved on the data connection. Default 5 min: a store may take its time over a chunk.
+    pub data_stall_timeout: Duration,
+    /// For [`Upload::finish`](crate::storage::Upload::finish). Default 5 min: the most patient client (lftp) waits so
+    /// long. Clients that give up earlier (15 to 60 s) then upload again.
+    pub finish_timeout: Duration,
+    /// What happens at the end of [`finish_timeout`](Self::finish_timeout). Default: `Abort`.
+    pub finish_overdue: FinishOverdue,
+    /// For [`Upload::abort`](crate::storage::Upload::abort), after which the upload is dropped. Default 30 s.
+    pub abort_timeout: Duration,
+    /// Detached finishes, and outcomes of them, that a session remembers. Default 8. While so many are running, a
+    /// further one that is overdue is aborted.
+    pub detached_limit: usize,
+    /// For a finish that was detached, after which it is dropped. Default 1 h.
+    pub detached_timeout: Duration,
+
+    /// Ports that `PASV` and `EPSV` listen on. Default: whichever the system gives.
+    pub passive_ports: Option<RangeInclusive<u16>>,
+    /// The address in the reply to `PASV`. Default: the one that the client reached.
+    pub passive_address: PassiveAddress,
+    /// Who may be at the other end of a data connection. Default: the control connection's peer only.
+    pub data_peer: DataPeer,
+
+    /// Names that `HOST` accepts, in lower case. Default `None`: all, and
+    /// [`Credentials::host`](crate::accounts::Credentials::host) tells which.
+    pub hosts: Option<Vec<String>>,
+    /// `SITE` commands that [`Storage::site`](crate::storage::Storage::site) runs. Default: none.
+    pub site_commands: Vec<SiteCommand>,
+
+    /// Control connections at once; one more is told `421`. Default 1000: below the usual limit of file descriptors,
+    /// two of which an active session takes.
+    pub connections_limit: usize,
+    /// Control connections from one address at once. Default 100: parallel clients behind one NAT.
+    pub connections_per_address_limit: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            greeting: String::from("Ready."),
+            line_limit: 4096,
+            backlog_limit: 16 << 10,
+            reply_limit: 16 << 10,
+            status_entries_limit: 1000,
+            chunk_size: 256 << 10,
+            log_in_attempts: 3,
+            log_in_timeout: Duration::from_secs(60),
+            control_idle_timeout: Duration::from_secs(5 * 60),
+            request_timeout: Duration::from_secs(2 * 60),
+            data_connect_timeout: Duration::from_secs(20),
+            data_stall_timeout: Duration::from_secs(5 * 60),
+            finish_timeout: Duration::from_secs(5 * 60),
+            finish_overdue: FinishOverdue::Abort,
+            abort_timeout: Duration::from_secs(30),
+            detached_limit: 8,
+            detached_timeout: Duration::from_secs(60 * 60),
+            passive_ports: None,
+            passive_address: PassiveAddress::Local,
+            data_peer: DataPeer::ControlPeer,
+            hosts: None,
+            site_commands: Vec::new(),
+            connections_limit: 1000,
+            connections_per_address_limit: 100,
+        }
+    }
+}
+
+/// What becomes of a finish that is still running at its deadline. The client gets a `451` either way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FinishOverdue {
+    /// Its future is dropped: the file is not stored.
+    Abort,
+    /// It goes on without the client; `STAT` and `SITE UPLOADS` tell its outcome.
+    Detach,
+}
+
+/// The IPv4 address that `PASV` tells the client to connect to.
+#[derive(Clone)]
+pub enum PassiveAddress {
+    /// The server's end of the control connection.
+    Local,
+    /// A fixed one, for a server behind NAT.
+    Fixed(Ipv4Addr),
+    /// One that depends on the control connection, for a server that is reached by several ways.
+    Resolve(Arc<dyn Fn(&Endpoints) -> Ipv4Addr + Send + Sync>),
+}
+
+impl fmt::Debug for PassiveAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Local => f.write_str("Local"),
+            Self::Fixed(address) => f.debug_tuple("Fixed").field(address).finish(),
+            Self::Resolve(_) => f.write_str("Resolve(..)"),
+        }
+    }
+}
+
+/// Who may be at the other end of a data connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DataPeer {
+    /// The address of the control connection's peer, and ports from 1024 on: a server cannot be made to connect to
+    /// others, nor can others steal a transfer (RFC 2577).
+    ControlPeer,
+    /// Any address, and ports from 1024 on: transfers between two servers (FXP) work, and so do bounce attacks.
+    AnyAddress,
+}
+
+/// A `SITE` command of the embedding program.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SiteCommand {
+    /// Its name, in capital letters.
+    pub verb: String,
+    /// How it is called, for `SITE HELP`; e.g. `"VERIFY <pathname>"`.
+    pub syntax: String,
+}

@@ -1,0 +1,147 @@
+//! Access control commands (RFC 959 4.1.1, RFC 7151).
+
+use alloc::string::{String, ToString};
+
+use super::{
+    action::Request, answers::Purpose, login::OutOfSequence, parameters::Parameters, server_pi::ServerPi,
+    timer::Timer,
+};
+use crate::{
+    accounts::{Credentials, Denied},
+    command::{ArgumentError, parse_host},
+    reply::{Reply, ReplyCode},
+};
+
+const NEED_PASSWORD: Reply = Reply::from_static("331 Send your password with PASS.\r\n");
+const LOGGED_IN: Reply = Reply::from_static("230 Logged in.\r\n");
+const GOODBYE: Reply = Reply::from_static("221 Goodbye.\r\n");
+const DENIED: Reply = Reply::from_static("530 User name or password refused.\r\n");
+
+impl ServerPi {
+    /// The answer is the same whether or not there is such a user. The transfer parameters stay (RFC 959 4.1.1).
+    pub(super) fn user(&mut self, argument: &[u8]) {
+        match core::str::from_utf8(argument) {
+            Ok(user) => {
+                self.log_out();
+                self.parameters.handle_new_user();
+                self.login.handle_user(String::from(user));
+                self.send(NEED_PASSWORD);
+            }
+            Err(_) => self.reply(ReplyCode::ARGUMENT_ERROR, "A user name is UTF-8."),
+        }
+    }
+
+    pub(super) fn pass(&mut self, argument: &[u8]) {
+        let credentials = self.login.handle_pass(argument, self.control);
+        self.log_in(credentials, "Send USER first.");
+    }
+
+    pub(super) fn acct(&mut self, argument: &[u8]) {
+        if self.login.is_logged_in() {
+            return self.reply(ReplyCode::SUPERFLUOUS, "No account is needed.");
+        }
+        let credentials = self.login.handle_acct(argument);
+        self.log_in(credentials, "Send USER and PASS first.");
+    }
+
+    fn log_in(&mut self, credentials: Result<Credentials, OutOfSequence>, what_first: &str) {
+        match credentials {
+            Ok(credentials) => self.ask(Request::LogIn(credentials), Purpose::LogIn),
+            Err(OutOfSequence) => self.reply(ReplyCode::BAD_SEQUENCE, what_first),
+        }
+    }
+
+    pub(super) fn handle_logged_in(&mut self) {
+        self.login.handle_accepted();
+        self.timers.stop(Timer::LogIn);
+        self.send(LOGGED_IN);
+    }
+
+    pub(super) fn handle_denied(&mut self, why: Denied) {
+        match why {
+            Denied::AccountNeeded => {
+                self.login.handle_account_needed();
+                self.reply(ReplyCode::NEED_ACCOUNT, "Send your account with ACCT.");
+            }
+            Denied::Refused => {
+                self.login.handle_refused();
+                if self.login.failures() < self.config.log_in_attempts {
+                    self.send(DENIED);
+                } else {
+                    self.give_up("Too many failed log-ins.");
+                }
+            }
+            Denied::Unavailable => self.give_up("Nobody can log in right now; try again later."),
+        }
+    }
+
+    pub(super) fn host(&mut self, argument: &[u8]) {
+        let Ok(host) = parse_host(argument) else {
+            return self.reply_argument_error(ArgumentError::Malformed);
+        };
+        if self.config.hosts.as_ref().is_some_and(|hosts| !hosts.contains(&host)) {
+            return self.reply(ReplyCode::PARAMETER_NOT_IMPLEMENTED, "There is no such host here.");
+        }
+        match self.login.handle_host(host) {
+            Ok(()) => self.reply(ReplyCode::READY, "Host accepted."),
+            Err(OutOfSequence) => {
+                self.reply(ReplyCode::BAD_SEQUENCE, "HOST comes before USER; send REIN first.")
+            }
+        }
+    }
+
+    pub(super) fn cwd(&mut self, argument: &[u8]) {
+        if let Some(pathname) = self.resolve(argument) {
+            self.ask(Request::Stat(pathname.clone()), Purpose::ChangeDirectory(pathname));
+        }
+    }
+
+    /// The parent of a directory is one, so the store is not asked.
+    pub(super) fn cdup(&mut self, _: &[u8]) {
+        if let Some(parent) = self.parameters.working_directory.parent() {
+            self.parameters.working_directory = parent;
+        }
+        self.reply(ReplyCode::FILE_ACTION_DONE, "Directory changed.");
+    }
+
+    pub(super) fn rein(&mut self, _: &[u8]) {
+        self.log_out();
+        self.login.handle_reinitialise();
+        self.close_data_connection();
+        self.parameters = Parameters::default();
+        self.reply(ReplyCode::READY, "Ready for a new user.");
+    }
+
+    pub(super) fn quit(&mut self, _: &[u8]) {
+        self.send(GOODBYE);
+        self.close();
+    }
+
+    /// The time to log in begins again for one who was logged in, and goes on for one who was not.
+    fn log_out(&mut self) {
+        self.detached.handle_new_user();
+        if self.login.is_logged_in() {
+            self.timers.start(Timer::LogIn, self.now, self.config.log_in_timeout);
+        }
+    }
+
+    /// Who is logged in, for `STAT`.
+    pub(super) fn describe_login(&self) -> String {
+        self.login
+            .user()
+            .map_or_else(|| String::from("Not logged in"), |user| "Logged in as ".to_string() + user)
+    }
+
+    pub(super) fn not_implemented(&mut self, _: &[u8]) {
+        self.reply(ReplyCode::NOT_IMPLEMENTED, "This command is not implemented.");
+    }
+
+    /// Whether a user is logged in; if not, the client is told.
+    pub(super) fn requires_login(&mut self) -> bool {
+        let is_logged_in = self.login.is_logged_in();
+        if !is_logged_in {
+            self.reply(ReplyCode::NOT_LOGGED_IN, "Log in first, with USER and PASS.");
+        }
+        is_logged_in
+    }
+}

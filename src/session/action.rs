@@ -1,0 +1,140 @@
+//! What to do: what a session tells its driver.
+
+use core::net::SocketAddr;
+
+use bytes::Bytes;
+
+use crate::{
+    accounts::Credentials,
+    dtp::Dtp,
+    listing::ListingFormat,
+    pathname::Pathname,
+    reply::Reply,
+    storage::{AbortReason, Placement, SiteCall},
+    time_value::TimeValue,
+};
+
+/// Something to do, in the order in which actions come.
+#[derive(Debug)]
+pub enum Action {
+    /// Send a reply over the control connection.
+    SendReply(Reply),
+    /// Send these bytes over the control connection: answers to Telnet option negotiation, which are not replies.
+    SendTelnet(Bytes),
+    /// Close the control connection once everything is sent. Transfers that are still open go on to their end; no
+    /// reply follows.
+    CloseControl,
+
+    /// Ask the accounts or the user's store, and tell [`Event::Answered`](super::Event::Answered). One request is
+    /// under way at most.
+    Ask(RequestId, Request),
+    /// Drop the request with everything that it would have opened. No answer is wanted.
+    Cancel(RequestId),
+
+    /// Prepare a data connection; what had been prepared is closed first.
+    OpenDataConnection(DataConnectionMode),
+    /// The connection that was just told is a stranger's: close it, and go on listening.
+    RefuseDataConnection,
+    /// Close the data connection and the passive port, whatever there is of them.
+    CloseDataConnection,
+
+    /// Start to move bytes between the data connection and what the last request opened, and tell
+    /// [`Event::Progressed`](super::Event::Progressed) from time to time and
+    /// [`Event::TransferEnded`](super::Event::TransferEnded) at the end. The driver closes the data connection then.
+    Transfer(TransferId, Movement),
+    /// Finish the upload, and tell [`Event::Finished`](super::Event::Finished).
+    AwaitFinish(TransferId),
+    /// Close the data connection, stop moving bytes, abort an upload with this reason or close a download, and tell
+    /// [`Event::Aborted`](super::Event::Aborted).
+    Abort(TransferId, AbortReason),
+    /// Drop the future of the finish or the abort. No event is wanted.
+    Drop(TransferId),
+    /// Let the finish go on in the background, beside further transfers, and tell
+    /// [`Event::Finished`](super::Event::Finished) when it ends.
+    Detach(TransferId),
+}
+
+/// Names a request, so that a late answer does no harm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RequestId(pub u64);
+
+/// Names a transfer, so that a late event does no harm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TransferId(pub u64);
+
+/// How a data connection is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DataConnectionMode {
+    /// Listen at the server's end of the control connection, on a port of
+    /// [`passive_ports`](crate::config::Settings::passive_ports); tell [`Event::Listening`](super::Event::Listening)
+    /// or [`Event::ListenFailed`](super::Event::ListenFailed), and then
+    /// [`Event::DataConnected`](super::Event::DataConnected) for each connection until one is not refused.
+    Listen,
+    /// Connect to this address; tell [`Event::DataConnected`](super::Event::DataConnected) or
+    /// [`Event::DataRefused`](super::Event::DataRefused).
+    Connect(SocketAddr),
+}
+
+/// What moves over the data connection.
+#[derive(Debug)]
+pub enum Movement {
+    /// From the client to the upload that is open.
+    Receive(Dtp),
+    /// From the download that is open to the client.
+    Send(Dtp),
+    /// From the listing that is open to the client, one line an entry.
+    List(ListingFormat),
+    /// These bytes to the client: the listing of a single file.
+    Text(Bytes),
+}
+
+/// What the accounts or the user's store are asked. Each has the answers that its comment names, or
+/// [`Answer::Failed`](super::Answer::Failed).
+#[derive(Debug)]
+pub enum Request {
+    /// [`Accounts::log_in`](crate::accounts::Accounts::log_in): `LoggedIn` or `Denied`.
+    LogIn(Credentials),
+    /// [`Storage::stat`](crate::storage::Storage::stat): `Metadata`.
+    Stat(Pathname),
+    /// The first entries of a directory, at most so many: `Entries`.
+    ListFirst(Pathname, usize),
+    /// [`Storage::list`](crate::storage::Storage::list): `Opened`.
+    OpenListing(Pathname),
+    /// [`Storage::open_download`](crate::storage::Storage::open_download): `Opened`.
+    OpenDownload {
+        /// The file.
+        pathname: Pathname,
+        /// Its first byte to send.
+        offset: u64,
+    },
+    /// [`Storage::open_upload`](crate::storage::Storage::open_upload): `UploadOpened`.
+    OpenUpload {
+        /// The file.
+        pathname: Pathname,
+        /// Where the bytes go.
+        placement: Placement,
+        /// The size promised by `ALLO`.
+        announced: Option<u64>,
+    },
+    /// [`Storage::make_directory`](crate::storage::Storage::make_directory): `Done`.
+    MakeDirectory(Pathname),
+    /// [`Storage::remove_directory`](crate::storage::Storage::remove_directory): `Done`.
+    RemoveDirectory(Pathname),
+    /// [`Storage::remove_file`](crate::storage::Storage::remove_file): `Done`.
+    RemoveFile(Pathname),
+    /// [`Storage::rename`](crate::storage::Storage::rename): `Done`.
+    Rename {
+        /// The present name.
+        from: Pathname,
+        /// The new one.
+        to: Pathname,
+    },
+    /// [`Storage::set_modified`](crate::storage::Storage::set_modified): `Done`.
+    SetModified(Pathname, TimeValue),
+    /// [`Storage::set_mode`](crate::storage::Storage::set_mode): `Done`.
+    SetMode(Pathname, u32),
+    /// [`Storage::available`](crate::storage::Storage::available): `Available`.
+    Available(Pathname),
+    /// [`Storage::site`](crate::storage::Storage::site): `Text`.
+    Site(SiteCall),
+}

@@ -1,0 +1,214 @@
+//! What the accounts and the store answer, and what the client is told of it.
+
+use bytes::BytesMut;
+
+use super::{
+    action::{Movement, Request, RequestId},
+    event::{Answer, Extent},
+    server_pi::ServerPi,
+    timer::Timer,
+    transfer::{Phase, Subject},
+};
+use crate::{
+    listing::ListingFormat,
+    pathname::Pathname,
+    reply::{Reply, ReplyCode},
+    storage::{Entry, EntryKind, Metadata, StorageError, StorageErrorKind},
+    time_value::TimeValue,
+};
+
+/// A request that is under way.
+#[derive(Debug)]
+pub(super) struct Pending {
+    pub(super) id: RequestId,
+    pub(super) purpose: Purpose,
+}
+
+/// What a request is for.
+#[derive(Debug)]
+pub(super) enum Purpose {
+    LogIn,
+    ChangeDirectory(Pathname),
+    RenameFrom(Pathname),
+    /// The running transfer.
+    Open,
+    /// The running transfer, which turns to the one entry if this is no directory.
+    OpenListing(Pathname, ListingFormat),
+    /// The one entry.
+    ListFile(Pathname, ListingFormat),
+    Facts(Pathname),
+    Size,
+    ModificationTime,
+    /// `STAT` of a directory, which turns to the one entry if this is none.
+    Status(Pathname),
+    StatusOfFile(Pathname),
+    Available,
+    Text,
+    /// This reply, if it could be done.
+    Reply(Reply),
+}
+
+impl ServerPi {
+    pub(super) fn handle_answered(&mut self, id: RequestId, answer: Answer) {
+        let Some(pending) = self.pending.take_if(|pending| pending.id == id) else { return };
+        self.timers.stop(Timer::Request);
+        self.start_idle();
+        match (pending.purpose, answer) {
+            (Purpose::LogIn, Answer::LoggedIn) => self.handle_logged_in(),
+            (Purpose::LogIn, Answer::Denied(why)) => self.handle_denied(why),
+            (purpose, Answer::Failed(error)) => self.handle_failed(purpose, error),
+            (Purpose::Reply(reply), Answer::Done) => self.send(reply),
+            (Purpose::Open, Answer::UploadOpened { pathname, offset, finish }) => {
+                self.handle_upload_opened(pathname, offset, finish);
+            }
+            (Purpose::Open | Purpose::OpenListing(..), Answer::Opened) => self.handle_opened(),
+            (purpose, Answer::Metadata { metadata, now }) => self.handle_metadata(purpose, metadata, now),
+            (Purpose::Status(_), Answer::Entries { entries, extent, now }) => {
+                self.reply_directory_status(&entries, extent, now);
+            }
+            (Purpose::Available, Answer::Available(bytes)) => self.reply_number(bytes),
+            (Purpose::Text, Answer::Text(text)) => self.reply(ReplyCode::OK, &text),
+            (purpose, _) => {
+                let error = StorageError::new(StorageErrorKind::Failed, "The server's answer made no sense.");
+                self.handle_failed(purpose, error);
+            }
+        }
+    }
+
+    fn handle_failed(&mut self, purpose: Purpose, error: StorageError) {
+        let is_file = error.kind() == StorageErrorKind::NotADirectory;
+        match purpose {
+            Purpose::OpenListing(pathname, format)
+                if is_file && !matches!(format, ListingFormat::Machine(_)) =>
+            {
+                self.ask(Request::Stat(pathname.clone()), Purpose::ListFile(pathname, format));
+            }
+            Purpose::OpenListing(_, ListingFormat::Machine(_)) if is_file => {
+                self.refuse_transfer(
+                    ReplyCode::ARGUMENT_ERROR,
+                    "That is not a directory; MLST tells of a file.",
+                );
+            }
+            Purpose::Open | Purpose::OpenListing(..) | Purpose::ListFile(..) => {
+                self.refuse_transfer(error.kind().reply_code(), error.message());
+            }
+            Purpose::Status(pathname) if is_file => {
+                self.ask(Request::Stat(pathname.clone()), Purpose::StatusOfFile(pathname));
+            }
+            Purpose::LogIn => self.give_up("Nobody can log in right now; try again later."),
+            _ => self.reply(error.kind().reply_code(), error.message()),
+        }
+    }
+
+    fn handle_metadata(&mut self, purpose: Purpose, metadata: Metadata, now: TimeValue) {
+        match purpose {
+            Purpose::ChangeDirectory(pathname) if metadata.kind == EntryKind::Directory => {
+                self.parameters.working_directory = pathname;
+                self.reply(ReplyCode::FILE_ACTION_DONE, "Directory changed.");
+            }
+            Purpose::ChangeDirectory(_) => {
+                self.reply(ReplyCode::FILE_UNAVAILABLE, "That is not a directory.")
+            }
+            Purpose::RenameFrom(pathname) => {
+                self.parameters.rename_from = Some(pathname);
+                self.reply(ReplyCode::PENDING, "Send the new name with RNTO.");
+            }
+            Purpose::Size if metadata.kind == EntryKind::File => self.reply_number(metadata.size),
+            Purpose::Size => self.reply(ReplyCode::FILE_UNAVAILABLE, "That is not a file."),
+            Purpose::ModificationTime => match metadata.modified {
+                Some(modified) => {
+                    let reply = self.replies.compose(ReplyCode::FILE_STATUS).value(modified).finish();
+                    self.send(reply);
+                }
+                None => self.reply(ReplyCode::FILE_UNAVAILABLE, "Its modification time is not known."),
+            },
+            Purpose::Facts(pathname) => self.reply_facts(&pathname, &metadata),
+            Purpose::ListFile(pathname, format) => self.list_file(&pathname, &format, metadata, now),
+            Purpose::StatusOfFile(pathname) => {
+                let entry = entry_of(&pathname, metadata);
+                self.reply_status(ReplyCode::FILE_STATUS, &[entry], Extent::Whole, now);
+            }
+            purpose => {
+                let error = StorageError::new(StorageErrorKind::Failed, "The server's answer made no sense.");
+                self.handle_failed(purpose, error);
+            }
+        }
+    }
+
+    /// `LIST` or `NLST` of a file: the one line is sent.
+    fn list_file(&mut self, pathname: &Pathname, format: &ListingFormat, metadata: Metadata, now: TimeValue) {
+        let format = match format {
+            // The prefix is the argument, and so the whole line, but for the slash that it has got.
+            ListingFormat::Names { prefix } => {
+                let argument = prefix.strip_suffix(b"/").unwrap_or(prefix);
+                let start = argument.iter().rposition(|&byte| byte == b'/').map_or(0, |slash| slash + 1);
+                ListingFormat::Names { prefix: prefix.slice(..start) }
+            }
+            other => other.clone(),
+        };
+        let mut line = BytesMut::new();
+        format.line(now, &entry_of(pathname, metadata), &mut line);
+        if let Some(transfer) = &mut self.transfer
+            && let (Phase::Opening(movement), Subject::Listing) = (&mut transfer.phase, &transfer.subject)
+        {
+            *movement = Movement::Text(line.freeze());
+        }
+        self.handle_opened();
+    }
+
+    fn reply_number(&mut self, number: u64) {
+        let reply = self.replies.compose(ReplyCode::FILE_STATUS).value(number).finish();
+        self.send(reply);
+    }
+
+    fn reply_facts(&mut self, pathname: &Pathname, metadata: &Metadata) {
+        let mut facts = BytesMut::new();
+        self.parameters.facts.write(metadata, &mut facts);
+        let reply =
+            self.replies.compose(ReplyCode::FILE_ACTION_DONE).text("Facts:").inner_line().bytes(&facts);
+        let reply = reply.text(" ").bytes(pathname.as_bytes()).last_line().text("End").finish();
+        self.send(reply);
+    }
+
+    fn reply_directory_status(&mut self, entries: &[Entry], extent: Extent, now: TimeValue) {
+        self.reply_status(ReplyCode::DIRECTORY_STATUS, entries, extent, now);
+    }
+
+    /// `STAT pathname`: the lines of `LIST`, over the control connection.
+    fn reply_status(&mut self, code: ReplyCode, entries: &[Entry], extent: Extent, now: TimeValue) {
+        let mut reply = self.replies.compose(code).text("Status:");
+        let mut line = BytesMut::new();
+        for entry in entries {
+            line.clear();
+            ListingFormat::Long.line(now, entry, &mut line);
+            if let Some(text) = line.strip_suffix(b"\r\n") {
+                reply = reply.inner_line().bytes(text);
+            }
+        }
+        let end = match extent {
+            Extent::Whole => "End",
+            Extent::Truncated => "There are more; LIST shows all.",
+        };
+        let reply = reply.last_line().text(end).finish();
+        self.send(reply);
+    }
+
+    /// The store or the accounts took too long.
+    pub(super) fn handle_request_overdue(&mut self) {
+        let Some(pending) = self.cancel_request() else { return };
+        self.start_idle();
+        let error = StorageError::new(StorageErrorKind::Failed, "The store did not answer in time.");
+        match pending.purpose {
+            Purpose::OpenListing(..) | Purpose::ListFile(..) | Purpose::Open => {
+                self.refuse_transfer(error.kind().reply_code(), error.message());
+            }
+            Purpose::LogIn => self.give_up("The accounts did not answer in time; try again later."),
+            _ => self.reply(error.kind().reply_code(), error.message()),
+        }
+    }
+}
+
+fn entry_of(pathname: &Pathname, metadata: Metadata) -> Entry {
+    let name = bytes::Bytes::copy_from_slice(pathname.name().unwrap_or(b"."));
+    Entry { name, metadata }
+}

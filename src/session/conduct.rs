@@ -1,0 +1,301 @@
+//! What happens to a transfer between its command and its final reply (DESIGN: the life of an upload).
+
+use super::{
+    action::{Action, DataConnectionMode, TransferId},
+    data_connection::{DataConnection, Readiness},
+    event::{FinishKind, Outcome},
+    server_pi::ServerPi,
+    timer::Timer,
+    transfer::{AborEffect, Naming, Phase, Subject},
+};
+use crate::{
+    config::FinishOverdue,
+    pathname::Pathname,
+    reply::{Reply, ReplyCode},
+    storage::{AbortReason, StorageError, Stored},
+};
+
+const OPENING: Reply = Reply::from_static("150 Opening the data connection.\r\n");
+const ALREADY_OPEN: Reply = Reply::from_static("125 The data connection is open; the transfer starts.\r\n");
+const SENT: Reply = Reply::from_static("226 Transfer complete.\r\n");
+const STORED: Reply = Reply::from_static("226 Transfer complete; the file is stored.\r\n");
+const ABORTED: Reply = Reply::from_static("426 Transfer aborted, as you asked.\r\n");
+const ABOR_DONE: Reply = Reply::from_static("226 ABOR done.\r\n");
+const LOST: Reply =
+    Reply::from_static("426 The data connection was lost before the end of the transfer.\r\n");
+const STALLED: Reply = Reply::from_static("426 Nothing moved on the data connection for too long.\r\n");
+const NO_DATA_CONNECTION: Reply = Reply::from_static("425 The data connection could not be made.\r\n");
+const SHORT: Reply =
+    Reply::from_static("426 The file ended before the size that ALLO announced; it is not stored.\r\n");
+
+impl ServerPi {
+    // Opening.
+
+    pub(super) fn handle_upload_opened(&mut self, pathname: Pathname, offset: u64, finish: FinishKind) {
+        if let Some(Subject::Upload(upload)) = self.transfer.as_mut().map(|transfer| &mut transfer.subject) {
+            upload.pathname = pathname;
+            upload.offset = offset;
+            upload.finish = finish;
+        }
+        self.handle_opened();
+    }
+
+    /// The store has opened what is transferred: the data connection is next.
+    pub(super) fn handle_opened(&mut self) {
+        let Some(transfer) = &mut self.transfer else { return };
+        transfer.handle_opened();
+        self.reply_preliminarily();
+        match self.data.readiness() {
+            Readiness::Ready => return self.move_if_ready(),
+            Readiness::ConnectTo(address) => {
+                self.data = DataConnection::Connecting;
+                self.act(Action::OpenDataConnection(DataConnectionMode::Connect(address)));
+            }
+            Readiness::Awaited | Readiness::Missing => {}
+        }
+        self.timers.start(Timer::DataConnect, self.now, self.config.data_connect_timeout);
+    }
+
+    /// RFC 1123 4.1.2.9: for `STOU` the preliminary reply tells the name, in this form.
+    fn reply_preliminarily(&mut self) {
+        let is_ready = self.data.readiness() == Readiness::Ready;
+        let reply = match self.transfer.as_ref().map(|transfer| &transfer.subject) {
+            Some(Subject::Upload(upload)) if upload.naming == Naming::Unique => {
+                let code = if is_ready { ReplyCode::DATA_ALREADY_OPEN } else { ReplyCode::DATA_OPENING };
+                self.replies.compose(code).text("FILE: ").bytes(upload.pathname.as_bytes()).finish()
+            }
+            _ if is_ready => ALREADY_OPEN,
+            _ => OPENING,
+        };
+        self.send(reply);
+    }
+
+    /// The store did not open it.
+    pub(super) fn refuse_transfer(&mut self, code: ReplyCode, text: &str) {
+        self.close_data_connection();
+        let reply = self.replies.line(code, text);
+        self.complete(reply);
+    }
+
+    // Connecting.
+
+    pub(super) fn move_if_ready(&mut self) {
+        if self.data.readiness() != Readiness::Ready {
+            return;
+        }
+        let Some(transfer) = &mut self.transfer else { return };
+        let Some(movement) = transfer.handle_connected(self.now) else { return };
+        let id = transfer.id;
+        self.data = DataConnection::InUse;
+        self.timers.stop(Timer::DataConnect);
+        self.timers.start(Timer::DataStall, self.now, self.config.data_stall_timeout);
+        self.act(Action::Transfer(id, movement));
+    }
+
+    pub(super) fn handle_data_refused(&mut self) {
+        if self.data == DataConnection::Connecting {
+            self.handle_no_data_connection();
+        }
+    }
+
+    pub(super) fn handle_no_data_connection(&mut self) {
+        self.abort(AbortReason::NoDataConnection, NO_DATA_CONNECTION);
+    }
+
+    // Moving.
+
+    pub(super) fn handle_progressed(&mut self, id: TransferId, bytes: u64) {
+        let now = self.now;
+        let stall = self.config.data_stall_timeout;
+        let Some(transfer) = self.transfer_named(id) else { return };
+        if matches!(transfer.phase, Phase::Moving) && bytes > transfer.bytes {
+            transfer.bytes = bytes;
+            self.timers.start(Timer::DataStall, now, stall);
+        }
+    }
+
+    pub(super) fn handle_data_stalled(&mut self) {
+        self.abort(AbortReason::DataStalled, STALLED);
+    }
+
+    pub(super) fn handle_transfer_ended(&mut self, id: TransferId, outcome: Outcome) {
+        let Some(transfer) = self.transfer_named(id) else { return };
+        if !matches!(transfer.phase, Phase::Moving) {
+            return;
+        }
+        if let Outcome::Complete { bytes } = outcome {
+            transfer.bytes = bytes;
+        }
+        let is_upload = matches!(transfer.subject, Subject::Upload(_));
+        let is_short = transfer.is_short();
+        self.data = DataConnection::Closed;
+        self.timers.stop(Timer::DataStall);
+        let reason = outcome.abort_reason();
+        let reply = match outcome {
+            Outcome::Complete { .. } if is_upload && is_short => {
+                return self.abort(AbortReason::Incomplete, SHORT);
+            }
+            Outcome::Complete { .. } if is_upload => return self.finish(id),
+            Outcome::Complete { .. } => SENT,
+            Outcome::Lost => LOST,
+            Outcome::StoreFailed(error) => self.failure_reply(&error),
+        };
+        match reason {
+            Some(reason) if is_upload => self.abort(reason, reply),
+            _ => self.complete(reply),
+        }
+    }
+
+    // Finishing (promise 1: nothing but a finish that succeeded leads to STORED).
+
+    fn finish(&mut self, id: TransferId) {
+        if let Some(transfer) = &mut self.transfer {
+            transfer.phase = Phase::Finishing;
+        }
+        self.timers.start(Timer::Finish, self.now, self.config.finish_timeout);
+        self.act(Action::AwaitFinish(id));
+    }
+
+    pub(super) fn handle_finished(&mut self, id: TransferId, result: Result<Stored, StorageError>) {
+        let is_finishing =
+            self.transfer_named(id).is_some_and(|transfer| matches!(transfer.phase, Phase::Finishing));
+        if !is_finishing {
+            return self.detached.handle_finished(id, result);
+        }
+        let reply = match result {
+            Ok(stored) => self.stored_reply(&stored),
+            Err(error) => self.failure_reply(&error),
+        };
+        self.complete(reply);
+    }
+
+    fn stored_reply(&mut self, stored: &Stored) -> Reply {
+        let unique = match self.transfer.as_ref().map(|transfer| &transfer.subject) {
+            Some(Subject::Upload(upload)) if upload.naming == Naming::Unique => Some(&upload.pathname),
+            _ => None,
+        };
+        if unique.is_none() && stored.note.is_none() {
+            return STORED;
+        }
+        let mut reply =
+            self.replies.compose(ReplyCode::TRANSFER_COMPLETE).text("Transfer complete; the file is stored");
+        if let Some(pathname) = unique {
+            reply = reply.text(" as ").bytes(pathname.as_bytes());
+        }
+        if let Some(note) = &stored.note {
+            reply = reply.text(": ").text(note);
+        }
+        reply.text(".").finish()
+    }
+
+    fn failure_reply(&mut self, error: &StorageError) -> Reply {
+        self.replies.line(error.kind().reply_code(), error.message())
+    }
+
+    pub(super) fn handle_finish_overdue(&mut self) {
+        let Some(transfer) = &self.transfer else { return };
+        let (id, Subject::Upload(upload)) = (transfer.id, &transfer.subject) else { return };
+        let deadline = self.now + self.config.detached_timeout;
+        let is_detached = self.config.finish_overdue == FinishOverdue::Detach
+            && self.detached.add(id, &upload.pathname, deadline, self.config.detached_limit).is_ok();
+        let seconds = self.config.finish_timeout.as_secs();
+        let reply = self.replies.compose(ReplyCode::LOCAL_ERROR).text("Storing the file takes longer than ");
+        let reply = reply.value(seconds).text(" s; ");
+        let reply = if is_detached {
+            reply.text("it goes on, and STAT or SITE UPLOADS tells its outcome.")
+        } else {
+            reply.text("it was stopped, and what was there before stays unless the store was just done.")
+        };
+        let reply = reply.finish();
+        self.act(if is_detached { Action::Detach(id) } else { Action::Drop(id) });
+        self.complete(reply);
+    }
+
+    // Aborting.
+
+    pub(super) fn abor(&mut self, _: &[u8]) {
+        let Some(effect) = self.abor_effect() else {
+            self.close_data_connection();
+            return self.send(ABOR_DONE);
+        };
+        if let Some(transfer) = &mut self.transfer {
+            transfer.is_abor_waiting = true;
+        }
+        match effect {
+            AborEffect::CancelOpening => {
+                self.cancel_request();
+                self.close_data_connection();
+                self.complete(ABORTED);
+            }
+            AborEffect::Abort => self.abort(AbortReason::ClientAborted, ABORTED),
+            AborEffect::DropFinish => self.drop_transfer(ABORTED),
+            AborEffect::Wait => {}
+        }
+    }
+
+    /// Gives the transfer up; the client gets `reply` when that is done.
+    fn abort(&mut self, why: AbortReason, reply: Reply) {
+        let Some(transfer) = &mut self.transfer else { return };
+        transfer.phase = Phase::Aborting(reply);
+        let id = transfer.id;
+        self.data = DataConnection::Closed;
+        self.timers.stop(Timer::DataConnect);
+        self.timers.stop(Timer::DataStall);
+        self.timers.start(Timer::Abort, self.now, self.config.abort_timeout);
+        self.act(Action::Abort(id, why));
+    }
+
+    pub(super) fn handle_aborted(&mut self, id: TransferId) {
+        let is_aborting =
+            self.transfer_named(id).is_some_and(|transfer| matches!(transfer.phase, Phase::Aborting(_)));
+        if is_aborting {
+            self.complete_abort();
+        }
+    }
+
+    /// The store takes too long to abort: dropping the upload is as good.
+    pub(super) fn handle_abort_overdue(&mut self) {
+        if let Some(id) = self.transfer.as_ref().map(|transfer| transfer.id) {
+            self.act(Action::Drop(id));
+            self.complete_abort();
+        }
+    }
+
+    fn complete_abort(&mut self) {
+        if let Some(Phase::Aborting(reply)) = self.transfer.as_ref().map(|transfer| &transfer.phase) {
+            let reply = reply.clone();
+            self.complete(reply);
+        }
+    }
+
+    fn drop_transfer(&mut self, reply: Reply) {
+        if let Some(id) = self.transfer.as_ref().map(|transfer| transfer.id) {
+            self.act(Action::Drop(id));
+            self.complete(reply);
+        }
+    }
+
+    /// The control connection is gone: what has not come whole is aborted, what has is finished (RFC 959 4.1.1).
+    pub(super) fn abandon_transfer(&mut self) {
+        match self.transfer.as_ref().map(|transfer| &transfer.phase) {
+            Some(Phase::Opening(_)) => self.transfer = None,
+            Some(Phase::Connecting(_) | Phase::Moving) => {
+                self.abort(AbortReason::ControlConnectionLost, LOST)
+            }
+            Some(Phase::Finishing | Phase::Aborting(_)) | None => {}
+        }
+    }
+
+    /// The final reply (promise 3), and the `226` of an `ABOR` behind it.
+    fn complete(&mut self, reply: Reply) {
+        for timer in [Timer::DataConnect, Timer::DataStall, Timer::Finish, Timer::Abort] {
+            self.timers.stop(timer);
+        }
+        self.start_idle();
+        let transfer = self.transfer.take();
+        self.send(reply);
+        if transfer.is_some_and(|transfer| transfer.is_abor_waiting) {
+            self.send(ABOR_DONE);
+        }
+    }
+}

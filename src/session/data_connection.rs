@@ -1,0 +1,109 @@
+//! How the data connection comes to be (RFC 959 3.2, RFC 2428).
+//!
+//! ```text
+//!            PASV, EPSV            listening             the peer connects
+//!          ┌───────────► Preparing ─────────► Listening ──────────────────┐
+//!   Closed │                                                              ▼
+//!          │ PORT, EPRT              a transfer              connected    Connected ──► InUse
+//!          └───────────► Addressed ────────────► Connecting ─────────────►            a transfer
+//! ```
+//!
+//! The end of a transfer, a refused one and `ABOR` lead back to `Closed`. `PASV`, `EPSV`, `PORT` and `EPRT` start
+//! again from wherever the machine is.
+
+use core::net::SocketAddr;
+
+use crate::config::DataPeer;
+
+/// The machine; see [the module](self) for its picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum DataConnection {
+    Closed,
+    Preparing(PassiveCommand),
+    Listening,
+    Addressed(SocketAddr),
+    Connecting,
+    Connected,
+    InUse,
+}
+
+/// Which command waits for the passive port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum PassiveCommand {
+    Pasv,
+    Epsv,
+}
+
+/// What a transfer has to do to get its data connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Readiness {
+    /// Nothing: it is there.
+    Ready,
+    /// Wait for the client to connect.
+    Awaited,
+    /// Connect to the client.
+    ConnectTo(SocketAddr),
+    /// Refuse: the client has not said how.
+    Missing,
+}
+
+/// What a connection is that has just been made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Arrival {
+    /// The one that is wanted.
+    Welcome,
+    /// Somebody else's.
+    Stranger,
+    /// One that nobody waits for any more.
+    Late,
+}
+
+impl DataConnection {
+    /// Whether a command waits for the passive port.
+    pub(super) const fn is_preparing(self) -> bool {
+        matches!(self, Self::Preparing(_))
+    }
+
+    /// Whether there is anything that would have to be closed.
+    pub(super) const fn is_open(self) -> bool {
+        !matches!(self, Self::Closed | Self::Addressed(_))
+    }
+
+    pub(super) const fn readiness(self) -> Readiness {
+        match self {
+            Self::Connected => Readiness::Ready,
+            Self::Listening => Readiness::Awaited,
+            Self::Addressed(address) => Readiness::ConnectTo(address),
+            Self::Closed | Self::Preparing(_) | Self::Connecting | Self::InUse => Readiness::Missing,
+        }
+    }
+
+    /// The passive port is open, or could not be opened: the command that waits for it.
+    pub(super) fn handle_prepared(&mut self, next: Self) -> Option<PassiveCommand> {
+        let Self::Preparing(command) = *self else { return None };
+        *self = next;
+        Some(command)
+    }
+
+    pub(super) fn handle_connected(&mut self, arrival: Arrival) {
+        if arrival == Arrival::Welcome {
+            *self = Self::Connected;
+        }
+    }
+
+    /// Judges a connection with `peer` on behalf of the user at `user` (promise 9).
+    pub(super) fn judge(self, peer: SocketAddr, user: SocketAddr, allowed: DataPeer) -> Arrival {
+        match self {
+            Self::Listening if !is_allowed(peer, user, allowed) => Arrival::Stranger,
+            Self::Listening | Self::Connecting => Arrival::Welcome,
+            _ => Arrival::Late,
+        }
+    }
+}
+
+/// Whether a data connection may lead to or come from `address` (promise 9): the user's own host, unless the server
+/// allows others, and no privileged port, behind which other services listen.
+pub(super) fn is_allowed(address: SocketAddr, user: SocketAddr, allowed: DataPeer) -> bool {
+    let is_user = address.ip().to_canonical() == user.ip().to_canonical();
+    address.port() >= 1024 && (is_user || allowed == DataPeer::AnyAddress)
+}

@@ -1,0 +1,148 @@
+//! What has happened: what a driver tells a session.
+
+use alloc::{string::String, vec::Vec};
+use core::net::SocketAddr;
+
+use super::action::{RequestId, TransferId};
+use crate::{
+    accounts::Denied,
+    pathname::Pathname,
+    storage::{AbortReason, Entry, Metadata, StorageError, Stored},
+    time_value::TimeValue,
+};
+
+/// Something that happened.
+///
+/// An event that is too late (the answer to a request that was cancelled, the end of a transfer that was aborted) is
+/// known by its id and changes nothing.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// Bytes came over the control connection. A session that [does not want input](super::Session::wants_input)
+    /// takes them all the same, and holds them in memory.
+    Received(&'a [u8]),
+    /// All replies that were given out so far are written to the control connection. While more than
+    /// [`reply_limit`](crate::config::Settings::reply_limit) bytes of them are not, no command is executed.
+    RepliesSent,
+    /// The control connection is gone: its end came, or an error.
+    ControlClosed,
+    /// The time of [`poll_timeout`](super::Session::poll_timeout) has come.
+    Elapsed,
+    /// The server wants to end. A running transfer is completed; then, or at once if there is none, the client gets
+    /// a `421`.
+    ShutdownRequested,
+
+    /// The answer to [`Action::Ask`](super::Action::Ask).
+    Answered(RequestId, Answer),
+
+    /// The passive data port is open at this address.
+    Listening(SocketAddr),
+    /// The passive data port could not be opened.
+    ListenFailed,
+    /// There is a data connection with `peer`, by accepting or by connecting.
+    DataConnected {
+        /// The other end.
+        peer: SocketAddr,
+    },
+    /// The data connection could not be made.
+    DataRefused,
+
+    /// So many bytes of the transfer have moved over the data connection, in all.
+    Progressed(TransferId, u64),
+    /// No more bytes will move in this transfer. Its data connection is closed.
+    TransferEnded(TransferId, Outcome),
+    /// The result of [`Action::AwaitFinish`](super::Action::AwaitFinish), also after
+    /// [`Action::Detach`](super::Action::Detach).
+    Finished(TransferId, Result<Stored, StorageError>),
+    /// What [`Action::Abort`](super::Action::Abort) asked for is done.
+    Aborted(TransferId),
+}
+
+/// How the movement of bytes ended.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The end of the file or listing. When receiving, the client closed the data connection in good order and the
+    /// store has taken every byte; when sending, every byte was handed to the data connection and it was shut down
+    /// in good order.
+    Complete {
+        /// Bytes that moved over the data connection.
+        bytes: u64,
+    },
+    /// The data connection broke.
+    Lost,
+    /// The store returned an error.
+    StoreFailed(StorageError),
+}
+
+/// The answer to a [`Request`](super::Request).
+#[derive(Debug)]
+pub enum Answer {
+    /// The user is logged in: later requests go to the store that the accounts gave.
+    LoggedIn,
+    /// The user is not logged in.
+    Denied(Denied),
+    /// It could not be done.
+    Failed(StorageError),
+    /// It is done: the answer to a request that wants no information.
+    Done,
+    /// The answer to [`Request::Stat`](super::Request::Stat).
+    Metadata {
+        /// What the store knows.
+        metadata: Metadata,
+        /// The time of day, for the lines of `ls`.
+        now: TimeValue,
+    },
+    /// The answer to [`Request::ListFirst`](super::Request::ListFirst).
+    Entries {
+        /// At most as many as were asked for.
+        entries: Vec<Entry>,
+        /// Whether these are all.
+        extent: Extent,
+        /// The time of day, for the lines of `ls`.
+        now: TimeValue,
+    },
+    /// An upload is open, and the driver holds it.
+    UploadOpened {
+        /// Where it goes.
+        pathname: Pathname,
+        /// Bytes of the file that are there already.
+        offset: u64,
+        /// What an `ABOR` does while it finishes.
+        finish: FinishKind,
+    },
+    /// A download or a listing is open, and the driver holds it.
+    Opened,
+    /// The answer to [`Request::Available`](super::Request::Available), in bytes.
+    Available(u64),
+    /// The answer to [`Request::Site`](super::Request::Site).
+    Text(String),
+}
+
+/// Whether a list of entries is whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// It is.
+    Whole,
+    /// There are more.
+    Truncated,
+}
+
+/// Whether a finish can be stopped; see [`Upload::finish_can_stop`](crate::storage::Upload::finish_can_stop).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FinishKind {
+    /// An `ABOR` waits for its result.
+    RunsToItsEnd,
+    /// An `ABOR` drops its future, and nothing was stored.
+    CanStop,
+}
+
+impl Outcome {
+    /// Why an upload that ended like this is aborted; `None` if it is whole.
+    #[must_use]
+    pub const fn abort_reason(&self) -> Option<AbortReason> {
+        match self {
+            Self::Complete { .. } => None,
+            Self::Lost => Some(AbortReason::DataConnectionLost),
+            Self::StoreFailed(_) => Some(AbortReason::StoreFailed),
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! The server-PI (RFC 959 2.3): what a server does on one control connection.
+//!
+//! A [`Session`] does no I/O. Its driver tells it what has happened (an [`Event`]) and does what it says (an
+//! [`Action`]).
+//!
+//! **The one law: after every [`handle`](Session::handle), call [`poll_action`](Session::poll_action) until it returns
+//! `None`. Then wait for something to happen, until [`poll_timeout`](Session::poll_timeout) at the latest.**
+//!
+//! ```
+//! use std::{sync::Arc, time::Duration};
+//! use sansftp::{Action, Config, Endpoints, Event, Instant, Session};
+//!
+//! let control = Endpoints { local: "127.0.0.1:21".parse()?, peer: "127.0.0.1:50000".parse()? };
+//! let start = Instant::default();
+//! let mut session = Session::new(Arc::new(Config::default()), control, start);
+//! let Some(Action::SendReply(greeting)) = session.poll_action() else { panic!("a session greets first") };
+//! assert_eq!(greeting.as_bytes(), b"220 Ready.\r\n");
+//! assert!(session.poll_action().is_none());
+//!
+//! session.handle(start + Duration::from_secs(1), Event::Received(b"USER anna\r\n"));
+//! let Some(Action::SendReply(reply)) = session.poll_action() else { panic!("a command is answered") };
+//! assert_eq!(reply.code().number(), 331);
+//! # Ok::<(), core::net::AddrParseError>(())
+//! ```
+//!
+//! # The promises
+//!
+//! Whatever bytes and events come, in whatever order:
+//!
+//! 1. A `226` to `STOR`, `STOU` or `APPE` is sent only after that upload's finish has succeeded.
+//! 2. Every upload that was opened is finished or aborted, and not both; finished only after a clean end.
+//! 3. Each command gets exactly one final reply, in the order of the commands (but for `NOOP`, `STAT` and `ABOR` in a
+//!    transfer), and at most one preliminary reply before it.
+//! 4. Before the log-in nothing acts but the few commands that the table of commands frees.
+//! 5. What was sent in clear behind `AUTH` is not executed after the handshake. (There is no `AUTH` yet.)
+//! 6. However the same bytes are split, the same replies come.
+//! 7. The memory of a session is bounded by its [`Config`], whatever is sent and whatever is not read.
+//! 8. Nothing panics.
+//! 9. A data connection leads to the address of the control connection's peer and to no privileged port, unless the
+//!    configuration allows others. A stranger who connects first gets nothing and costs the client nothing.
+//! 10. Every wait for a peer has a deadline.
+//! 11. Stores see only normalised, absolute pathnames, and no byte of a name can break a reply or a line of a listing.
+//! 12. After [`Action::CloseControl`] nothing more is done but what ends the transfers that are still open.
+//!
+//! Comments in the code name the promise that a place keeps; the tests in `tests/laws.rs` hold them.
+//!
+//! # Reading order
+//!
+//! `rules` is the table of commands. `login`, `data_connection`, `transfer` and `timer` are four small machines that do
+//! not know each other. `server_pi` joins them, and its methods are in `access`, `parameters`, `service`, `status` (the
+//! commands, in the order of RFC 959 4.1), `answers` (what the store says) and `conduct` (what happens to a transfer).
+
+mod access;
+mod action;
+mod answers;
+mod conduct;
+mod data_connection;
+mod detached;
+mod event;
+mod login;
+mod parameters;
+pub(crate) mod rules;
+mod server_pi;
+mod service;
+mod status;
+mod timer;
+mod transfer;
+
+use alloc::sync::Arc;
+
+pub use self::{
+    action::{Action, DataConnectionMode, Movement, Request, RequestId, TransferId},
+    event::{Answer, Event, Extent, FinishKind, Outcome},
+};
+use self::{
+    rules::InTransfer,
+    server_pi::{Attention, ServerPi},
+};
+use crate::{
+    command::Command,
+    config::{Config, Endpoints},
+    instant::Instant,
+    line::{Line, LineBuffer},
+};
+
+/// One control connection; see [the module](self) for how to drive it.
+#[derive(Debug)]
+pub struct Session {
+    lines: LineBuffer,
+    pi: ServerPi,
+}
+
+impl Session {
+    /// Begins a session; its first action is the `220`.
+    #[must_use]
+    pub fn new(config: Arc<Config>, control: Endpoints, now: Instant) -> Self {
+        let lines = LineBuffer::new(config.line_limit);
+        Self { lines, pi: ServerPi::new(config, control, now) }
+    }
+
+    /// Tells what has happened at `now`, which is never before the `now` of an earlier call.
+    ///
+    /// It never fails: what the client does wrong is answered by a reply, and an event that comes too late changes
+    /// nothing.
+    pub fn handle(&mut self, now: Instant, event: Event<'_>) {
+        self.pi.set_now(now);
+        match event {
+            Event::Received(bytes) => self.receive(bytes),
+            Event::RepliesSent => self.pi.handle_replies_sent(),
+            Event::ControlClosed => self.pi.close(),
+            Event::Elapsed => self.pi.handle_elapsed(),
+            Event::ShutdownRequested => self.pi.handle_shutdown_requested(),
+            Event::Answered(id, answer) => self.pi.handle_answered(id, answer),
+            Event::Listening(address) => self.pi.handle_listening(address),
+            Event::ListenFailed => self.pi.handle_listen_failed(),
+            Event::DataConnected { peer } => self.pi.handle_data_connected(peer),
+            Event::DataRefused => self.pi.handle_data_refused(),
+            Event::Progressed(id, bytes) => self.pi.handle_progressed(id, bytes),
+            Event::TransferEnded(id, outcome) => self.pi.handle_transfer_ended(id, outcome),
+            Event::Finished(id, result) => self.pi.handle_finished(id, result),
+            Event::Aborted(id) => self.pi.handle_aborted(id),
+        }
+    }
+
+    /// The next thing to do, in order; `None` when there is nothing before the next event.
+    #[must_use]
+    pub fn poll_action(&mut self) -> Option<Action> {
+        loop {
+            if let Some(action) = self.pi.next_action() {
+                return Some(action);
+            }
+            if !self.execute_next() {
+                return None;
+            }
+        }
+    }
+
+    /// When to tell [`Event::Elapsed`], if nothing else happens before. It may change with every call of
+    /// [`handle`](Self::handle); an `Elapsed` that is too early changes nothing.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.pi.next_deadline()
+    }
+
+    /// Whether the control connection should be read.
+    ///
+    /// `false` while [`backlog_limit`](crate::config::Settings::backlog_limit) bytes of commands wait for their turn,
+    /// while the client does not take its replies, and after [`Action::CloseControl`].
+    #[must_use]
+    pub fn wants_input(&self) -> bool {
+        self.pi.is_attentive()
+            && (self.lines.buffered() < self.pi.backlog_limit() || self.lines.peek_line().is_none())
+    }
+
+    /// Takes one line after the other, so that what is said about Telnet options keeps its place between the replies
+    /// (promise 6).
+    fn receive(&mut self, bytes: &[u8]) {
+        for piece in bytes.split_inclusive(|&byte| byte == b'\n') {
+            if self.pi.is_closed() {
+                return;
+            }
+            self.lines.push(piece);
+            if let Some(answers) = self.lines.take_negotiation() {
+                self.pi.send_telnet(answers);
+            }
+            while self.execute_next() {}
+        }
+    }
+
+    /// Executes the next command that may be executed now. `false` if there is none.
+    fn execute_next(&mut self) -> bool {
+        let Self { lines, pi } = self;
+        if pi.end_if_idle() {
+            return true;
+        }
+        match pi.attention() {
+            Attention::Any => lines.next_line().map(|line| pi.execute_line(line)).is_some(),
+            Attention::InTransfer => {
+                if pi.is_transfer_open() && lines.peek_line().is_some_and(is_answered_at_once) {
+                    return lines.next_line().map(|line| pi.execute_line(line)).is_some();
+                }
+                let is_aborted = pi.can_abort() && lines.remove_first(is_abor);
+                if is_aborted {
+                    pi.execute_line(Line::Complete(b"ABOR"));
+                }
+                is_aborted
+            }
+            Attention::Nothing => {
+                if pi.is_closed() {
+                    lines.clear();
+                }
+                false
+            }
+        }
+    }
+}
+
+fn is_answered_at_once(line: Line<'_>) -> bool {
+    let Line::Complete(line) = line else { return false };
+    let Ok(command) = Command::parse(line) else { return false };
+    match rules::find(command.verb).map(|rule| rule.in_transfer) {
+        Some(InTransfer::AtOnce) => true,
+        Some(InTransfer::AtOnceIfBare) => command.argument.trim_ascii().is_empty(),
+        Some(InTransfer::Waits | InTransfer::Aborts) | None => false,
+    }
+}
+
+fn is_abor(line: &[u8]) -> bool {
+    Command::parse(line)
+        .ok()
+        .and_then(|command| rules::find(command.verb))
+        .is_some_and(|rule| rule.in_transfer == InTransfer::Aborts)
+}

@@ -1,0 +1,245 @@
+//! Transfer parameter commands (RFC 959 4.1.2, RFC 2428, RFC 2389, RFC 2640).
+
+use core::net::{IpAddr, SocketAddr, SocketAddrV4};
+
+use super::{
+    action::{Action, DataConnectionMode},
+    data_connection::{Arrival, DataConnection, PassiveCommand, is_allowed},
+    server_pi::ServerPi,
+};
+use crate::{
+    address::{AddressError, EpsvArgument, ExtendedPort, HostPort, parse_eprt, parse_port},
+    command::{ArgumentError, parse_only, parse_type, split_word},
+    config::PassiveAddress,
+    dtp::Representation,
+    listing::Facts,
+    pathname::Pathname,
+    reply::{Reply, ReplyCode},
+};
+
+/// What the user has set, for the commands that follow.
+#[derive(Debug)]
+pub(super) struct Parameters {
+    pub(super) working_directory: Pathname,
+    pub(super) representation: Representation,
+    pub(super) setup: DataConnectionSetup,
+    /// The facts of `MLST` and `MLSD` that the user wants.
+    pub(super) facts: Facts,
+    /// `ALLO`: the size that the next upload promises.
+    pub(super) announced: Option<u64>,
+    /// `REST`: where the next transfer begins.
+    pub(super) restart: Option<u64>,
+    /// `RNFR`: what the next command renames.
+    pub(super) rename_from: Option<Pathname>,
+}
+
+/// Which commands may prepare a data connection (RFC 2428 4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum DataConnectionSetup {
+    Any,
+    EpsvOnly,
+}
+
+impl Default for Parameters {
+    /// Those of RFC 959 5.1, at the root.
+    fn default() -> Self {
+        Self {
+            working_directory: Pathname::root(),
+            representation: Representation::Ascii,
+            setup: DataConnectionSetup::Any,
+            facts: Facts::default(),
+            announced: None,
+            restart: None,
+            rename_from: None,
+        }
+    }
+}
+
+impl Parameters {
+    /// Forgets what belongs to the user who was logged in.
+    pub(super) fn handle_new_user(&mut self) {
+        self.working_directory = Pathname::root();
+        self.announced = None;
+    }
+
+    /// Forgets what only the very next command could have used.
+    pub(super) fn forget_sequence(&mut self) {
+        self.restart = None;
+        self.rename_from = None;
+    }
+}
+
+const TYPE_SET: Reply = Reply::from_static("200 Type set.\r\n");
+const STRUCTURE_SET: Reply = Reply::from_static("200 Structure set to file.\r\n");
+const MODE_SET: Reply = Reply::from_static("200 Mode set to stream.\r\n");
+const PORT_SET: Reply = Reply::from_static("200 Address taken; a transfer will connect to it.\r\n");
+
+impl ServerPi {
+    pub(super) fn type_(&mut self, argument: &[u8]) {
+        match parse_type(argument) {
+            Ok(representation) => {
+                self.parameters.representation = representation;
+                self.send(TYPE_SET);
+            }
+            Err(error) => self.reply_argument_error(error),
+        }
+    }
+
+    pub(super) fn stru(&mut self, argument: &[u8]) {
+        match parse_only(argument, b'F', b"RP") {
+            Ok(()) => self.send(STRUCTURE_SET),
+            Err(error) => self.reply_argument_error(error),
+        }
+    }
+
+    pub(super) fn mode(&mut self, argument: &[u8]) {
+        match parse_only(argument, b'S', b"BC") {
+            Ok(()) => self.send(MODE_SET),
+            Err(error) => self.reply_argument_error(error),
+        }
+    }
+
+    pub(super) fn port(&mut self, argument: &[u8]) {
+        self.connect_later(parse_port(argument));
+    }
+
+    pub(super) fn eprt(&mut self, argument: &[u8]) {
+        self.connect_later(parse_eprt(argument));
+    }
+
+    fn connect_later(&mut self, address: Result<SocketAddr, AddressError>) {
+        if self.parameters.setup == DataConnectionSetup::EpsvOnly {
+            return self.reply(ReplyCode::ARGUMENT_ERROR, "After EPSV ALL, only EPSV is allowed.");
+        }
+        match address {
+            Ok(address) if is_allowed(address, self.control.peer, self.config.data_peer) => {
+                self.close_data_connection();
+                self.data = DataConnection::Addressed(address);
+                self.send(PORT_SET);
+            }
+            Ok(_) => self.reply(
+                ReplyCode::PARAMETER_NOT_IMPLEMENTED,
+                "Only your own address and ports from 1024 on are connected to.",
+            ),
+            Err(error) => self.reply_address_error(error),
+        }
+    }
+
+    fn reply_address_error(&mut self, error: AddressError) {
+        match error {
+            // RFC 2428 2: the reply ends with the protocols that would do.
+            AddressError::UnknownProtocol => {
+                self.reply(ReplyCode::PROTOCOL_NOT_SUPPORTED, "Network protocol not supported, use (1,2)");
+            }
+            error => self.reply_error(ReplyCode::ARGUMENT_ERROR, error),
+        }
+    }
+
+    pub(super) fn pasv(&mut self, _: &[u8]) {
+        if self.parameters.setup == DataConnectionSetup::EpsvOnly {
+            return self.reply(ReplyCode::ARGUMENT_ERROR, "After EPSV ALL, only EPSV is allowed.");
+        }
+        if self.control.local.ip().to_canonical().is_ipv6() {
+            return self.reply(ReplyCode::NOT_IMPLEMENTED, "PASV cannot tell an IPv6 address; use EPSV.");
+        }
+        self.listen(PassiveCommand::Pasv);
+    }
+
+    pub(super) fn epsv(&mut self, argument: &[u8]) {
+        let is_ipv6 = self.control.local.ip().to_canonical().is_ipv6();
+        match EpsvArgument::parse(argument) {
+            Ok(EpsvArgument::All) => {
+                self.parameters.setup = DataConnectionSetup::EpsvOnly;
+                self.reply(ReplyCode::OK, "Only EPSV is allowed from now on.");
+            }
+            Ok(EpsvArgument::Ipv4) if is_ipv6 => {
+                self.reply(ReplyCode::PROTOCOL_NOT_SUPPORTED, "Network protocol not supported, use (2)");
+            }
+            Ok(EpsvArgument::Ipv6) if !is_ipv6 => {
+                self.reply(ReplyCode::PROTOCOL_NOT_SUPPORTED, "Network protocol not supported, use (1)");
+            }
+            Ok(_) => self.listen(PassiveCommand::Epsv),
+            Err(error) => self.reply_address_error(error),
+        }
+    }
+
+    fn listen(&mut self, command: PassiveCommand) {
+        self.data = DataConnection::Preparing(command);
+        self.act(Action::OpenDataConnection(DataConnectionMode::Listen));
+    }
+
+    pub(super) fn handle_listening(&mut self, address: SocketAddr) {
+        let reply = match self.data.handle_prepared(DataConnection::Listening) {
+            Some(PassiveCommand::Pasv) => {
+                let address = HostPort(SocketAddrV4::new(self.passive_address(address), address.port()));
+                let reply = self.replies.compose(ReplyCode::PASSIVE);
+                reply.text("Entering Passive Mode (").value(address).text(").").finish()
+            }
+            Some(PassiveCommand::Epsv) => {
+                let reply = self.replies.compose(ReplyCode::EXTENDED_PASSIVE);
+                let port = ExtendedPort(address.port());
+                reply.text("Entering Extended Passive Mode (").value(port).text(")").finish()
+            }
+            None => return,
+        };
+        self.send(reply);
+    }
+
+    fn passive_address(&self, listening: SocketAddr) -> core::net::Ipv4Addr {
+        match &self.config.passive_address {
+            PassiveAddress::Fixed(address) => *address,
+            PassiveAddress::Resolve(resolve) => resolve(&self.control),
+            PassiveAddress::Local => {
+                match (self.control.local.ip().to_canonical(), listening.ip().to_canonical()) {
+                    (IpAddr::V4(address), _) | (_, IpAddr::V4(address)) => address,
+                    _ => core::net::Ipv4Addr::UNSPECIFIED,
+                }
+            }
+        }
+    }
+
+    pub(super) fn handle_listen_failed(&mut self) {
+        if self.data.handle_prepared(DataConnection::Closed).is_some() {
+            self.reply(ReplyCode::NO_DATA_CONNECTION, "No passive port is free; try again later.");
+        }
+    }
+
+    pub(super) fn handle_data_connected(&mut self, peer: SocketAddr) {
+        let arrival = self.judge(peer);
+        if arrival == Arrival::Stranger {
+            return self.act(Action::RefuseDataConnection);
+        }
+        self.data.handle_connected(arrival);
+        self.move_if_ready();
+    }
+
+    pub(super) fn opts(&mut self, argument: &[u8]) {
+        let (command, options) = split_word(argument);
+        match (command.to_ascii_uppercase().as_slice(), options.trim_ascii().to_ascii_uppercase().as_slice())
+        {
+            (b"UTF8", b"" | b"ON") => self.reply(ReplyCode::OK, "Names are UTF-8 here, always."),
+            (b"UTF8", b"OFF") => {
+                self.reply(ReplyCode::PARAMETER_NOT_IMPLEMENTED, "Names are UTF-8 here, always.");
+            }
+            (b"UTF8" | b"UTF-8", _) => self.reply_argument_error(ArgumentError::Malformed),
+            (b"MLST", _) => {
+                self.parameters.facts = Facts::select(options);
+                let reply = self.replies.compose(ReplyCode::OK).text("MLST OPTS ");
+                let reply =
+                    self.parameters.facts.names().fold(reply, |reply, name| reply.text(name).text(";"));
+                let reply = reply.finish();
+                self.send(reply);
+            }
+            _ => self.reply(ReplyCode::ARGUMENT_ERROR, "There are options of UTF8 and MLST only."),
+        }
+    }
+
+    /// RFC 2640 4: English is spoken here.
+    pub(super) fn lang(&mut self, argument: &[u8]) {
+        let tag = argument.trim_ascii().to_ascii_uppercase();
+        match tag.as_slice() {
+            b"" | b"EN" | [b'E', b'N', b'-', ..] => self.reply(ReplyCode::OK, "Replies are in English."),
+            _ => self.reply(ReplyCode::PARAMETER_NOT_IMPLEMENTED, "English (EN) is the only language here."),
+        }
+    }
+}

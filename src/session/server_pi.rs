@@ -1,0 +1,347 @@
+//! The place where the machines are joined.
+
+use alloc::{collections::VecDeque, sync::Arc};
+use core::{fmt, mem, net::SocketAddr};
+
+use bytes::Bytes;
+
+use super::{
+    action::{Action, Request, RequestId, TransferId},
+    answers::Pending,
+    data_connection::{Arrival, DataConnection},
+    detached::DetachedFinishes,
+    login::Login,
+    parameters::Parameters,
+    rules::{self, Argument, Carries, LogIn, Rule},
+    timer::{Timer, Timers},
+    transfer::{AborEffect, Phase, Transfer},
+};
+use crate::{
+    command::{ArgumentError, Command},
+    config::{Config, Endpoints},
+    instant::Instant,
+    line::Line,
+    pathname::Pathname,
+    reply::{Reply, ReplyBuffer, ReplyCode},
+};
+
+/// Everything of a session but its unread lines.
+#[derive(Debug)]
+pub(super) struct ServerPi {
+    pub(super) config: Arc<Config>,
+    pub(super) control: Endpoints,
+    pub(super) now: Instant,
+    pub(super) login: Login,
+    pub(super) parameters: Parameters,
+    pub(super) data: DataConnection,
+    pub(super) transfer: Option<Transfer>,
+    pub(super) detached: DetachedFinishes,
+    pub(super) timers: Timers,
+    pub(super) pending: Option<Pending>,
+    pub(super) replies: ReplyBuffer,
+    service: Service,
+    actions: VecDeque<Action>,
+    unsent: usize,
+    last_id: u64,
+}
+
+/// Whether commands are still taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Service {
+    Open,
+    /// No further one after the transfer that is running.
+    Ending,
+    Closed,
+}
+
+/// Which commands can be executed now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Attention {
+    Any,
+    /// Those that act in a transfer.
+    InTransfer,
+    Nothing,
+}
+
+impl ServerPi {
+    pub(super) fn new(config: Arc<Config>, control: Endpoints, now: Instant) -> Self {
+        let mut pi = Self {
+            config,
+            control,
+            now,
+            login: Login::new(),
+            parameters: Parameters::default(),
+            data: DataConnection::Closed,
+            transfer: None,
+            detached: DetachedFinishes::default(),
+            timers: Timers::default(),
+            pending: None,
+            replies: ReplyBuffer::default(),
+            service: Service::Open,
+            actions: VecDeque::new(),
+            unsent: 0,
+            last_id: 0,
+        };
+        pi.timers.start(Timer::LogIn, now, pi.config.log_in_timeout);
+        pi.start_idle();
+        let config = Arc::clone(&pi.config);
+        pi.reply(ReplyCode::READY, &config.greeting);
+        pi
+    }
+
+    pub(super) fn set_now(&mut self, now: Instant) {
+        self.now = self.now.max(now);
+    }
+
+    // What commands may be executed.
+
+    pub(super) fn attention(&self) -> Attention {
+        if !self.is_attentive() || self.data.is_preparing() {
+            return Attention::Nothing;
+        }
+        match (&self.transfer, &self.pending) {
+            (None, None) => Attention::Any,
+            (None, Some(_)) => Attention::Nothing,
+            (Some(_), _) => Attention::InTransfer,
+        }
+    }
+
+    /// Whether the session takes notice of its client: it is open, and its replies are being read (promise 7).
+    pub(super) fn is_attentive(&self) -> bool {
+        !self.is_closed() && self.unsent <= self.config.reply_limit
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.service == Service::Closed
+    }
+
+    /// Whether an `ABOR` would act on the transfer. A second one waits for its turn.
+    pub(super) fn can_abort(&self) -> bool {
+        self.transfer.as_ref().is_some_and(|transfer| !transfer.is_abor_waiting)
+    }
+
+    /// Whether commands that act in a transfer are answered already: once it has its preliminary reply.
+    pub(super) fn is_transfer_open(&self) -> bool {
+        self.transfer.as_ref().is_some_and(|transfer| !matches!(transfer.phase, Phase::Opening(_)))
+    }
+
+    pub(super) fn backlog_limit(&self) -> usize {
+        self.config.backlog_limit
+    }
+
+    /// Looks the command up in the table and runs it.
+    pub(super) fn execute_line(&mut self, line: Line<'_>) {
+        self.start_idle();
+        let Line::Complete(line) = line else {
+            self.parameters.forget_sequence();
+            let limit = self.config.line_limit;
+            let reply = self.replies.compose(ReplyCode::SYNTAX_ERROR);
+            let reply = reply.text("The line is longer than ").value(limit).text(" bytes.").finish();
+            return self.send(reply);
+        };
+        let found = Command::parse(line).ok().and_then(|command| Some((rules::find(command.verb)?, command)));
+        let Some((rule, command)) = found else {
+            self.parameters.forget_sequence();
+            return self.reply(ReplyCode::SYNTAX_ERROR, "Unknown command; HELP lists the known ones.");
+        };
+        self.execute(rule, command.argument);
+    }
+
+    fn execute(&mut self, rule: &Rule, argument: &[u8]) {
+        if rule.carries != Carries::Restart {
+            self.parameters.restart = None;
+        }
+        if rule.carries != Carries::Rename {
+            self.parameters.rename_from = None;
+        }
+        if rule.log_in == LogIn::Needed && !self.login.is_logged_in() {
+            return self.reply(ReplyCode::NOT_LOGGED_IN, "Log in first, with USER and PASS.");
+        }
+        let is_wrong = match rule.argument {
+            Argument::None => !argument.trim_ascii().is_empty(),
+            Argument::Optional => false,
+            Argument::Required => argument.is_empty(),
+        };
+        if is_wrong {
+            self.parameters.forget_sequence();
+            let reply = self.replies.compose(ReplyCode::ARGUMENT_ERROR).text("The form is: ").text(rule.name);
+            let reply = if rule.syntax.is_empty() { reply } else { reply.text(" ").text(rule.syntax) };
+            let reply = reply.text(".").finish();
+            return self.send(reply);
+        }
+        (rule.run)(self, argument);
+    }
+
+    // What is given out.
+
+    pub(super) fn next_action(&mut self) -> Option<Action> {
+        self.actions.pop_front()
+    }
+
+    pub(super) fn act(&mut self, action: Action) {
+        self.actions.push_back(action);
+    }
+
+    /// Sends a reply, unless nobody would read it.
+    pub(super) fn send(&mut self, reply: Reply) {
+        if !self.is_closed() {
+            self.unsent = self.unsent.saturating_add(reply.as_bytes().len());
+            self.act(Action::SendReply(reply));
+        }
+    }
+
+    /// Sends a reply of one line.
+    pub(super) fn reply(&mut self, code: ReplyCode, text: &str) {
+        let reply = self.replies.line(code, text);
+        self.send(reply);
+    }
+
+    /// Says what is wrong.
+    pub(super) fn reply_error(&mut self, code: ReplyCode, error: impl fmt::Display) {
+        let reply = self.replies.compose(code).value(error).text(".").finish();
+        self.send(reply);
+    }
+
+    /// Says why an argument was not taken.
+    pub(super) fn reply_argument_error(&mut self, error: ArgumentError) {
+        let code = match error {
+            ArgumentError::Malformed => ReplyCode::ARGUMENT_ERROR,
+            ArgumentError::NotImplemented => ReplyCode::PARAMETER_NOT_IMPLEMENTED,
+        };
+        self.reply_error(code, error);
+    }
+
+    pub(super) fn send_telnet(&mut self, answers: Bytes) {
+        self.unsent = self.unsent.saturating_add(answers.len());
+        self.act(Action::SendTelnet(answers));
+    }
+
+    pub(super) fn handle_replies_sent(&mut self) {
+        self.unsent = 0;
+    }
+
+    /// Asks the accounts or the store; the answer will be used as `purpose` says.
+    pub(super) fn ask(&mut self, request: Request, purpose: super::answers::Purpose) {
+        let id = RequestId(self.next_id());
+        self.pending = Some(Pending { id, purpose });
+        self.timers.start(Timer::Request, self.now, self.config.request_timeout);
+        self.act(Action::Ask(id, request));
+    }
+
+    pub(super) fn next_id(&mut self) -> u64 {
+        self.last_id += 1;
+        self.last_id
+    }
+
+    /// The pathname that an argument means (promise 11); if it means none, the client is told.
+    pub(super) fn resolve(&mut self, argument: &[u8]) -> Option<Pathname> {
+        match self.parameters.working_directory.resolve(argument) {
+            Ok(pathname) => Some(pathname),
+            Err(error) => {
+                self.reply_error(ReplyCode::ARGUMENT_ERROR, error);
+                None
+            }
+        }
+    }
+
+    // Time.
+
+    /// When the first deadline passes (promise 10).
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        [self.timers.next(), self.detached.next_deadline()].into_iter().flatten().min()
+    }
+
+    pub(super) fn handle_elapsed(&mut self) {
+        while let Some(timer) = self.timers.pop_elapsed(self.now) {
+            match timer {
+                Timer::LogIn => self.give_up("You did not log in in time."),
+                Timer::ControlIdle if self.is_busy() => self.start_idle(),
+                Timer::ControlIdle => self.give_up("No command came for too long."),
+                Timer::Request => self.handle_request_overdue(),
+                Timer::DataConnect => self.handle_no_data_connection(),
+                Timer::DataStall => self.handle_data_stalled(),
+                Timer::Finish => self.handle_finish_overdue(),
+                Timer::Abort => self.handle_abort_overdue(),
+            }
+        }
+        while let Some(id) = self.detached.pop_overdue(self.now) {
+            self.act(Action::Drop(id));
+        }
+    }
+
+    pub(super) fn start_idle(&mut self) {
+        if !self.is_closed() {
+            self.timers.start(Timer::ControlIdle, self.now, self.config.control_idle_timeout);
+        }
+    }
+
+    fn is_busy(&self) -> bool {
+        self.transfer.is_some() || self.pending.is_some()
+    }
+
+    // The end.
+
+    pub(super) fn handle_shutdown_requested(&mut self) {
+        if self.service == Service::Open {
+            self.service = Service::Ending;
+        }
+    }
+
+    /// Ends a session that was asked to end, once it has nothing more to do. `true` if this did it.
+    pub(super) fn end_if_idle(&mut self) -> bool {
+        let ends = self.service == Service::Ending && !self.is_busy() && !self.data.is_preparing();
+        if ends {
+            self.give_up("The server is shutting down.");
+        }
+        ends
+    }
+
+    /// Tells the client why the session ends, and ends it.
+    pub(super) fn give_up(&mut self, why: &str) {
+        self.reply(ReplyCode::SERVICE_UNAVAILABLE, why);
+        self.close();
+    }
+
+    /// Ends the session (promise 12). What is still to be said to the store is said; nothing more is said to the client.
+    pub(super) fn close(&mut self) {
+        if mem::replace(&mut self.service, Service::Closed) == Service::Closed {
+            return;
+        }
+        self.timers.stop(Timer::LogIn);
+        self.timers.stop(Timer::ControlIdle);
+        self.cancel_request();
+        self.abandon_transfer();
+        self.close_data_connection();
+        self.act(Action::CloseControl);
+    }
+
+    /// Takes back a request whose answer is of no use any more.
+    pub(super) fn cancel_request(&mut self) -> Option<Pending> {
+        let pending = self.pending.take()?;
+        self.timers.stop(Timer::Request);
+        self.act(Action::Cancel(pending.id));
+        Some(pending)
+    }
+
+    /// Closes what has been prepared for a data connection.
+    pub(super) fn close_data_connection(&mut self) {
+        if mem::replace(&mut self.data, DataConnection::Closed).is_open() {
+            self.act(Action::CloseDataConnection);
+        }
+    }
+
+    /// The running transfer, if it is this one.
+    pub(super) fn transfer_named(&mut self, id: TransferId) -> Option<&mut Transfer> {
+        self.transfer.as_mut().filter(|transfer| transfer.id == id)
+    }
+
+    /// What `ABOR` means now; `None` without a transfer.
+    pub(super) fn abor_effect(&self) -> Option<AborEffect> {
+        self.transfer.as_ref().map(Transfer::abor_effect)
+    }
+
+    /// Whose a connection is that has just been made.
+    pub(super) fn judge(&self, peer: SocketAddr) -> Arrival {
+        self.data.judge(peer, self.control.peer, self.config.data_peer)
+    }
+}

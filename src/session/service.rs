@@ -1,0 +1,256 @@
+//! Service commands (RFC 959 4.1.3, RFC 3659): transfers, and what is done with files and directories.
+
+use bytes::{BufMut, Bytes, BytesMut};
+
+use super::{
+    action::{Movement, Request, TransferId},
+    answers::Purpose,
+    data_connection::Readiness,
+    event::FinishKind,
+    server_pi::ServerPi,
+    transfer::{Naming, Subject, Transfer, UploadSubject},
+};
+use crate::{
+    command::{parse_allo, parse_chmod, parse_mfmt, parse_number, parse_utime, skip_list_flags, split_word},
+    dtp::{Dtp, Representation},
+    listing::ListingFormat,
+    pathname::Pathname,
+    reply::{Reply, ReplyCode},
+    storage::{Placement, SiteCall},
+};
+
+const DELETED: Reply = Reply::from_static("250 Deleted.\r\n");
+const REMOVED: Reply = Reply::from_static("250 Directory removed.\r\n");
+const RENAMED: Reply = Reply::from_static("250 Renamed.\r\n");
+const MODE_CHANGED: Reply = Reply::from_static("200 Mode changed.\r\n");
+const TIME_CHANGED: Reply = Reply::from_static("200 Modification time changed.\r\n");
+
+impl ServerPi {
+    pub(super) fn retr(&mut self, argument: &[u8]) {
+        let offset = self.parameters.restart.take().unwrap_or(0);
+        let Some(pathname) = self.resolve(argument) else { return };
+        let movement = Movement::Send(Dtp::new(self.parameters.representation));
+        self.begin(Subject::Download, movement, Request::OpenDownload { pathname, offset }, Purpose::Open);
+    }
+
+    pub(super) fn stor(&mut self, argument: &[u8]) {
+        let placement = match self.parameters.restart.take() {
+            None | Some(0) => Placement::Replace,
+            Some(offset) => Placement::Resume { offset },
+        };
+        self.store(argument, placement, Naming::Given);
+    }
+
+    pub(super) fn appe(&mut self, argument: &[u8]) {
+        self.store(argument, Placement::Append, Naming::Given);
+    }
+
+    /// The argument, which RFC 959 does not have and clients send, is a wish.
+    pub(super) fn stou(&mut self, argument: &[u8]) {
+        let wish = if argument.trim_ascii().is_empty() { b"file" } else { argument };
+        self.store(wish, Placement::Unique, Naming::Unique);
+    }
+
+    fn store(&mut self, argument: &[u8], placement: Placement, naming: Naming) {
+        let announced = self.parameters.announced.take();
+        let Some(pathname) = self.resolve(argument) else { return };
+        let upload = UploadSubject {
+            pathname: pathname.clone(),
+            offset: 0,
+            announced,
+            finish: FinishKind::RunsToItsEnd,
+            naming,
+        };
+        let movement = Movement::Receive(Dtp::new(self.parameters.representation));
+        let request = Request::OpenUpload { pathname, placement, announced };
+        self.begin(Subject::Upload(upload), movement, request, Purpose::Open);
+    }
+
+    pub(super) fn list(&mut self, argument: &[u8]) {
+        self.list_as(ListingFormat::Long, skip_list_flags(argument));
+    }
+
+    /// RFC 1123 4.1.2.7: the names can be used as arguments, so they begin as the argument does.
+    pub(super) fn nlst(&mut self, argument: &[u8]) {
+        let argument = skip_list_flags(argument);
+        let mut prefix = BytesMut::from(argument);
+        if !matches!(argument, [] | [.., b'/']) {
+            prefix.put_u8(b'/');
+        }
+        self.list_as(ListingFormat::Names { prefix: prefix.freeze() }, argument);
+    }
+
+    pub(super) fn mlsd(&mut self, argument: &[u8]) {
+        self.list_as(ListingFormat::Machine(self.parameters.facts), argument);
+    }
+
+    fn list_as(&mut self, format: ListingFormat, argument: &[u8]) {
+        let Some(pathname) = self.resolve(argument) else { return };
+        let purpose = Purpose::OpenListing(pathname.clone(), format.clone());
+        self.begin(Subject::Listing, Movement::List(format), Request::OpenListing(pathname), purpose);
+    }
+
+    /// Starts a transfer by asking the store to open its subject.
+    fn begin(&mut self, subject: Subject, movement: Movement, request: Request, purpose: Purpose) {
+        if self.data.readiness() == Readiness::Missing {
+            return self.reply(
+                ReplyCode::NO_DATA_CONNECTION,
+                "Say how to connect first, with EPSV, PASV, EPRT or PORT.",
+            );
+        }
+        let id = TransferId(self.next_id());
+        self.transfer = Some(Transfer::new(id, subject, movement, self.now));
+        self.ask(request, purpose);
+    }
+
+    pub(super) fn allo(&mut self, argument: &[u8]) {
+        match parse_allo(argument) {
+            Ok(size) => {
+                self.parameters.announced = Some(size);
+                self.reply(ReplyCode::OK, "A shorter upload will be refused.");
+            }
+            Err(error) => self.reply_argument_error(error),
+        }
+    }
+
+    pub(super) fn rest(&mut self, argument: &[u8]) {
+        match parse_number(argument) {
+            Ok(offset) if offset > 0 && self.parameters.representation == Representation::Ascii => {
+                self.reply(
+                    ReplyCode::PARAMETER_NOT_IMPLEMENTED,
+                    "A restart needs TYPE I: in TYPE A no byte has a place.",
+                );
+            }
+            Ok(offset) => {
+                self.parameters.restart = Some(offset);
+                let reply =
+                    self.replies.compose(ReplyCode::PENDING).text("The next transfer begins at byte ");
+                let reply = reply.value(offset).text(".").finish();
+                self.send(reply);
+            }
+            Err(error) => self.reply_argument_error(error),
+        }
+    }
+
+    pub(super) fn rnfr(&mut self, argument: &[u8]) {
+        if let Some(pathname) = self.resolve(argument) {
+            self.ask(Request::Stat(pathname.clone()), Purpose::RenameFrom(pathname));
+        }
+    }
+
+    pub(super) fn rnto(&mut self, argument: &[u8]) {
+        let Some(from) = self.parameters.rename_from.take() else {
+            return self.reply(ReplyCode::BAD_SEQUENCE, "Send RNFR just before RNTO.");
+        };
+        if let Some(to) = self.resolve(argument) {
+            self.ask(Request::Rename { from, to }, Purpose::Reply(RENAMED));
+        }
+    }
+
+    pub(super) fn dele(&mut self, argument: &[u8]) {
+        if let Some(pathname) = self.resolve(argument) {
+            self.ask(Request::RemoveFile(pathname), Purpose::Reply(DELETED));
+        }
+    }
+
+    pub(super) fn rmd(&mut self, argument: &[u8]) {
+        if let Some(pathname) = self.resolve(argument) {
+            self.ask(Request::RemoveDirectory(pathname), Purpose::Reply(REMOVED));
+        }
+    }
+
+    pub(super) fn mkd(&mut self, argument: &[u8]) {
+        if let Some(pathname) = self.resolve(argument) {
+            let made = self.pathname_reply(&pathname, " created.");
+            self.ask(Request::MakeDirectory(pathname), Purpose::Reply(made));
+        }
+    }
+
+    pub(super) fn pwd(&mut self, _: &[u8]) {
+        let pathname = self.parameters.working_directory.clone();
+        let reply = self.pathname_reply(&pathname, " is the working directory.");
+        self.send(reply);
+    }
+
+    /// A `257`, in the form that clients read the pathname from (RFC 959 appendix II).
+    fn pathname_reply(&mut self, pathname: &Pathname, text: &str) -> Reply {
+        let reply = self.replies.compose(ReplyCode::PATHNAME);
+        reply.text("\"").bytes(&pathname.quoted()).text("\"").text(text).finish()
+    }
+
+    pub(super) fn mlst(&mut self, argument: &[u8]) {
+        if let Some(pathname) = self.resolve(argument) {
+            self.ask(Request::Stat(pathname.clone()), Purpose::Facts(pathname));
+        }
+    }
+
+    pub(super) fn size(&mut self, argument: &[u8]) {
+        if self.parameters.representation == Representation::Ascii {
+            return self.reply(ReplyCode::FILE_UNAVAILABLE, "The size in TYPE A is not known; use TYPE I.");
+        }
+        if let Some(pathname) = self.resolve(argument) {
+            self.ask(Request::Stat(pathname), Purpose::Size);
+        }
+    }
+
+    pub(super) fn mdtm(&mut self, argument: &[u8]) {
+        if let Some(pathname) = self.resolve(argument) {
+            self.ask(Request::Stat(pathname), Purpose::ModificationTime);
+        }
+    }
+
+    pub(super) fn mfmt(&mut self, argument: &[u8]) {
+        let (modified, name) = match parse_mfmt(argument) {
+            Ok(parsed) => parsed,
+            Err(error) => return self.reply_argument_error(error),
+        };
+        if let Some(pathname) = self.resolve(name) {
+            let reply = self.replies.compose(ReplyCode::FILE_STATUS).text("Modify=").value(modified);
+            let reply = reply.text("; ").bytes(name).finish();
+            self.ask(Request::SetModified(pathname, modified), Purpose::Reply(reply));
+        }
+    }
+
+    pub(super) fn avbl(&mut self, argument: &[u8]) {
+        if let Some(pathname) = self.resolve(argument) {
+            self.ask(Request::Available(pathname), Purpose::Available);
+        }
+    }
+
+    pub(super) fn site_chmod(&mut self, argument: &[u8]) {
+        let (mode, name) = match parse_chmod(argument) {
+            Ok(parsed) => parsed,
+            Err(error) => return self.reply_argument_error(error),
+        };
+        if let Some(pathname) = self.resolve(name) {
+            self.ask(Request::SetMode(pathname, mode), Purpose::Reply(MODE_CHANGED));
+        }
+    }
+
+    pub(super) fn site_utime(&mut self, argument: &[u8]) {
+        let (modified, name) = match parse_utime(argument) {
+            Ok(parsed) => parsed,
+            Err(error) => return self.reply_argument_error(error),
+        };
+        if let Some(pathname) = self.resolve(name) {
+            self.ask(Request::SetModified(pathname, modified), Purpose::Reply(TIME_CHANGED));
+        }
+    }
+
+    /// Runs a `SITE` command of the embedding program, which the settings name.
+    pub(super) fn site_added(&mut self, argument: &[u8]) {
+        let (word, rest) = split_word(argument);
+        let known = self
+            .config
+            .site_commands
+            .iter()
+            .find(|command| command.verb.as_bytes().eq_ignore_ascii_case(word));
+        let Some(verb) = known.map(|command| command.verb.clone()) else {
+            return self
+                .reply(ReplyCode::PARAMETER_NOT_IMPLEMENTED, "Unknown SITE command; SITE HELP lists them.");
+        };
+        let working_directory = self.parameters.working_directory.clone();
+        let call = SiteCall { verb, argument: Bytes::copy_from_slice(rest), working_directory };
+        self.ask(Request::Site(call), Purpose::Text);
+    }
+}

@@ -1,0 +1,158 @@
+//! Commands that tell something about the server (RFC 959 4.1.3, RFC 2389), read from the table of commands.
+
+use alloc::string::String;
+
+use super::{
+    action::Request,
+    answers::Purpose,
+    rules::{self, FEATURES, RULES, SITE_RULES},
+    server_pi::ServerPi,
+    transfer::{Phase, Subject, Transfer},
+};
+use crate::{
+    command::{Verb, skip_list_flags, split_word},
+    dtp::Representation,
+    listing::Facts,
+    reply::{Reply, ReplyCode},
+};
+
+const NOOP_DONE: Reply = Reply::from_static("200 OK.\r\n");
+const SYSTEM: Reply = Reply::from_static("215 UNIX Type: L8\r\n");
+const CLIENT_NOTED: Reply = Reply::from_static("200 Noted.\r\n");
+const IDENTITY: Reply =
+    Reply::from_static(concat!("200 Name=sansftp; Version=", env!("CARGO_PKG_VERSION"), ";\r\n"));
+
+impl ServerPi {
+    pub(super) fn noop(&mut self, _: &[u8]) {
+        self.send(NOOP_DONE);
+    }
+
+    pub(super) fn syst(&mut self, _: &[u8]) {
+        self.send(SYSTEM);
+    }
+
+    pub(super) fn clnt(&mut self, _: &[u8]) {
+        self.send(CLIENT_NOTED);
+    }
+
+    pub(super) fn csid(&mut self, _: &[u8]) {
+        self.send(IDENTITY);
+    }
+
+    pub(super) fn feat(&mut self, _: &[u8]) {
+        let mut reply = self.replies.compose(ReplyCode::SYSTEM_STATUS).text("Features:");
+        for feature in RULES.iter().map(|rule| rule.feature).filter(|feature| !feature.is_empty()) {
+            reply = reply.inner_line().text(feature);
+        }
+        for feature in FEATURES {
+            reply = reply.inner_line().text(feature);
+        }
+        reply = reply.inner_line().text("MLST ");
+        for name in Facts::default().names() {
+            let is_selected = self.parameters.facts.names().any(|selected| selected == name);
+            reply = reply.text(name).text(if is_selected { "*;" } else { ";" });
+        }
+        let reply = reply.last_line().text("End").finish();
+        self.send(reply);
+    }
+
+    pub(super) fn help(&mut self, argument: &[u8]) {
+        let word = argument.trim_ascii();
+        if word.is_empty() {
+            return self.help_all();
+        }
+        match Verb::parse(word).ok().and_then(rules::find).filter(|rule| rule.is_offered()) {
+            Some(rule) => {
+                let reply = self.replies.compose(ReplyCode::HELP).text(rule.name);
+                let reply = if rule.syntax.is_empty() { reply } else { reply.text(" ").text(rule.syntax) };
+                let reply = reply.finish();
+                self.send(reply);
+            }
+            None => self.reply(ReplyCode::NOT_IMPLEMENTED, "There is no such command."),
+        }
+    }
+
+    fn help_all(&mut self) {
+        const COLUMNS: usize = 10;
+        let mut reply = self.replies.compose(ReplyCode::HELP).text("These commands are known:");
+        for (i, rule) in RULES.iter().filter(|rule| rule.is_offered()).enumerate() {
+            reply = if i % COLUMNS == 0 { reply.inner_line() } else { reply.text(" ") };
+            reply = reply.text(rule.name);
+        }
+        let reply = reply.last_line().text("HELP <command> tells its form.").finish();
+        self.send(reply);
+    }
+
+    pub(super) fn stat(&mut self, argument: &[u8]) {
+        if argument.trim_ascii().is_empty() {
+            return self.reply_session_status();
+        }
+        if !self.requires_login() {
+            return;
+        }
+        if let Some(pathname) = self.resolve(skip_list_flags(argument)) {
+            let limit = self.config.status_entries_limit;
+            self.ask(Request::ListFirst(pathname.clone(), limit), Purpose::Status(pathname));
+        }
+    }
+
+    fn reply_session_status(&mut self) {
+        let login = self.describe_login();
+        let transfer = self.transfer.as_ref().map(|transfer| self.describe_transfer(transfer));
+        let representation = match self.parameters.representation {
+            Representation::Ascii => "A",
+            Representation::Image => "I",
+        };
+        let reply = self.replies.compose(ReplyCode::SYSTEM_STATUS).text("Status:");
+        let reply = reply.inner_line().text("Connected from ").value(self.control.peer.ip().to_canonical());
+        let reply = reply.inner_line().text(&login);
+        let reply = reply.inner_line().text("TYPE ").text(representation).text(", STRU F, MODE S");
+        let reply = reply.inner_line().text(transfer.as_deref().unwrap_or("No transfer is running"));
+        let reply = self.detached.describe(reply).last_line().text("End").finish();
+        self.send(reply);
+    }
+
+    fn describe_transfer(&self, transfer: &Transfer) -> String {
+        let what = match (&transfer.phase, &transfer.subject) {
+            (Phase::Opening(_), _) => "Opening",
+            (Phase::Connecting(_), _) => "Waiting for the data connection",
+            (Phase::Moving, Subject::Upload(_)) => "Receiving",
+            (Phase::Moving, Subject::Download) => "Sending",
+            (Phase::Moving, Subject::Listing) => "Sending a listing",
+            (Phase::Finishing, _) => "Storing",
+            (Phase::Aborting(_), _) => "Aborting",
+        };
+        let seconds = self.now.saturating_since(transfer.since).as_secs();
+        alloc::format!("{what}: {} bytes in {seconds} s", transfer.bytes)
+    }
+
+    pub(super) fn site(&mut self, argument: &[u8]) {
+        let (word, rest) = split_word(argument);
+        match SITE_RULES.iter().find(|rule| rule.name.as_bytes().eq_ignore_ascii_case(word)) {
+            Some(rule) => (rule.run)(self, rest),
+            None => self.site_added(argument),
+        }
+    }
+
+    pub(super) fn site_help(&mut self, _: &[u8]) {
+        let mut reply = self.replies.compose(ReplyCode::HELP).text("These SITE commands are known:");
+        for rule in SITE_RULES {
+            reply = reply.inner_line().text(rule.syntax);
+        }
+        for command in &self.config.site_commands {
+            reply = reply.inner_line().text(&command.syntax);
+        }
+        let reply = reply.last_line().text("End").finish();
+        self.send(reply);
+    }
+
+    /// What became of uploads whose finish took too long.
+    pub(super) fn site_uploads(&mut self, _: &[u8]) {
+        let reply = self
+            .replies
+            .compose(ReplyCode::SYSTEM_STATUS)
+            .text("Uploads that were finished in the background:");
+        let reply = self.detached.describe(reply).last_line().text("End").finish();
+        self.send(reply);
+    }
+}

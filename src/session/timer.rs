@@ -1,0 +1,107 @@
+//! All deadlines of a session as one small table.
+
+use core::time::Duration;
+
+use crate::instant::Instant;
+
+/// What a deadline is for. Each is waited for at most once at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Timer {
+    /// The client logs in.
+    LogIn,
+    /// The client's next command.
+    ControlIdle,
+    /// The answer of the accounts or of the store.
+    Request,
+    /// The data connection is made.
+    DataConnect,
+    /// The next byte on the data connection.
+    DataStall,
+    /// The store finishes an upload.
+    Finish,
+    /// The store aborts an upload.
+    Abort,
+}
+
+impl Timer {
+    const ALL: [Self; 7] = [
+        Self::LogIn,
+        Self::ControlIdle,
+        Self::Request,
+        Self::DataConnect,
+        Self::DataStall,
+        Self::Finish,
+        Self::Abort,
+    ];
+}
+
+/// The deadlines that are running.
+#[derive(Debug, Default)]
+pub(super) struct Timers([Option<Instant>; Timer::ALL.len()]);
+
+impl Timers {
+    /// Starts a deadline, or starts it again.
+    pub(super) fn start(&mut self, timer: Timer, now: Instant, after: Duration) {
+        self.set(timer, Some(now + after));
+    }
+
+    pub(super) fn stop(&mut self, timer: Timer) {
+        self.set(timer, None);
+    }
+
+    /// Takes a deadline that has passed off the table; to be called until there is none.
+    pub(super) fn pop_elapsed(&mut self, now: Instant) -> Option<Timer> {
+        let elapsed = Timer::ALL.into_iter().zip(self.0).find(|(_, at)| at.is_some_and(|at| at <= now));
+        elapsed.map(|(timer, _)| {
+            self.stop(timer);
+            timer
+        })
+    }
+
+    /// When the first one passes.
+    pub(super) fn next(&self) -> Option<Instant> {
+        self.0.iter().flatten().min().copied()
+    }
+
+    fn set(&mut self, timer: Timer, at: Option<Instant>) {
+        if let Some(slot) = self.0.get_mut(timer as usize) {
+            *slot = at;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> Instant {
+        Instant::from_origin(Duration::from_secs(seconds))
+    }
+
+    #[test]
+    fn the_first_deadline_is_next_and_each_elapses_once() {
+        let mut timers = Timers::default();
+        assert_eq!(timers.next(), None);
+        timers.start(Timer::Finish, at(0), Duration::from_secs(9));
+        timers.start(Timer::LogIn, at(1), Duration::from_secs(2));
+        assert_eq!(timers.next(), Some(at(3)));
+        assert_eq!(timers.pop_elapsed(at(2)), None);
+        assert_eq!(timers.pop_elapsed(at(3)), Some(Timer::LogIn));
+        assert_eq!(timers.pop_elapsed(at(3)), None);
+        timers.start(Timer::Finish, at(5), Duration::from_secs(9));
+        assert_eq!(timers.next(), Some(at(14)), "starting again moves it");
+        timers.stop(Timer::Finish);
+        assert_eq!(timers.next(), None);
+    }
+
+    #[test]
+    fn every_timer_has_its_own_slot() {
+        let mut timers = Timers::default();
+        for (i, timer) in Timer::ALL.into_iter().enumerate() {
+            timers.start(timer, at(0), Duration::from_secs(i as u64 + 1));
+        }
+        for (i, timer) in Timer::ALL.into_iter().enumerate() {
+            assert_eq!(timers.pop_elapsed(at(i as u64 + 1)), Some(timer));
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! The life of a transfer (RFC 959 5.2), above all of an upload.
+//!
+//! ```text
+//! STOR ─► Opening ─opened─► Connecting ─connected─► Moving ─clean end─► Finishing ─Ok─► 226
+//!           │refused           │no data connection    │reset, write error,   │Err, deadline
+//!           ▼                  ▼                      │stall, ABOR, short    ▼
+//!       550/553/452…     Aborting, then 425           │of ALLO, control lost   4xx/5xx that says why
+//!                                                     ▼
+//!                                                 Aborting ─done─► the reply that it carries
+//! ```
+//!
+//! A download or a listing goes the same way, but for `Finishing`: its clean end is the `226`.
+
+use core::mem;
+
+use super::{
+    action::{Movement, TransferId},
+    event::FinishKind,
+};
+use crate::{instant::Instant, pathname::Pathname, reply::Reply};
+
+/// A transfer from its command to its final reply; see [the module](self) for its picture.
+#[derive(Debug)]
+pub(super) struct Transfer {
+    pub(super) id: TransferId,
+    pub(super) subject: Subject,
+    pub(super) phase: Phase,
+    /// Bytes that have moved over the data connection.
+    pub(super) bytes: u64,
+    /// When the bytes began to move.
+    pub(super) since: Instant,
+    /// Whether an `ABOR` gets its `226` behind the final reply.
+    pub(super) is_abor_waiting: bool,
+}
+
+/// What is transferred.
+#[derive(Debug)]
+pub(super) enum Subject {
+    Upload(UploadSubject),
+    Download,
+    Listing,
+}
+
+/// What the session has to know about an upload.
+#[derive(Debug)]
+pub(super) struct UploadSubject {
+    /// Where it goes.
+    pub(super) pathname: Pathname,
+    /// Bytes of the file that were there before.
+    pub(super) offset: u64,
+    /// The size promised by `ALLO`.
+    pub(super) announced: Option<u64>,
+    /// What an `ABOR` does to its finish.
+    pub(super) finish: FinishKind,
+    /// What the client is told about its name.
+    pub(super) naming: Naming,
+}
+
+/// Whether the client chose the name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Naming {
+    /// It did.
+    Given,
+    /// The store did (`STOU`), and the replies tell it.
+    Unique,
+}
+
+/// Where a transfer stands.
+#[derive(Debug)]
+pub(super) enum Phase {
+    /// The store is asked to open it.
+    Opening(Movement),
+    /// It is open, and the data connection is not there yet.
+    Connecting(Movement),
+    /// Bytes move.
+    Moving,
+    /// Every byte of an upload has come, and the store puts it in place.
+    Finishing,
+    /// It is given up, and the client is told this when that is done.
+    Aborting(Reply),
+}
+
+/// What an `ABOR` means for a transfer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum AborEffect {
+    /// Nothing is open yet: the request is cancelled.
+    CancelOpening,
+    /// It is aborted.
+    Abort,
+    /// Its finish is dropped.
+    DropFinish,
+    /// Its own result comes first, the answer to the ABOR after it.
+    Wait,
+}
+
+impl Transfer {
+    pub(super) const fn new(id: TransferId, subject: Subject, movement: Movement, now: Instant) -> Self {
+        Self { id, subject, phase: Phase::Opening(movement), bytes: 0, since: now, is_abor_waiting: false }
+    }
+
+    /// The store has opened it.
+    pub(super) fn handle_opened(&mut self) {
+        self.phase = match mem::replace(&mut self.phase, Phase::Moving) {
+            Phase::Opening(movement) => Phase::Connecting(movement),
+            other => other,
+        };
+    }
+
+    /// Its data connection is there: what is to move over it.
+    pub(super) fn handle_connected(&mut self, now: Instant) -> Option<Movement> {
+        match mem::replace(&mut self.phase, Phase::Moving) {
+            Phase::Connecting(movement) => {
+                self.since = now;
+                Some(movement)
+            }
+            other => {
+                self.phase = other;
+                None
+            }
+        }
+    }
+
+    pub(super) const fn abor_effect(&self) -> AborEffect {
+        match (&self.phase, &self.subject) {
+            (Phase::Opening(_), _) => AborEffect::CancelOpening,
+            (Phase::Connecting(_) | Phase::Moving, _) => AborEffect::Abort,
+            (Phase::Finishing, Subject::Upload(UploadSubject { finish: FinishKind::CanStop, .. })) => {
+                AborEffect::DropFinish
+            }
+            (Phase::Finishing | Phase::Aborting(_), _) => AborEffect::Wait,
+        }
+    }
+
+    /// Whether an upload that ended in good order has fewer bytes than its `ALLO` promised.
+    pub(super) fn is_short(&self) -> bool {
+        match &self.subject {
+            Subject::Upload(upload) => {
+                upload.announced.is_some_and(|size| upload.offset.saturating_add(self.bytes) < size)
+            }
+            Subject::Download | Subject::Listing => false,
+        }
+    }
+}
