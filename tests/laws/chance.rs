@@ -1,0 +1,149 @@
+//! What may happen next, and what must not but does.
+
+use std::net::SocketAddr;
+
+use sansftp::{
+    accounts::Denied,
+    pathname::Pathname,
+    session::{Answer, Event, Extent, FinishKind, Outcome, TransferId},
+    storage::{Metadata, StorageError, StorageErrorKind, Stored},
+};
+
+use super::{Data, LOCAL, LOW_PORT, OpenRequest, PEER, Phase, STRANGER, World};
+use crate::{notation::events::NOW, steps::Disturbance};
+
+impl World {
+    /// Something that a driver could tell now.
+    pub(super) fn possible_event(&self, choice: u8) -> Option<Event<'static>> {
+        let mut possible = Vec::new();
+        if let Some(OpenRequest { id, .. }) = self.request {
+            let answers = self.possible_answers();
+            let pick = usize::from(choice / 8) % answers.len();
+            possible.extend(answers.into_iter().nth(pick).map(|answer| Event::Answered(id, answer)));
+        }
+        match self.data {
+            Data::Preparing if choice < 16 => possible.push(Event::ListenFailed),
+            Data::Preparing => possible.push(Event::Listening(SocketAddr::from((LOCAL.0, 4242)))),
+            Data::Listening => {
+                possible.push(connected(PEER));
+                possible.push(connected(if choice % 16 < 8 { STRANGER } else { LOW_PORT }));
+            }
+            Data::Connecting(_) if choice < 64 => possible.push(Event::DataRefused),
+            Data::Connecting(peer) => possible.push(Event::DataConnected { peer }),
+            Data::Nothing | Data::Connected | Data::InUse => {}
+        }
+        for (id, transfer) in &self.transfers {
+            possible.extend(possible_transfer_event(*id, transfer.phase, choice));
+        }
+        if possible.is_empty() {
+            None
+        } else {
+            Some(possible.swap_remove(usize::from(choice) % possible.len()))
+        }
+    }
+
+    fn possible_answers(&self) -> Vec<Answer> {
+        let failed = |kind: StorageErrorKind| Answer::Failed(kind.into());
+        let mut answers = match self.ledger_request() {
+            "LogIn" => vec![
+                Answer::LoggedIn,
+                Answer::LoggedIn,
+                Answer::LoggedIn,
+                Answer::Denied(Denied::Refused),
+                Answer::Denied(Denied::AccountNeeded),
+            ],
+            "Stat" => vec![
+                Answer::Metadata { metadata: Metadata::directory(), now: NOW },
+                Answer::Metadata { metadata: Metadata::file(12), now: NOW },
+            ],
+            "ListFirst" => {
+                let entries = || Answer::Entries { entries: Vec::new(), extent: Extent::Whole, now: NOW };
+                vec![entries(), failed(StorageErrorKind::NotADirectory)]
+            }
+            "OpenListing" => vec![Answer::Opened, Answer::Opened, failed(StorageErrorKind::NotADirectory)],
+            "OpenDownload" => vec![Answer::Opened, Answer::Opened, Answer::Opened],
+            "OpenUpload" => vec![
+                opened_upload(FinishKind::RunsToItsEnd),
+                opened_upload(FinishKind::CanStop),
+                opened_upload(FinishKind::RunsToItsEnd),
+            ],
+            "Available" => vec![Answer::Available(12)],
+            "Site" => vec![Answer::Text("done".into())],
+            _ => vec![Answer::Done, Answer::Done],
+        };
+        answers.push(failed(StorageErrorKind::PermissionDenied));
+        answers
+    }
+
+    /// The name of the open request.
+    fn ledger_request(&self) -> &str {
+        let ask = self.transcript.iter().rev().find_map(|line| line.strip_prefix("A: Ask "));
+        ask.and_then(|line| line.split(' ').next()).unwrap_or_default()
+    }
+
+    /// An event about the n-th request or transfer, or the one that is open.
+    pub(super) fn disturbing_event(&self, disturbance: Disturbance, n: usize) -> Option<Event<'static>> {
+        use Disturbance as D;
+        let request = self.ledger.request(Some(n));
+        let transfer = self.ledger.transfer(Some(n));
+        let is_open = self.request.is_some_and(|open| open.id == request);
+        let answered = |answer| Some(Event::Answered(request, answer));
+        match disturbance {
+            D::LoggedIn => answered(Answer::LoggedIn),
+            D::Done => answered(Answer::Done),
+            // A driver that opens what it was not asked for is beyond help.
+            D::UploadOpened | D::Opened if is_open => None,
+            D::UploadOpened => answered(opened_upload(FinishKind::CanStop)),
+            D::Opened => answered(Answer::Opened),
+            D::Failed(kind) => answered(Answer::Failed(kind.into())),
+            D::Entries => answered(Answer::Entries { entries: Vec::new(), extent: Extent::Whole, now: NOW }),
+            D::Available => answered(Answer::Available(1)),
+            D::Text => answered(Answer::Text("one\r\ntwo\0".into())),
+            D::Listening => Some(Event::Listening(SocketAddr::from((LOCAL.0, 4242)))),
+            D::ListenFailed => Some(Event::ListenFailed),
+            D::Connected => Some(connected(PEER)),
+            D::Stranger => Some(connected(STRANGER)),
+            D::LowPort => Some(connected(LOW_PORT)),
+            D::Refused => Some(Event::DataRefused),
+            D::Progressed => Some(Event::Progressed(transfer, n as u64)),
+            D::Complete => Some(complete(transfer)),
+            D::Lost => Some(Event::TransferEnded(transfer, Outcome::Lost)),
+            D::Finished => Some(Event::Finished(transfer, Ok(Stored::default()))),
+            D::FinishFailed => Some(Event::Finished(transfer, Err(StorageErrorKind::NoSpace.into()))),
+            D::Aborted => Some(Event::Aborted(transfer)),
+            D::Elapsed => Some(Event::Elapsed),
+            D::RepliesSent => Some(Event::RepliesSent),
+        }
+    }
+}
+
+fn possible_transfer_event(id: TransferId, phase: Phase, choice: u8) -> Option<Event<'static>> {
+    let failed = || StorageError::from(StorageErrorKind::NoSpace);
+    match phase {
+        Phase::Moving => Some(match choice % 8 {
+            0 => Event::TransferEnded(id, Outcome::Lost),
+            1 => Event::TransferEnded(id, Outcome::StoreFailed(failed())),
+            2 | 3 => Event::Progressed(id, u64::from(choice)),
+            _ => complete(id),
+        }),
+        Phase::Finishing | Phase::Detached if choice.is_multiple_of(4) => {
+            Some(Event::Finished(id, Err(failed())))
+        }
+        Phase::Finishing | Phase::Detached => Some(Event::Finished(id, Ok(Stored::default()))),
+        Phase::Aborting => Some(Event::Aborted(id)),
+        Phase::Ended { .. } | Phase::Over => None,
+    }
+}
+
+const fn complete(id: TransferId) -> Event<'static> {
+    Event::TransferEnded(id, Outcome::Complete { bytes: 7 })
+}
+
+fn connected(peer: ([u8; 4], u16)) -> Event<'static> {
+    Event::DataConnected { peer: peer.into() }
+}
+
+fn opened_upload(finish: FinishKind) -> Answer {
+    let pathname = Pathname::root().resolve(b"a").unwrap();
+    Answer::UploadOpened { pathname, offset: 0, finish }
+}

@@ -1,0 +1,71 @@
+//! The compact notation in which tests write down what a session does and what happens to it.
+//!
+//! An action is one line (a reply of several lines is several):
+//!
+//! ```text
+//! S: 226 Stored.                         a line of a reply, without its CR LF
+//! A: Ask OpenUpload /a Replace announced=12
+//! A: Transfer Receive Image
+//! A: Abort ClientAborted
+//! ```
+//!
+//! [`actions`] is the list of these forms, [`events`] that of what can be told to a session, and [`codes`] the table of
+//! reply codes. Requests and transfers
+//! have no numbers in this notation: the latest one is meant. An older one is written with a trailing `#n`, the n-th
+//! of the session, e.g. `A: Drop #1` or `E: Finished ok #1`.
+
+pub mod actions;
+pub mod codes;
+pub mod events;
+pub mod words;
+
+use sansftp::session::{RequestId, TransferId};
+
+/// The ids that a session has used so far, in their order.
+#[derive(Debug, Default)]
+pub struct Ledger {
+    requests: Vec<RequestId>,
+    transfers: Vec<TransferId>,
+}
+
+impl Ledger {
+    /// Notes a request; how it is written where it is not the latest.
+    fn note_request(&mut self, id: RequestId) -> String {
+        suffix(note(&mut self.requests, id))
+    }
+
+    /// Notes a transfer; how it is written where it is not the latest.
+    fn note_transfer(&mut self, id: TransferId) -> String {
+        suffix(note(&mut self.transfers, id))
+    }
+
+    /// The latest request, or the `ordinal`-th one (from 1); one that was never made if there is no such.
+    pub fn request(&self, ordinal: Option<usize>) -> RequestId {
+        find(&self.requests, ordinal).unwrap_or(RequestId(u64::MAX))
+    }
+
+    /// The latest transfer, or the `ordinal`-th one (from 1); one that was never made if there is no such.
+    pub fn transfer(&self, ordinal: Option<usize>) -> TransferId {
+        find(&self.transfers, ordinal).unwrap_or(TransferId(u64::MAX))
+    }
+}
+
+/// The ordinal of `id` if it is not the latest one.
+fn note<T: PartialEq>(known: &mut Vec<T>, id: T) -> Option<usize> {
+    let Some(at) = known.iter().position(|other| *other == id) else {
+        known.push(id);
+        return None;
+    };
+    (at + 1 < known.len()).then_some(at + 1)
+}
+
+fn suffix(ordinal: Option<usize>) -> String {
+    ordinal.map(|ordinal| format!(" #{ordinal}")).unwrap_or_default()
+}
+
+fn find<T: Copy>(known: &[T], ordinal: Option<usize>) -> Option<T> {
+    match ordinal {
+        None => known.last().copied(),
+        Some(ordinal) => known.get(ordinal.checked_sub(1)?).copied(),
+    }
+}

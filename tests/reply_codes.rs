@@ -1,0 +1,343 @@
+//! Every command in every state: its reply codes are those of the RFCs, and it has exactly one final reply.
+//!
+//! The table is in `tests/notation/codes.rs`. Here each of its lines is sent before log-in, when logged in (with and
+//! without a data connection, to a store that says yes and to one that says no), while an upload is received, and
+//! while it is finished.
+
+#![allow(missing_docs, unreachable_pub, clippy::unwrap_used, clippy::panic, reason = "test code")]
+
+#[allow(dead_code, reason = "each test uses its part")]
+mod notation;
+
+use std::{net::SocketAddr, sync::Arc};
+
+use notation::{
+    actions,
+    codes::{self, Codes, TABLE},
+    events::NOW,
+    words::unescape,
+};
+use sansftp::{
+    config::{Config, Endpoints},
+    instant::Instant,
+    pathname::Pathname,
+    session::{
+        Action, Answer, DataConnectionMode, Event, Extent, FinishKind, Movement, Outcome, Request, Session,
+        TransferId,
+    },
+    storage::{Metadata, StorageErrorKind, Stored},
+};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    NotLoggedIn,
+    LoggedIn,
+    Listening,
+    DataConnectionThere,
+    Receiving,
+    Finishing,
+}
+
+impl State {
+    const ALL: [Self; 6] = [
+        Self::NotLoggedIn,
+        Self::LoggedIn,
+        Self::Listening,
+        Self::DataConnectionThere,
+        Self::Receiving,
+        Self::Finishing,
+    ];
+
+    const fn is_in_transfer(self) -> bool {
+        matches!(self, Self::Receiving | Self::Finishing)
+    }
+}
+
+/// What the store says to everything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum StoreMood {
+    Willing,
+    Refusing,
+}
+
+/// How far the driver lets transfers go by themselves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Pace {
+    ToTheEnd,
+    HoldTransfer,
+    HoldFinish,
+}
+
+/// A driver that does at once what the session says.
+struct Driver {
+    session: Session,
+    mood: StoreMood,
+    pace: Pace,
+    held: Option<TransferId>,
+    replies: Vec<u16>,
+}
+
+const LOCAL: ([u8; 4], u16) = ([192, 0, 2, 1], 21);
+const PEER: ([u8; 4], u16) = ([198, 51, 100, 7], 50_000);
+
+impl Driver {
+    fn start() -> Self {
+        let control = Endpoints { local: LOCAL.into(), peer: PEER.into() };
+        let session = Session::new(Arc::new(Config::default()), control, Instant::default());
+        let mut driver =
+            Self { session, mood: StoreMood::Willing, pace: Pace::ToTheEnd, held: None, replies: Vec::new() };
+        driver.act();
+        driver
+    }
+
+    /// Brings a session into a state, and forgets the replies on the way.
+    fn in_state(state: State) -> Self {
+        let mut driver = Self::start();
+        if state != State::NotLoggedIn {
+            driver.send(b"USER anna\r\nPASS secret\r\nTYPE I\r\n");
+        }
+        if !matches!(state, State::NotLoggedIn | State::LoggedIn) {
+            driver.send(b"PASV\r\n");
+        }
+        match state {
+            State::DataConnectionThere => driver.connect(),
+            State::Receiving | State::Finishing => {
+                driver.pace = if state == State::Receiving { Pace::HoldTransfer } else { Pace::HoldFinish };
+                driver.send(b"STOR a\r\n");
+                driver.connect();
+                assert!(driver.held.is_some(), "{state:?} was not reached: {:?}", driver.replies);
+            }
+            _ => {}
+        }
+        driver.replies.clear();
+        driver
+    }
+
+    fn send(&mut self, bytes: &[u8]) {
+        self.tell(Event::Received(bytes));
+    }
+
+    fn connect(&mut self) {
+        self.tell(Event::DataConnected { peer: PEER.into() });
+    }
+
+    fn tell(&mut self, event: Event<'_>) {
+        self.session.handle(Instant::default(), event);
+        self.act();
+    }
+
+    fn act(&mut self) {
+        while let Some(action) = self.session.poll_action() {
+            if let Some(event) = self.perform(action) {
+                self.session.handle(Instant::default(), event);
+            }
+        }
+        self.session.handle(Instant::default(), Event::RepliesSent);
+    }
+
+    fn perform(&mut self, action: Action) -> Option<Event<'static>> {
+        match action {
+            Action::SendReply(reply) => {
+                assert_well_formed(reply.as_bytes());
+                self.replies.push(reply.code().number());
+                None
+            }
+            Action::Ask(id, request) => Some(Event::Answered(id, self.answer(&request))),
+            Action::OpenDataConnection(DataConnectionMode::Listen) => {
+                Some(Event::Listening(SocketAddr::from((LOCAL.0, 4242))))
+            }
+            Action::OpenDataConnection(DataConnectionMode::Connect(peer)) => {
+                Some(Event::DataConnected { peer })
+            }
+            Action::Transfer(id, _) if self.pace == Pace::HoldTransfer => {
+                self.held = Some(id);
+                None
+            }
+            Action::Transfer(id, Movement::Receive(_) | Movement::Send(_)) => Some(complete(id)),
+            Action::Transfer(id, _) => Some(complete(id)),
+            Action::AwaitFinish(id) if self.pace == Pace::HoldFinish => {
+                self.held = Some(id);
+                None
+            }
+            Action::AwaitFinish(id) => Some(Event::Finished(id, Ok(Stored::default()))),
+            Action::Abort(id, _) => Some(Event::Aborted(id)),
+            _ => None,
+        }
+    }
+
+    fn answer(&self, request: &Request) -> Answer {
+        if self.mood == StoreMood::Refusing && !matches!(request, Request::LogIn(_)) {
+            return Answer::Failed(StorageErrorKind::NotFound.into());
+        }
+        match request {
+            Request::LogIn(_) => Answer::LoggedIn,
+            Request::Stat(_) => Answer::Metadata {
+                metadata: Metadata { modified: Some(NOW), ..Metadata::directory() },
+                now: NOW,
+            },
+            Request::ListFirst(..) => {
+                Answer::Entries { entries: Vec::new(), extent: Extent::Whole, now: NOW }
+            }
+            Request::OpenListing(_) | Request::OpenDownload { .. } => Answer::Opened,
+            Request::OpenUpload { pathname, .. } => opened(pathname),
+            Request::Available(_) => Answer::Available(1),
+            Request::Site(_) => Answer::Text("done".into()),
+            _ => Answer::Done,
+        }
+    }
+
+    /// Lets everything that is held go on to its end.
+    fn release(&mut self, state: State) {
+        self.pace = Pace::ToTheEnd;
+        if let Some(id) = self.held.take() {
+            self.tell(match state {
+                State::Finishing => Event::Finished(id, Ok(Stored::default())),
+                _ => complete(id),
+            });
+        }
+        // A transfer that waits for its data connection gets it.
+        self.connect();
+    }
+}
+
+const fn complete(id: TransferId) -> Event<'static> {
+    Event::TransferEnded(id, Outcome::Complete { bytes: 1 })
+}
+
+fn opened(pathname: &Pathname) -> Answer {
+    Answer::UploadOpened { pathname: pathname.clone(), offset: 0, finish: FinishKind::RunsToItsEnd }
+}
+
+/// A reply is lines that end with CR LF; all but the last begin with the code and `-` or with a blank.
+fn assert_well_formed(wire: &[u8]) {
+    let lines = actions::reply_lines(wire);
+    let (last, first) = lines.split_last().unwrap();
+    let code = &last[..3];
+    assert!(last[3..].starts_with(' '), "{lines:?}");
+    for (i, line) in first.iter().enumerate() {
+        let is_right = if i == 0 { line.starts_with(&format!("{code}-")) } else { line.starts_with(' ') };
+        assert!(is_right, "{lines:?}");
+    }
+}
+
+/// Sends one line in one state; returns the command's own replies.
+fn replies_to(row: &Codes, argument: &str, state: State, mood: StoreMood) -> Vec<u16> {
+    let mut driver = Driver::in_state(state);
+    driver.mood = mood;
+    let line = [row.verb.as_bytes(), b" ", &unescape(argument).unwrap()].concat();
+    let line = if argument.is_empty() { row.verb.as_bytes() } else { &line };
+    driver.send(&[line, b"\r\n"].concat());
+    driver.release(state);
+    let mut replies = driver.replies;
+    if state.is_in_transfer() {
+        let is_at_once = row.verb == "NOOP" || (row.verb == "STAT" && argument.is_empty());
+        let is_aborted = row.verb == "ABOR" && state == State::Receiving;
+        let stor = if is_at_once { replies.pop() } else { Some(replies.remove(0)) };
+        let expected = if is_aborted { 426 } else { 226 };
+        assert_eq!(stor, Some(expected), "STOR, with {line:?} behind it in {state:?}, had {replies:?}");
+    }
+    replies
+}
+
+fn check(row: &Codes, argument: &str, state: State, mood: StoreMood) {
+    let replies = replies_to(row, argument, state, mood);
+    let what = format!("{} {argument}, {state:?}, the store is {mood:?}: {replies:?}", row.verb);
+    for code in &replies {
+        assert!(row.allows(*code), "{code} is not a code of this command: {what}");
+    }
+    match replies[..] {
+        [last] => assert!(last >= 200, "no final reply: {what}"),
+        [first, last] => assert!(first < 200 && last >= 200, "not one final reply: {what}"),
+        _ => panic!("not one final reply: {what}"),
+    }
+}
+
+#[test]
+fn every_command_has_one_final_reply_that_the_rfcs_know() {
+    for row in TABLE {
+        for argument in row.good.iter().chain(row.bad) {
+            for state in State::ALL {
+                check(row, argument, state, StoreMood::Willing);
+                check(row, argument, state, StoreMood::Refusing);
+            }
+        }
+    }
+}
+
+/// A good argument, in a state that fits, leads to a reply that is not an error of syntax; a bad one leads to one.
+#[test]
+fn good_arguments_are_taken_and_bad_ones_are_not() {
+    let out_of_sequence = ["PASS", "ACCT", "HOST", "RNTO"];
+    for row in TABLE.iter().filter(|row| row.codes != [502] && row.verb != "SMNT") {
+        for argument in row.good.iter().filter(|_| !out_of_sequence.contains(&row.verb)) {
+            let replies = replies_to(row, argument, State::DataConnectionThere, StoreMood::Willing);
+            let code = *replies.last().unwrap();
+            // The store's answer to STAT is a directory, so SIZE is refused.
+            let is_taken = code < 400 || (row.verb == "SIZE" && code == 550);
+            assert!(is_taken, "{} {argument}: {replies:?}", row.verb);
+        }
+        for argument in row.bad {
+            let replies = replies_to(row, argument, State::DataConnectionThere, StoreMood::Willing);
+            // Any bytes may be a password; HELP tells nothing of a command that is not there.
+            let is_refused = matches!(replies[..], [500..=504 | 522 | 550 | 553]);
+            assert!(is_refused, "{} {argument}: {replies:?}", row.verb);
+        }
+    }
+}
+
+/// Before log-in, everything but these is a 530.
+#[test]
+fn before_log_in_only_these_commands_act() {
+    let free = [
+        "USER", "PASS", "ACCT", "HOST", "REIN", "QUIT", "OPTS", "LANG", "ABOR", "SYST", "STAT", "HELP",
+        "FEAT", "CLNT", "CSID", "NOOP",
+    ];
+    for row in TABLE.iter().filter(|row| row.allows(530) && !free.contains(&row.verb)) {
+        for argument in row.good {
+            let replies = replies_to(row, argument, State::NotLoggedIn, StoreMood::Willing);
+            let is_refused = matches!(replies[..], [530 | 502]);
+            assert!(is_refused, "{} {argument}: {replies:?}", row.verb);
+        }
+    }
+}
+
+/// What `HELP` lists is in the table, so a new command cannot be forgotten here.
+#[test]
+fn every_command_that_help_lists_is_in_the_table() {
+    let mut session = Session::new(
+        Arc::new(Config::default()),
+        Endpoints { local: LOCAL.into(), peer: PEER.into() },
+        Instant::default(),
+    );
+    session.handle(Instant::default(), Event::Received(b"HELP\r\n"));
+    let mut listed = Vec::new();
+    while let Some(action) = session.poll_action() {
+        let Action::SendReply(reply) = action else { continue };
+        let lines = actions::reply_lines(reply.as_bytes());
+        listed.extend(
+            lines.iter().filter(|line| line.starts_with(' ')).flat_map(|line| line.split(' ')).filter_map(
+                |word| {
+                    let is_verb = !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_uppercase());
+                    is_verb.then(|| word.to_owned())
+                },
+            ),
+        );
+    }
+    assert!(listed.len() > 40, "{listed:?}");
+    for verb in &listed {
+        assert!(codes::find(verb).is_some(), "{verb} has no row");
+    }
+    for row in TABLE.iter().filter(|row| row.codes != [502] && row.verb != "SMNT") {
+        assert!(listed.iter().any(|verb| verb == row.verb), "{} is not in HELP", row.verb);
+    }
+}
+
+#[test]
+fn an_unknown_command_is_a_500_in_every_state() {
+    let unknown = Codes { verb: "FOO", codes: &[500], also: &[], good: &["", "a"], bad: &[] };
+    for argument in unknown.good {
+        for state in State::ALL {
+            check(&unknown, argument, state, StoreMood::Willing);
+        }
+    }
+}
