@@ -1,8 +1,27 @@
 //! An FTP server library whose `226` is true.
 //!
 //! FTP clients take `226 Transfer complete` to mean that the file is in place. Here it leaves only after the store's
-//! `finish` has succeeded, for that very upload; an upload that did not arrive whole is
-//! aborted, never finished.
+//! [`finish`](Upload::finish) has succeeded, for that very upload; an upload that did not arrive whole is
+//! [aborted](Upload::abort), never finished.
+//!
+//! # The rooms
+//!
+//! * [`session`]: the protocol, as a state machine without I/O. Bytes and events go in, actions come out.
+//! * [`storage`] and [`accounts`]: what a program implements to say where files live and who may log in.
+//! * [`adapters`] (feature `adapters`): everything that does I/O. The one driver loop, the server, two stores, and
+//!   (feature `tokio`) the adapter for tokio.
+//!
+//! `session` and what it stands on is `no_std`, has no `unsafe`, and builds with `--no-default-features`.
+//!
+//! # Reading order
+//!
+//! The grammar of the control connection first: [`line`](mod@line), [`command`], [`reply`], [`address`], [`pathname`],
+//! [`time_value`]. Then what moves over the data connection: [`dtp`], [`listing`]. Then [`storage`], [`session`], and
+#![cfg_attr(
+    not(feature = "adapters"),
+    doc = "",
+    doc = "[`adapters`]: crate",
+)]
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -23,6 +42,10 @@ pub mod reply;
 pub mod session;
 pub mod storage;
 pub mod time_value;
+
+#[cfg(feature = "adapters")]
+#[path = "../adapters/mod.rs"]
+pub mod adapters;
 
 pub use crate::{
     accounts::{Accounts, Credentials, Denied, Secret},

@@ -1,0 +1,3 @@
+//! Everything that waits, blocks, or asks the time.
+
+pub mod stores;

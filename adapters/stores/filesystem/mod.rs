@@ -1,0 +1,228 @@
+//! Files below a directory of the operating system.
+
+mod commit_point;
+mod download;
+mod leftovers;
+mod listing;
+mod names;
+mod pooled;
+mod root;
+#[cfg_attr(not(unix), path = "portable.rs")]
+#[cfg_attr(unix, path = "unix.rs")]
+mod system;
+mod target;
+mod temporary;
+mod upload;
+
+use std::{format, io, path::Path};
+
+use blocking::unblock;
+
+use self::{
+    commit_point::CommitPoint,
+    leftovers::{Progress, Walk},
+    root::{Access, Root},
+};
+pub use self::{download::FilesystemDownload, listing::FilesystemListing, upload::FilesystemUpload};
+use crate::{
+    pathname::Pathname,
+    storage::{Metadata, OpenedUpload, Placement, Storage, StorageError},
+    time_value::TimeValue,
+};
+
+/// Entries that [`Filesystem::open`] itself looks at in search of leftovers, before it leaves the rest to the
+/// background. A disk that has to look them all up takes some seconds for them.
+const ENTRIES_AT_OPEN: usize = 100_000;
+
+/// What an upload, a new directory and a rename have survived when their reply leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Durability {
+    /// A power cut: the content is written to the disk before the rename (`fdatasync`), and the directory after it
+    /// (`fsync`). An upload waits for the disk twice, which takes milliseconds.
+    #[default]
+    Sync,
+    /// The end of the server's process. After a power cut the file may be the old one, the new one, or, in some file
+    /// systems, an empty one.
+    Rename,
+}
+
+/// A store of the files below a directory of the operating system.
+///
+/// A clone is the same store. Open it once and give each user a clone.
+///
+/// ```
+/// use sansftp::{
+///     adapters::stores::{Durability, Filesystem},
+///     pathname::Pathname,
+///     storage::{Placement, Storage, Upload},
+/// };
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let directory = tempfile::tempdir()?;
+/// # let directory = directory.path();
+/// let store = Filesystem::open(directory)?.with_durability(Durability::Rename);
+/// let path = Pathname::root().join(b"greeting.txt")?;
+/// let mut upload = store.open_upload(&path, Placement::Replace, None).await?.upload;
+/// upload.write("hello".into()).await?;
+/// assert!(!directory.join("greeting.txt").exists());
+/// upload.finish().await?;
+/// assert_eq!(std::fs::read(directory.join("greeting.txt"))?, b"hello");
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Where it reaches
+///
+/// No pathname leads out of the directory: on Linux the kernel itself sees to that (`openat2` with `RESOLVE_BENEATH`),
+/// elsewhere [`cap_std`] does, one segment after the other. Symbolic links that stay inside are followed, but by
+/// `DELE` and `RNFR`, which take the link itself; one that leads outside is
+/// [`PermissionDenied`](crate::storage::StorageErrorKind::PermissionDenied), also if it is swapped in during use.
+/// FIFOs, sockets and devices are listed, and can be renamed and deleted, but are neither opened for longer than it
+/// takes to see what they are nor replaced.
+///
+/// # How files are stored
+///
+/// An upload goes to a temporary file in the directory of its target, and
+/// [`finish`](crate::storage::Upload::finish) renames it over the target. So the old content stays whole until the new
+/// one is, whatever happens in between, and a download that has begun goes on with the old one. It follows that
+///
+/// * the store needs room for both, and the server must be allowed to write to the directory;
+/// * `APPE` and `REST` with `STOR` first copy what stays of the present file, which takes time and room for as many
+///   bytes (neither where the file system shares them, as Btrfs and XFS do);
+/// * of two uploads at a time to one name, the one that is finished last wins, but one that appends is refused as
+///   [`Busy`](crate::storage::StorageErrorKind::Busy) if the file was changed since it was copied;
+/// * a symbolic link as the target is replaced itself, unless it leads to a directory, which is refused;
+/// * a file keeps its permission bits, and its owner as far as the server may give it away, but not other hard links
+///   nor extended attributes. A file that the server may not write to is not replaced. A new file has the permissions
+///   that the process's umask leaves.
+///
+/// The temporary files have names of 25 bytes that begin with `.sansftp-`. Clients neither see nor reach any name
+/// that begins like this: it is [`NotFound`](crate::storage::StorageErrorKind::NotFound), or
+/// [`NameRefused`](crate::storage::StorageErrorKind::NameRefused) for something new. Each is locked (`flock`) while
+/// its upload lives. A process that is killed leaves its files behind without locks, and [`open`](Self::open) removes
+/// them; so does `RMD` of a directory that has nothing else in it. Where there are no such locks, as on Windows and in
+/// some file systems, leftovers stay until somebody removes them.
+///
+/// # What it costs
+///
+/// All that may block runs in the pool of the [`blocking`] crate, never where it was called. A command is one call
+/// there; an upload and a download say what they take. Room that is lacking is
+/// [`NoSpace`](crate::storage::StorageErrorKind::NoSpace), at the start if the client has announced the size; a quota
+/// of the file system is [`OverQuota`](crate::storage::StorageErrorKind::OverQuota).
+///
+/// # Systems other than Unix
+///
+/// Names must be UTF-8 and have no `\` nor `:`. `SITE CHMOD` and `AVBL` are
+/// [`Unsupported`](crate::storage::StorageErrorKind::Unsupported), there are no Unix attributes, and
+/// [`Durability::Sync`] does not include the directory.
+#[derive(Debug, Clone)]
+pub struct Filesystem {
+    root: Root,
+}
+
+impl Filesystem {
+    /// The store whose `/` is this directory.
+    ///
+    /// Removes the temporary files that dead processes have left there, up to 64 directories deep: of the first
+    /// 100,000 entries before it returns, and of the others in the background. So it blocks, and belongs before the
+    /// start of the server.
+    ///
+    /// # Errors
+    ///
+    /// The directory is not there, is none, or may not be read.
+    pub fn open(directory: impl AsRef<Path>) -> io::Result<Self> {
+        let directory = directory.as_ref();
+        let explain = |error: io::Error| {
+            io::Error::new(
+                error.kind(),
+                format!("cannot serve the directory {}: {error}", directory.display()),
+            )
+        };
+        let root = Root::open(directory).map_err(explain)?;
+        let mut walk = Walk::new(&root.directory).map_err(explain)?;
+        if walk.advance(ENTRIES_AT_OPEN) == Progress::Underway {
+            unblock(move || while walk.advance(ENTRIES_AT_OPEN) == Progress::Underway {}).detach();
+        }
+        Ok(Self { root })
+    }
+
+    /// The same store with another durability; [`Durability::Sync`] is what it has otherwise.
+    #[must_use]
+    pub fn with_durability(self, durability: Durability) -> Self {
+        Self { root: Root { durability, ..self.root } }
+    }
+
+    /// The same store without any way to change it: every change is
+    /// [`PermissionDenied`](crate::storage::StorageErrorKind::PermissionDenied).
+    #[must_use]
+    pub fn read_only(self) -> Self {
+        Self { root: Root { access: Access::ReadOnly, ..self.root } }
+    }
+
+    async fn in_pool<T: Send + 'static>(
+        &self,
+        path: &Pathname,
+        operation: impl FnOnce(&Root, &Pathname) -> Result<T, StorageError> + Send + 'static,
+    ) -> Result<T, StorageError> {
+        let (root, path) = (self.root.clone(), path.clone());
+        unblock(move || operation(&root, &path)).await
+    }
+}
+
+impl Storage for Filesystem {
+    type Upload = FilesystemUpload;
+    type Download = FilesystemDownload;
+    type Listing = FilesystemListing;
+
+    async fn stat(&self, path: &Pathname) -> Result<Metadata, StorageError> {
+        self.in_pool(path, Root::stat).await
+    }
+
+    async fn list(&self, path: &Pathname) -> Result<Self::Listing, StorageError> {
+        self.in_pool(path, FilesystemListing::open).await
+    }
+
+    async fn open_download(&self, path: &Pathname, offset: u64) -> Result<Self::Download, StorageError> {
+        self.in_pool(path, move |root, path| FilesystemDownload::open(root, path, offset)).await
+    }
+
+    async fn open_upload(
+        &self,
+        path: &Pathname,
+        placement: Placement,
+        announced: Option<u64>,
+    ) -> Result<OpenedUpload<Self::Upload>, StorageError> {
+        let (point, _cancel_on_drop) = CommitPoint::new();
+        self.in_pool(path, move |root, path| upload::open(root, path, placement, announced, &point)).await
+    }
+
+    async fn make_directory(&self, path: &Pathname) -> Result<(), StorageError> {
+        self.in_pool(path, Root::make_directory).await
+    }
+
+    async fn remove_directory(&self, path: &Pathname) -> Result<(), StorageError> {
+        self.in_pool(path, Root::remove_directory).await
+    }
+
+    async fn remove_file(&self, path: &Pathname) -> Result<(), StorageError> {
+        self.in_pool(path, Root::remove_file).await
+    }
+
+    async fn rename(&self, from: &Pathname, to: &Pathname) -> Result<(), StorageError> {
+        let to = to.clone();
+        self.in_pool(from, move |root, from| root.rename(from, &to)).await
+    }
+
+    async fn set_modified(&self, path: &Pathname, modified: TimeValue) -> Result<(), StorageError> {
+        self.in_pool(path, move |root, path| root.set_modified(path, modified)).await
+    }
+
+    async fn set_mode(&self, path: &Pathname, mode: u32) -> Result<(), StorageError> {
+        self.in_pool(path, move |root, path| root.set_mode(path, mode)).await
+    }
+
+    async fn available(&self, path: &Pathname) -> Result<u64, StorageError> {
+        self.in_pool(path, Root::available).await
+    }
+}

@@ -1,0 +1,240 @@
+//! The operations on names, as they run in the blocking pool.
+
+use std::{
+    fs::File,
+    io,
+    path::Path,
+    sync::{Arc, Mutex},
+};
+
+use cap_std::{
+    ambient_authority,
+    fs::{Dir, Metadata as SystemMetadata, OpenOptions},
+};
+
+use super::{
+    super::refuse_special_bits,
+    Durability, leftovers,
+    leftovers::Remains,
+    names::{existing, new_name},
+    system,
+};
+use crate::{
+    pathname::Pathname,
+    storage::{EntryKind, Metadata, Permissions, StorageError, StorageErrorKind},
+    time_value::TimeValue,
+};
+
+/// What a user may do to the files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Access {
+    ReadWrite,
+    ReadOnly,
+}
+
+/// The directory that is the store's `/`, and how the store treats it.
+#[derive(Debug, Clone)]
+pub(super) struct Root {
+    pub(super) directory: Arc<Dir>,
+    pub(super) durability: Durability,
+    pub(super) access: Access,
+    /// Held by an upload that takes its name.
+    pub(super) turn: Arc<Mutex<()>>,
+}
+
+impl Root {
+    pub(super) fn open(path: &Path) -> io::Result<Self> {
+        let directory = Arc::new(Dir::open_ambient_dir(path, ambient_authority())?);
+        Ok(Self { directory, durability: Durability::Sync, access: Access::ReadWrite, turn: Arc::default() })
+    }
+
+    pub(super) fn stat(&self, path: &Pathname) -> Result<Metadata, StorageError> {
+        Ok(self.describe(&self.directory.metadata(existing(path)?)?))
+    }
+
+    pub(super) fn make_directory(&self, path: &Pathname) -> Result<(), StorageError> {
+        self.refuse_if_read_only()?;
+        let name = new_name(path.name().ok_or(StorageErrorKind::AlreadyExists)?)?;
+        let parent = self.parent(path)?;
+        parent.create_dir(name)?;
+        self.sync(&parent)
+    }
+
+    pub(super) fn remove_directory(&self, path: &Pathname) -> Result<(), StorageError> {
+        self.refuse_if_read_only()?;
+        let (parent, name) = self.parent_and_name(path)?;
+        match parent.remove_dir(name) {
+            Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => {
+                // Clients do not see temporary files, so those of a dead process must not keep the directory.
+                match leftovers::remove(&parent.open_dir(name)?)? {
+                    Remains::Entries => Err(error.into()),
+                    Remains::Uploads => Err(StorageError::new(
+                        StorageErrorKind::Busy,
+                        "A file is being stored in that directory; try again later.",
+                    )),
+                    Remains::Nothing => Ok(parent.remove_dir(name)?),
+                }
+            }
+            done => Ok(done?),
+        }
+    }
+
+    pub(super) fn remove_file(&self, path: &Pathname) -> Result<(), StorageError> {
+        self.refuse_if_read_only()?;
+        if path.is_root() {
+            return Err(StorageErrorKind::IsADirectory.into());
+        }
+        let (parent, name) = self.parent_and_name(path)?;
+        parent.remove_file(name).map_err(|error| match parent.symlink_metadata(name) {
+            // POSIX lets a system say "not permitted" here.
+            Ok(present) if present.is_dir() => StorageErrorKind::IsADirectory.into(),
+            _ => error.into(),
+        })
+    }
+
+    pub(super) fn rename(&self, from: &Pathname, to: &Pathname) -> Result<(), StorageError> {
+        self.refuse_if_read_only()?;
+        let (from_parent, from_name) = self.parent_and_name(from)?;
+        from_parent.symlink_metadata(from_name)?;
+        let to_name = new_name(to.name().ok_or(StorageErrorKind::AlreadyExists)?)?;
+        let to_parent = self.parent(to)?;
+        match to_parent.symlink_metadata(to_name) {
+            Ok(present) if present.is_dir() => return Err(StorageErrorKind::AlreadyExists.into()),
+            Ok(present) if !present.is_file() && !present.is_symlink() => {
+                return Err(StorageErrorKind::NotAFile.into());
+            }
+            _ => from_parent.rename(from_name, &to_parent, to_name)?,
+        }
+        self.sync(&to_parent)?;
+        if from.parent() == to.parent() { Ok(()) } else { self.sync(&from_parent) }
+    }
+
+    pub(super) fn set_modified(&self, path: &Pathname, modified: TimeValue) -> Result<(), StorageError> {
+        Ok(system::set_modified(&self.open_for_attributes(path)?, modified)?)
+    }
+
+    pub(super) fn set_mode(&self, path: &Pathname, mode: u32) -> Result<(), StorageError> {
+        refuse_special_bits(mode)?;
+        Ok(system::set_mode(&self.open_for_attributes(path)?, mode)?)
+    }
+
+    pub(super) fn available(&self, path: &Pathname) -> Result<u64, StorageError> {
+        let directory = self.directory.open_dir(existing(path)?)?;
+        match self.access {
+            Access::ReadOnly => Ok(0),
+            Access::ReadWrite => Ok(system::available(&directory)?.ok_or(StorageErrorKind::Unsupported)?),
+        }
+    }
+
+    /// Opens a regular file to be read, and tells what it is.
+    pub(super) fn open_file(&self, path: &Pathname) -> Result<(File, SystemMetadata), StorageError> {
+        let mut options = OpenOptions::new();
+        let file = self.directory.open_with(existing(path)?, system::never_wait(options.read(true)))?;
+        // What is open is looked at, not what has the name: that may be something else by now.
+        let metadata = file.metadata()?;
+        refuse_unless_file(&metadata)?;
+        Ok((file.into_std(), metadata))
+    }
+
+    /// Opens the directory that `path` is in. An upload goes on in it even if it is renamed.
+    pub(super) fn parent(&self, path: &Pathname) -> Result<Arc<Dir>, StorageError> {
+        match path.parent() {
+            Some(parent) if !parent.is_root() => Ok(Arc::new(self.directory.open_dir(existing(&parent)?)?)),
+            _ => Ok(Arc::clone(&self.directory)),
+        }
+    }
+
+    /// What is there when a client stores a file at `path`, where `entry` was found; an error if it cannot be replaced.
+    ///
+    /// A symbolic link is replaced like a file if it leads to one or nowhere.
+    pub(super) fn replaceable(
+        &self,
+        path: &Pathname,
+        parent: &Dir,
+        name: &Path,
+        entry: io::Result<SystemMetadata>,
+    ) -> Result<Option<SystemMetadata>, StorageError> {
+        let present = match entry {
+            Ok(link) if link.is_symlink() => self.directory.metadata(existing(path)?),
+            present => present,
+        };
+        let present = match present {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            present => present?,
+        };
+        refuse_unless_file(&present)?;
+        if !system::may_write(parent, name) {
+            return Err(StorageErrorKind::PermissionDenied.into());
+        }
+        Ok(Some(present))
+    }
+
+    pub(super) fn refuse_if_read_only(&self) -> Result<(), StorageError> {
+        match self.access {
+            Access::ReadWrite => Ok(()),
+            Access::ReadOnly => {
+                Err(StorageError::new(StorageErrorKind::PermissionDenied, "You may only read here."))
+            }
+        }
+    }
+
+    /// What clients are told of what the system says.
+    pub(super) fn describe(&self, metadata: &SystemMetadata) -> Metadata {
+        let kind = match metadata.file_type() {
+            file_type if file_type.is_file() => EntryKind::File,
+            file_type if file_type.is_dir() => EntryKind::Directory,
+            file_type if file_type.is_symlink() => EntryKind::Symlink,
+            _ => EntryKind::Other,
+        };
+        Metadata {
+            kind,
+            size: if kind == EntryKind::File { metadata.len() } else { 0 },
+            modified: system::modified(metadata),
+            permissions: match self.access {
+                Access::ReadWrite => Permissions::all(kind),
+                Access::ReadOnly => Permissions::ReadOnly(kind),
+            },
+            unix: system::unix_attributes(metadata),
+            unique: system::unique(metadata),
+        }
+    }
+
+    /// The parent and the name of something that is there and is not the root.
+    fn parent_and_name<'a>(&self, path: &'a Pathname) -> Result<(Arc<Dir>, &'a Path), StorageError> {
+        let name = existing(path)?.file_name().map(Path::new).ok_or_else(|| {
+            StorageError::new(StorageErrorKind::PermissionDenied, "The root directory stays where it is.")
+        })?;
+        Ok((self.parent(path)?, name))
+    }
+
+    fn open_for_attributes(&self, path: &Pathname) -> Result<File, StorageError> {
+        self.refuse_if_read_only()?;
+        let path = existing(path)?;
+        let mut options = OpenOptions::new();
+        let file = match self.directory.open_with(path, system::for_attributes(&mut options)) {
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                system::open_unreadable(&self.directory, path)?
+            }
+            opened => opened?,
+        };
+        match self.describe(&file.metadata()?).kind {
+            EntryKind::File | EntryKind::Directory => Ok(file.into_std()),
+            EntryKind::Symlink | EntryKind::Other => Err(StorageErrorKind::NotAFile.into()),
+        }
+    }
+
+    fn sync(&self, directory: &Dir) -> Result<(), StorageError> {
+        match self.durability {
+            Durability::Sync => Ok(system::sync_directory(directory, None)?),
+            Durability::Rename => Ok(()),
+        }
+    }
+}
+
+fn refuse_unless_file(metadata: &SystemMetadata) -> Result<(), StorageError> {
+    match metadata.file_type() {
+        file_type if file_type.is_file() => Ok(()),
+        file_type if file_type.is_dir() => Err(StorageErrorKind::IsADirectory.into()),
+        _ => Err(StorageErrorKind::NotAFile.into()),
+    }
+}

@@ -1,0 +1,206 @@
+//! What is there when an upload is opened, and what of it may be replaced when it is finished.
+
+use std::{
+    fs::File,
+    io,
+    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
+};
+
+use cap_std::fs::{Dir, Metadata as SystemMetadata};
+
+use super::{
+    super::unique_name::{random_number, unique_name},
+    commit_point::CommitPoint,
+    names,
+    root::Root,
+    system,
+    temporary::Temporary,
+};
+use crate::{
+    pathname::Pathname,
+    storage::{Placement, StorageError, StorageErrorKind},
+    time_value::TimeValue,
+};
+
+/// Bytes of the present file that are copied before looking whether anybody still wants the copy.
+const COPY_SIZE: u64 = 64 * 1024 * 1024;
+/// How often to look for a name that nothing has.
+const ATTEMPTS_LIMIT: usize = 16;
+
+/// The name that an upload gets.
+#[derive(Debug)]
+pub(super) struct Target {
+    name: PathBuf,
+    /// The file that has the name when the upload is opened.
+    replaced: Option<SystemMetadata>,
+    condition: Condition,
+}
+
+/// What may have the name when the upload is finished.
+#[derive(Debug)]
+enum Condition {
+    /// Whatever there is: the last one wins.
+    Anything,
+    /// Nothing. The name was made for this upload.
+    Nothing,
+    /// What the upload continues, `None` if that was nothing: appending must not undo what came in between.
+    Unchanged(Option<Start>),
+}
+
+/// What stays of the present file.
+#[derive(Debug)]
+pub(super) struct Start {
+    file: File,
+    length: u64,
+    /// The entry of the directory, and what was opened: two things if the entry is a symbolic link.
+    entry: State,
+    content: State,
+}
+
+/// Differs before and after a change of a file, as far as the system tells changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct State {
+    unique: Option<(u64, u64)>,
+    size: u64,
+    modified: Option<TimeValue>,
+}
+
+impl State {
+    fn new(metadata: &SystemMetadata) -> Self {
+        Self { unique: system::unique(metadata), size: metadata.len(), modified: system::modified(metadata) }
+    }
+}
+
+impl Target {
+    /// A target for `STOU`, in the directory of `path`, and its pathname.
+    pub(super) fn unique(
+        path: &Pathname,
+        parent: &Dir,
+        hint: &[u8],
+    ) -> Result<(Self, Pathname), StorageError> {
+        names::new_name(hint)?;
+        for _ in 0..ATTEMPTS_LIMIT {
+            let bytes = unique_name(hint, random_number());
+            let name = names::new_name(&bytes)?;
+            match parent.symlink_metadata(name) {
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    let directory = path.parent().unwrap_or_else(Pathname::root);
+                    let pathname = directory.join(&bytes).map_err(|_| StorageErrorKind::NameRefused)?;
+                    let target = Self { name: name.into(), replaced: None, condition: Condition::Nothing };
+                    return Ok((target, pathname));
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(StorageErrorKind::Busy.into())
+    }
+
+    /// The target at `path`, and what stays of what is there.
+    pub(super) fn at(
+        root: &Root,
+        path: &Pathname,
+        parent: &Dir,
+        placement: Placement,
+    ) -> Result<(Self, Option<Start>), StorageError> {
+        let name = names::new_name(path.name().ok_or(StorageErrorKind::IsADirectory)?)?;
+        let entry = parent.symlink_metadata(name);
+        let state = entry.as_ref().ok().map(State::new);
+        let replaced = root.replaceable(path, parent, name, entry)?;
+        let start = match (placement, state.filter(|_| replaced.is_some())) {
+            (Placement::Replace | Placement::Unique | Placement::Resume { offset: 0 }, _)
+            | (Placement::Append, None) => None,
+            (Placement::Resume { .. }, None) => return Err(StorageErrorKind::BadOffset.into()),
+            (Placement::Resume { offset }, Some(entry)) => {
+                Some(Start::open(root, path, entry, Some(offset))?)
+            }
+            (Placement::Append, Some(entry)) => Some(Start::open(root, path, entry, None)?),
+        };
+        let condition = Condition::Anything;
+        Ok((Self { name: name.into(), replaced, condition }, start))
+    }
+
+    /// The same target, if it still is what `start` was taken from when the upload is finished.
+    pub(super) fn unless_changed(self, start: Option<Start>) -> Self {
+        Self { condition: Condition::Unchanged(start), ..self }
+    }
+
+    pub(super) const fn replaced(&self) -> Option<&SystemMetadata> {
+        self.replaced.as_ref()
+    }
+
+    /// Gives the temporary file its name. `turn` is held so that what is looked at is what is replaced, as far as it
+    /// is this store that replaces it.
+    pub(super) fn take(&self, temporary: &mut Temporary, turn: &Mutex<()>) -> Result<(), StorageError> {
+        let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let taken = match &self.condition {
+            Condition::Anything => temporary.replace(&self.name),
+            Condition::Nothing => temporary.place(&self.name),
+            Condition::Unchanged(None) => match temporary.place(&self.name) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(changed()),
+                placed => placed,
+            },
+            Condition::Unchanged(Some(start)) if start.is_unchanged(temporary.directory(), &self.name)? => {
+                temporary.replace(&self.name)
+            }
+            Condition::Unchanged(Some(_)) => return Err(changed()),
+        };
+        taken.map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => {
+                let sentence = "The directory was removed while the file was stored.";
+                StorageError::new(StorageErrorKind::Failed, sentence).with_source(error)
+            }
+            _ => error.into(),
+        })
+    }
+}
+
+fn changed() -> StorageError {
+    let sentence = "The file was changed meanwhile, so nothing was appended; try again.";
+    StorageError::new(StorageErrorKind::Busy, sentence)
+}
+
+impl Start {
+    fn open(root: &Root, path: &Pathname, entry: State, length: Option<u64>) -> Result<Self, StorageError> {
+        let (file, metadata) = root.open_file(path)?;
+        let length = length.unwrap_or(metadata.len());
+        match length <= metadata.len() {
+            true => Ok(Self { file, length, entry, content: State::new(&metadata) }),
+            false => Err(StorageErrorKind::BadOffset.into()),
+        }
+    }
+
+    pub(super) const fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// Copies it to the start of another file, unless `point` is passed. The standard library lets the kernel do it,
+    /// which shares the bytes instead where the file system can.
+    pub(super) fn copy(&self, to: &File, point: &CommitPoint) -> Result<(), StorageError> {
+        let mut left = self.length;
+        while left > 0 {
+            if point.is_passed() {
+                return Err(StorageError::new(
+                    StorageErrorKind::Failed,
+                    "Nobody waits for this file any more.",
+                ));
+            }
+            let (mut from, mut to) = (io::Read::take(&self.file, left.min(COPY_SIZE)), to);
+            match io::copy(&mut from, &mut to)? {
+                0 => return Err(StorageErrorKind::Busy.into()),
+                copied => left -= copied,
+            }
+        }
+        Ok(())
+    }
+
+    fn is_unchanged(&self, directory: &Dir, name: &Path) -> io::Result<bool> {
+        let entry = match directory.symlink_metadata(name) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            entry => State::new(&entry?),
+        };
+        let content = State::new(&SystemMetadata::from_file(&self.file)?);
+        Ok((entry, content) == (self.entry, self.content))
+    }
+}

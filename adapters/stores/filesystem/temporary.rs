@@ -1,0 +1,85 @@
+//! Where the bytes of an upload wait until it is finished.
+
+use std::{fs::File, io, path::Path, string::String, sync::Arc};
+
+use cap_std::fs::{Dir, Metadata, OpenOptions};
+
+use super::{
+    names::temporary_name,
+    system::{self, Lock},
+};
+
+/// How often to look for a name that nothing has. Names are random, so the second one is as good as never needed.
+const ATTEMPTS_LIMIT: usize = 16;
+
+/// A hidden file beside the one that it is to become. Dropping it removes it, which blocks.
+///
+/// It is locked (`flock`) from its first moment on. That is how [leftovers](super::leftovers) of a process that was
+/// killed are told from the files of one that lives: the system takes the lock from the dead.
+#[derive(Debug)]
+pub(super) struct Temporary {
+    directory: Arc<Dir>,
+    name: String,
+    file: File,
+    is_placed: bool,
+}
+
+impl Temporary {
+    /// Makes an empty one, with the permissions of the file that it is to replace.
+    pub(super) fn create(directory: Arc<Dir>, replaced: Option<&Metadata>) -> io::Result<Self> {
+        let mut options = OpenOptions::new();
+        system::create_like(options.write(true).create_new(true), replaced);
+        for _ in 0..ATTEMPTS_LIMIT {
+            let name = temporary_name();
+            match directory.open_with(&name, &options) {
+                Ok(file) => {
+                    let file = file.into_std();
+                    let temporary = Self { directory: Arc::clone(&directory), name, file, is_placed: false };
+                    // Between its creation and its lock it may look like a leftover, and be removed as one.
+                    if system::lock(&temporary.file)? != Lock::Lost {
+                        return Ok(temporary);
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(io::ErrorKind::ResourceBusy.into())
+    }
+
+    pub(super) const fn file(&self) -> &File {
+        &self.file
+    }
+
+    pub(super) fn directory(&self) -> &Dir {
+        &self.directory
+    }
+
+    /// Gives it the name `target`, in place of what has that name.
+    pub(super) fn replace(&mut self, target: &Path) -> io::Result<()> {
+        self.directory.rename(&self.name, &self.directory, target)?;
+        self.is_placed = true;
+        Ok(())
+    }
+
+    /// Gives it the name `target`, unless something has that name.
+    pub(super) fn place(&mut self, target: &Path) -> io::Result<()> {
+        system::rename_to_new(&self.directory, Path::new(&self.name), target)?;
+        self.is_placed = true;
+        Ok(())
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        if self.is_placed {
+            return;
+        }
+        match self.directory.remove_file(&self.name) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                tracing::warn!(name = self.name, %error, "a temporary file stays until the store is opened again");
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! Files that are stored.
+
+use core::mem;
+use std::{
+    sync::{Arc, Mutex},
+    vec::Vec,
+};
+
+use blocking::unblock;
+use bytes::Bytes;
+use cap_std::fs::Dir;
+
+use super::{
+    Durability,
+    commit_point::CommitPoint,
+    pooled::Pooled,
+    root::Root,
+    system,
+    target::{Start, Target},
+    temporary::Temporary,
+};
+use crate::{
+    pathname::Pathname,
+    storage::{AbortReason, OpenedUpload, Placement, StorageError, StorageErrorKind, Stored, Upload},
+};
+
+/// Bytes that are collected before they are written, so that small chunks do not each take a way through the pool.
+const BUFFER_SIZE: usize = 64 * 1024;
+
+/// A file of a [`Filesystem`](super::Filesystem) that is being stored.
+///
+/// Its bytes go to a hidden temporary file, see [`Filesystem`](super::Filesystem). Up to 64 KiB of them wait in memory
+/// for more, so a small file takes two calls in the blocking pool: opening and finishing it.
+///
+/// A finish whose future is dropped before it renamed the file leaves what was there before. One that is just about to
+/// rename it goes through with that, so [`finish_can_stop`](Upload::finish_can_stop) is false.
+#[derive(Debug)]
+pub struct FilesystemUpload {
+    unwritten: Vec<u8>,
+    sink: Pooled<Sink, Result<(), StorageError>>,
+}
+
+#[derive(Debug)]
+struct Sink {
+    temporary: Temporary,
+    position: u64,
+    target: Target,
+    durability: Durability,
+    turn: Arc<Mutex<()>>,
+}
+
+/// Opens an upload; gives up when `point` is passed.
+pub(super) fn open(
+    root: &Root,
+    path: &Pathname,
+    placement: Placement,
+    announced: Option<u64>,
+    point: &CommitPoint,
+) -> Result<OpenedUpload<FilesystemUpload>, StorageError> {
+    root.refuse_if_read_only()?;
+    let hint = path.name().ok_or(StorageErrorKind::IsADirectory)?;
+    let parent = root.parent(path)?;
+    let (target, pathname, start) = match placement {
+        Placement::Unique => {
+            let (target, pathname) = Target::unique(path, &parent, hint)?;
+            (target, pathname, None)
+        }
+        _ => {
+            let (target, start) = Target::at(root, path, &parent, placement)?;
+            (target, path.clone(), start)
+        }
+    };
+    let offset = start.as_ref().map_or(0, Start::length);
+    refuse_if_no_room(&parent, announced.unwrap_or(0).saturating_sub(offset))?;
+
+    let temporary = Temporary::create(parent, target.replaced())?;
+    if let Some(start) = &start {
+        start.copy(temporary.file(), point)?;
+    }
+    let target = if placement == Placement::Append { target.unless_changed(start) } else { target };
+    let (durability, turn) = (root.durability, Arc::clone(&root.turn));
+    let sink = Sink { temporary, position: offset, target, durability, turn };
+    let upload = FilesystemUpload { unwritten: Vec::new(), sink: Pooled::new(sink) };
+    Ok(OpenedUpload { upload, pathname, offset })
+}
+
+/// Refuses what has no room for sure. A copy of what stays may take none, so only the writes will tell about that.
+fn refuse_if_no_room(directory: &Dir, needed: u64) -> Result<(), StorageError> {
+    if needed > 0
+        && let Ok(Some(available)) = system::available(directory)
+        && needed > available
+    {
+        return Err(StorageErrorKind::NoSpace.into());
+    }
+    Ok(())
+}
+
+impl Sink {
+    /// Writes, and gives itself back unless that failed.
+    fn write(mut self, pieces: [&[u8]; 2]) -> (Option<Self>, Result<(), StorageError>) {
+        match self.append(pieces) {
+            Ok(()) => (Some(self), Ok(())),
+            Err(error) => (None, Err(error)),
+        }
+    }
+
+    fn append(&mut self, pieces: [&[u8]; 2]) -> Result<(), StorageError> {
+        for piece in pieces {
+            system::write_all_at(self.temporary.file(), piece, self.position)?;
+            self.position += piece.len() as u64;
+        }
+        Ok(())
+    }
+
+    /// Writes the rest and puts the file in place, unless `point` was passed before.
+    fn finish(mut self, rest: &[u8], point: &CommitPoint) -> Result<Stored, StorageError> {
+        self.append([rest, &[]])?;
+        if self.durability == Durability::Sync {
+            self.temporary.file().sync_data()?;
+        }
+        if let Some(replaced) = self.target.replaced() {
+            system::make_like(self.temporary.file(), replaced)?;
+        }
+        if !point.pass() {
+            return Err(StorageError::new(StorageErrorKind::Failed, "The file was given up."));
+        }
+        self.target.take(&mut self.temporary, &self.turn)?;
+        if self.durability == Durability::Sync {
+            system::sync_directory(self.temporary.directory(), Some(self.temporary.file())).map_err(
+                |error| {
+                    let sentence = "The file is in place, but might not survive a power cut: store it again.";
+                    StorageError::new(StorageErrorKind::Failed, sentence).with_source(error)
+                },
+            )?;
+        }
+        Ok(Stored::default())
+    }
+}
+
+impl Upload for FilesystemUpload {
+    async fn write(&mut self, chunk: Bytes) -> Result<(), StorageError> {
+        if let Some(result) = self.sink.settle().await {
+            result?;
+        }
+        if self.unwritten.len() + chunk.len() < BUFFER_SIZE {
+            self.unwritten.extend_from_slice(&chunk);
+            return Ok(());
+        }
+        let unwritten = mem::take(&mut self.unwritten);
+        let written = self.sink.run(move |sink| sink.write([&unwritten, &chunk])).await;
+        written.unwrap_or_else(|| Err(StorageErrorKind::Failed.into()))
+    }
+
+    async fn finish(mut self) -> Result<Stored, StorageError> {
+        let (point, _cancel_on_drop) = CommitPoint::new();
+        let sink = self.sink.take().await.ok_or(StorageErrorKind::Failed)?;
+        let rest = mem::take(&mut self.unwritten);
+        unblock(move || sink.finish(&rest, &point)).await
+    }
+
+    async fn abort(mut self, _: AbortReason) {
+        if let Some(sink) = self.sink.take().await {
+            unblock(move || drop(sink)).await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn open_upload(
+        folder: &tempfile::TempDir,
+        placement: Placement,
+        point: &CommitPoint,
+    ) -> Result<Sink, StorageError> {
+        let path = Pathname::root().join(b"file").unwrap();
+        let mut opened = open(&Root::open(folder.path()).unwrap(), &path, placement, None, point)?;
+        Ok(ready(opened.upload.sink.take()).unwrap())
+    }
+
+    /// Nothing is in the pool, so the future is ready at once.
+    fn ready<T>(future: impl Future<Output = T>) -> T {
+        let mut future = core::pin::pin!(future);
+        let mut context = core::task::Context::from_waker(core::task::Waker::noop());
+        match future.as_mut().poll(&mut context) {
+            core::task::Poll::Ready(value) => value,
+            core::task::Poll::Pending => panic!("the pool is at work"),
+        }
+    }
+
+    fn names(folder: &tempfile::TempDir) -> usize {
+        fs::read_dir(folder.path()).unwrap().count()
+    }
+
+    #[test]
+    fn a_finish_that_is_cancelled_before_its_commit_point_changes_nothing() {
+        for placement in [Placement::Replace, Placement::Append, Placement::Unique] {
+            let folder = tempfile::tempdir().unwrap();
+            fs::write(folder.path().join("file"), "old").unwrap();
+            let sink = open_upload(&folder, placement, &CommitPoint::new().0).unwrap();
+            let (point, guard) = CommitPoint::new();
+            drop(guard);
+            sink.finish(b"new", &point).unwrap_err();
+            assert_eq!(fs::read(folder.path().join("file")).unwrap(), b"old");
+            assert_eq!(names(&folder), 1);
+        }
+    }
+
+    #[test]
+    fn a_finish_that_is_cancelled_after_its_commit_point_is_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("file"), "old").unwrap();
+        let sink = open_upload(&folder, Placement::Replace, &CommitPoint::new().0).unwrap();
+        let (point, guard) = CommitPoint::new();
+        sink.finish(b"new", &point).unwrap();
+        assert!(point.is_passed());
+        drop(guard);
+        assert_eq!(fs::read(folder.path().join("file")).unwrap(), b"new");
+    }
+
+    #[test]
+    fn a_copy_that_nobody_waits_for_is_given_up() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("file"), "old").unwrap();
+        let (point, guard) = CommitPoint::new();
+        drop(guard);
+        open_upload(&folder, Placement::Append, &point).unwrap_err();
+        assert_eq!(names(&folder), 1);
+    }
+}

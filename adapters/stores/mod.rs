@@ -1,0 +1,37 @@
+//! The stores that come with the library: files [in memory](Memory), and files [below a directory](Filesystem).
+//!
+//! Both keep the same contract, that of [`Storage`](crate::storage::Storage), with the same kinds of errors, and one
+//! set of tests runs on both. What they decide where the contract leaves it open:
+//!
+//! * `RNTO` replaces a file, never a directory.
+//! * `RMD` of a directory into which a file is just being stored is refused as
+//!   [`Busy`](crate::storage::StorageErrorKind::Busy).
+//! * `STOU` puts a random number into the name that the client suggested, and refuses at the end if somebody has made
+//!   a file of the very same name meanwhile.
+//! * `APPE` is refused as `Busy` at its end if the file was changed since it began. Nothing of what came in between is
+//!   lost, then; of two `STOR` at a time, the one that is finished last wins.
+//! * `REST` and `STOR` to a file that is not there is
+//!   [`BadOffset`](crate::storage::StorageErrorKind::BadOffset).
+
+pub mod filesystem;
+mod io_error;
+pub mod memory;
+mod unique_name;
+
+pub use self::{
+    filesystem::{Durability, Filesystem},
+    memory::Memory,
+};
+
+use crate::storage::{StorageError, StorageErrorKind};
+
+/// Refuses the bits that let a program run as somebody else, which no client needs to set.
+fn refuse_special_bits(mode: u32) -> Result<(), StorageError> {
+    match mode {
+        ..=0o777 => Ok(()),
+        _ => Err(StorageError::new(
+            StorageErrorKind::UnsupportedParameter,
+            "Only the permissions to read, write and execute can be set.",
+        )),
+    }
+}

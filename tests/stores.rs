@@ -1,0 +1,27 @@
+//! The contract of `Storage`, on each store that comes with the library, and what is particular to each.
+
+#![cfg(feature = "adapters")]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "test code"
+)]
+
+#[path = "stores/contract.rs"]
+mod contract;
+#[cfg(unix)]
+#[path = "stores/filesystem.rs"]
+mod filesystem;
+#[cfg(unix)]
+#[path = "stores/leftovers.rs"]
+mod leftovers;
+#[path = "stores/memory.rs"]
+mod memory;
+#[cfg(unix)]
+#[path = "stores/sandbox.rs"]
+mod sandbox;
+#[path = "stores/steps.rs"]
+mod steps;
