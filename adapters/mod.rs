@@ -1,3 +1,30 @@
-//! Everything that waits, blocks, or asks the time.
+//! Everything that waits, blocks, or asks the time: the driver, the server, and what they stand on.
+//!
+//! Reading order: [`runtime`] says what is needed of a runtime, [`driver`] has the one loop, which joins
+//! `control_connection`, `data_connection`, `requests` and `transfers`; `pump` moves the bytes of one transfer.
+//! [`server`] accepts connections and starts a loop for each. [`tokio`], [`users`] and [`stores`] are there to be used,
+//! and can be replaced by a program's own.
 
+mod connections;
+mod control_connection;
+mod data_connection;
+pub mod driver;
+mod journal;
+mod pump;
+mod requests;
+pub mod runtime;
+pub mod server;
+mod signal;
+mod slot;
 pub mod stores;
+mod timer;
+#[cfg(feature = "tokio")]
+pub mod tokio;
+mod transfers;
+pub mod users;
+
+pub use self::{
+    driver::{Service, serve},
+    runtime::Runtime,
+    server::Server,
+};

@@ -17,10 +17,12 @@
 //!
 //! The grammar of the control connection first: [`line`](mod@line), [`command`], [`reply`], [`address`], [`pathname`],
 //! [`time_value`]. Then what moves over the data connection: [`dtp`], [`listing`]. Then [`storage`], [`session`], and
+//! [`adapters::driver`].
 #![cfg_attr(
     not(feature = "adapters"),
     doc = "",
     doc = "[`adapters`]: crate",
+    doc = "[`adapters::driver`]: crate"
 )]
 #![no_std]
 #![forbid(unsafe_code)]

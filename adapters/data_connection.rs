@@ -1,0 +1,175 @@
+//! The driver's end of the data connection: how it is made (RFC 959 3.2, RFC 2428).
+
+use std::{
+    boxed::Box,
+    future::Future,
+    hash::{BuildHasher, Hasher, RandomState},
+    io, mem,
+    net::SocketAddr,
+    ops::RangeInclusive,
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use super::runtime::Runtime;
+use crate::session::{DataConnectionMode, Event};
+
+/// Between two attempts to accept a connection when the system has no file descriptor for it.
+const ACCEPT_RETRY: Duration = Duration::from_millis(100);
+
+/// What there is of a data connection.
+pub(super) struct DataConnection<R: Runtime> {
+    runtime: R,
+    state: State<R>,
+}
+
+enum State<R: Runtime> {
+    Closed,
+    /// To be made when it is polled next, so that everything that is told comes from there.
+    Wanted(Wanted),
+    Making(Pin<Box<dyn Future<Output = io::Result<Made<R>>> + Send>>),
+    Made(Made<R>),
+}
+
+struct Wanted {
+    mode: DataConnectionMode,
+    /// The server's end, with the port still to be chosen.
+    local: SocketAddr,
+    ports: Option<RangeInclusive<u16>>,
+}
+
+/// A connection, and the listener that it came from.
+struct Made<R: Runtime> {
+    stream: R::Stream,
+    peer: SocketAddr,
+    listener: Option<R::Listener>,
+}
+
+impl<R: Runtime> DataConnection<R> {
+    pub(super) const fn new(runtime: R) -> Self {
+        Self { runtime, state: State::Closed }
+    }
+
+    /// Prepares a connection at the server's address `local`, and closes what had been prepared.
+    pub(super) fn open(
+        &mut self,
+        mode: DataConnectionMode,
+        mut local: SocketAddr,
+        ports: Option<RangeInclusive<u16>>,
+    ) {
+        local.set_port(0);
+        self.state = State::Wanted(Wanted { mode, local, ports });
+    }
+
+    /// Closes the connection that was just told, and listens on.
+    pub(super) fn refuse(&mut self) {
+        if let State::Made(Made { listener: Some(listener), .. }) =
+            mem::replace(&mut self.state, State::Closed)
+        {
+            self.state = State::Making(Box::pin(accept(self.runtime.clone(), listener)));
+        }
+    }
+
+    /// Stops listening once a connection was not refused.
+    pub(super) fn settle(&mut self) {
+        if let State::Made(made) = &mut self.state {
+            made.listener = None;
+        }
+    }
+
+    /// The connection, to be used by a transfer.
+    pub(super) fn take(&mut self) -> Option<R::Stream> {
+        match mem::replace(&mut self.state, State::Closed) {
+            State::Made(made) => Some(made.stream),
+            _ => None,
+        }
+    }
+
+    pub(super) fn close(&mut self) {
+        self.state = State::Closed;
+    }
+
+    /// What has happened to it.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Event<'static>> {
+        if let State::Wanted(_) = &self.state
+            && let State::Wanted(wanted) = mem::replace(&mut self.state, State::Closed)
+            && let Some(event) = self.make(&wanted)
+        {
+            return Poll::Ready(event);
+        }
+        let State::Making(making) = &mut self.state else { return Poll::Pending };
+        Poll::Ready(match ready!(making.as_mut().poll(cx)) {
+            Ok(made) => {
+                let peer = made.peer;
+                self.state = State::Made(made);
+                Event::DataConnected { peer }
+            }
+            Err(error) => {
+                tracing::debug!(%error, "no data connection");
+                self.state = State::Closed;
+                Event::DataRefused
+            }
+        })
+    }
+
+    /// Starts to listen or to connect. Listening has a result at once.
+    fn make(&mut self, wanted: &Wanted) -> Option<Event<'static>> {
+        let runtime = self.runtime.clone();
+        if let DataConnectionMode::Connect(to) = wanted.mode {
+            let from = wanted.local;
+            self.state = State::Making(Box::pin(async move {
+                let stream = runtime.connect(from, to).await?;
+                Ok(Made { stream, peer: to, listener: None })
+            }));
+            return None;
+        }
+        let listening = listen(&runtime, wanted.local, wanted.ports.clone())
+            .and_then(|listener| runtime.local_address(&listener).map(|address| (listener, address)));
+        Some(match listening {
+            Ok((listener, address)) => {
+                self.state = State::Making(Box::pin(accept(runtime, listener)));
+                Event::Listening(address)
+            }
+            Err(error) => {
+                tracing::warn!(%error, address = %wanted.local.ip(), "no passive port could be opened");
+                Event::ListenFailed
+            }
+        })
+    }
+}
+
+/// Waits for a connection, through errors of single attempts. How long is for the session to say.
+async fn accept<R: Runtime>(runtime: R, listener: R::Listener) -> io::Result<Made<R>> {
+    loop {
+        match runtime.accept(&listener).await {
+            Ok((stream, peer)) => return Ok(Made { stream, peer, listener: Some(listener) }),
+            Err(_) => runtime.sleep(ACCEPT_RETRY).await,
+        }
+    }
+}
+
+/// Listens on the first port of the range that can be had, from one of them on that differs from session to session:
+/// few attempts find a free one, and nobody can tell beforehand which it will be.
+fn listen<R: Runtime>(
+    runtime: &R,
+    mut address: SocketAddr,
+    ports: Option<RangeInclusive<u16>>,
+) -> io::Result<R::Listener> {
+    let Some(ports) = ports else { return runtime.listen(address) };
+    let count = u64::try_from(ports.len()).unwrap_or(u64::MAX).max(1);
+    let start = usize::try_from(random() % count).unwrap_or_default();
+    for port in ports.clone().skip(start).chain(ports.take(start)) {
+        address.set_port(port);
+        match runtime.listen(address) {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
+            listening_or_failed => return listening_or_failed,
+        }
+    }
+    Err(io::Error::new(io::ErrorKind::AddrInUse, "all ports of passive_ports are in use"))
+}
+
+/// A number that nobody can foresee: what keeps hash tables safe from their users.
+fn random() -> u64 {
+    RandomState::new().build_hasher().finish()
+}

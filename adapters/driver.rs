@@ -1,0 +1,321 @@
+//! The one loop that drives a [`Session`], for every runtime and every store.
+//!
+//! A session is one task. It spawns nothing and has no channels: the loop looks at everything that can happen (an
+//! answer of the store, the transfer, the data connection, both directions of the control connection, the clock),
+//! tells the session, and does what the session says.
+
+use std::{
+    boxed::Box,
+    future::{Future, poll_fn},
+    net::{IpAddr, SocketAddr},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use super::{
+    control_connection::{ControlConnection, Input, Output},
+    data_connection::DataConnection,
+    journal::Journal,
+    requests::{Gain, Requests},
+    runtime::{Runtime, Unread},
+    timer::Timer,
+    transfers::{Arrival, Begin, Transfers},
+};
+use crate::{
+    accounts::Accounts,
+    config::{Config, Endpoints},
+    session::{Action, Answer, DataConnectionMode, Event, Outcome, Session, TransferId},
+};
+
+/// Rounds of the loop before other tasks have their turn.
+const ROUNDS: usize = 16;
+/// Bytes that are read from the control connection at once: some dozens of commands.
+const INPUT_SIZE: usize = 2 << 10;
+
+/// What all sessions of a server have in common.
+#[derive(Debug)]
+pub struct Service<R, A> {
+    /// The runtime that the sessions run on.
+    pub runtime: R,
+    /// Who may log in.
+    pub accounts: Arc<A>,
+    /// The settings.
+    pub config: Arc<Config>,
+}
+
+impl<R: Clone, A> Clone for Service<R, A> {
+    fn clone(&self) -> Self {
+        let Self { runtime, accounts, config } = self;
+        Self { runtime: runtime.clone(), accounts: Arc::clone(accounts), config: Arc::clone(config) }
+    }
+}
+
+/// Serves one control connection, from the greeting to the end of everything that the client started.
+///
+/// [`Server`](super::server::Server) does this for each connection that it accepts; a program that accepts
+/// connections in a way of its own calls it itself, after [`Runtime::prepare_control`].
+///
+/// When `shutdown` resolves, the session ends as soon as its transfer has. If the future is dropped, everything ends
+/// at once: an upload that is not finished is dropped, which means the same as an abort.
+///
+/// It panics only where a store or the accounts do.
+pub async fn serve<R: Runtime, A: Accounts>(
+    service: Service<R, A>,
+    stream: R::Stream,
+    control: Endpoints,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) {
+    let mut driver = Driver::new(service, stream, control, Box::pin(shutdown));
+    driver.obey();
+    poll_fn(|cx| driver.poll(cx)).await;
+}
+
+/// A session, and everything that it is told of.
+struct Driver<R: Runtime, A: Accounts> {
+    runtime: R,
+    config: Arc<Config>,
+    endpoints: Endpoints,
+    session: Session,
+    control: ControlConnection<R::Stream>,
+    data: DataConnection<R>,
+    store: Option<Arc<A::Storage>>,
+    requests: Requests<A::Storage>,
+    transfers: Transfers<A::Storage>,
+    /// The bytes of the running transfer that the session knows of.
+    progress: Option<(TransferId, u64)>,
+    timer: Timer<R>,
+    shutdown: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    /// Whether this round changed anything, so that another one is needed.
+    has_changed: bool,
+}
+
+impl<R: Runtime, A: Accounts> Driver<R, A> {
+    fn new(
+        service: Service<R, A>,
+        stream: R::Stream,
+        control: Endpoints,
+        shutdown: Pin<Box<dyn Future<Output = ()> + Send>>,
+    ) -> Self {
+        let Service { runtime, accounts, config } = service;
+        let endpoints = Endpoints { local: canonical(control.local), peer: canonical(control.peer) };
+        Self {
+            session: Session::new(Arc::clone(&config), endpoints, runtime.now()),
+            control: ControlConnection::new(stream),
+            data: DataConnection::new(runtime.clone()),
+            store: None,
+            requests: Requests::new(runtime.clone(), accounts),
+            transfers: Transfers::new(Journal::new(endpoints.peer)),
+            progress: None,
+            timer: Timer::new(runtime.clone()),
+            shutdown: Some(shutdown),
+            has_changed: false,
+            runtime,
+            config,
+            endpoints,
+        }
+    }
+
+    /// The loop. Each round looks at everything once, so that nothing keeps anything else waiting; a round in which
+    /// something happened is followed by another one.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        for _ in 0..ROUNDS {
+            self.has_changed = false;
+            self.poll_shutdown(cx);
+            self.poll_output(cx);
+            self.poll_answer(cx);
+            self.poll_data_connection(cx);
+            self.poll_transfer(cx);
+            let input = self.poll_input(cx);
+            self.poll_arrival(input);
+            self.poll_timer(cx);
+            if self.is_over() {
+                return Poll::Ready(());
+            }
+            if !self.has_changed {
+                return Poll::Pending;
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Tells the session what happened, and does what it says.
+    fn handle(&mut self, event: Event<'_>) {
+        self.has_changed |= !matches!(event, Event::Progressed(..));
+        self.session.handle(self.runtime.now(), event);
+        self.obey();
+    }
+
+    fn obey(&mut self) {
+        while let Some(action) = self.session.poll_action() {
+            self.has_changed = true;
+            self.perform(action);
+        }
+    }
+
+    fn perform(&mut self, action: Action) {
+        let now = self.runtime.now();
+        match action {
+            Action::SendReply(reply) => self.control.send(reply.into_bytes()),
+            Action::SendTelnet(bytes) => self.control.send(bytes),
+            Action::CloseControl => self.control.end(now),
+
+            Action::Ask(id, request) => self.requests.ask(id, request, self.store.clone()),
+            Action::Cancel(id) => self.requests.cancel(id),
+
+            Action::OpenDataConnection(mode) => self.open_data_connection(mode),
+            Action::RefuseDataConnection => self.data.refuse(),
+            Action::CloseDataConnection => self.data.close(),
+
+            Action::Transfer(id, movement) => {
+                let chunk_size = self.config.chunk_size;
+                let begin = Begin { now, time_of_day: self.runtime.time_of_day(), chunk_size };
+                self.transfers.start(id, movement, self.data.take(), begin);
+            }
+            Action::AwaitFinish(id) => self.transfers.finish(id),
+            Action::Abort(id, why) => {
+                self.data.close();
+                self.transfers.abort(id, why);
+            }
+            Action::Drop(id) => self.transfers.drop_future(id, now),
+            Action::Detach(_) => self.transfers.detach(),
+        }
+    }
+
+    fn open_data_connection(&mut self, mode: DataConnectionMode) {
+        let Endpoints { local, peer } = self.endpoints;
+        let mode = match mode {
+            // The client's own address is better known from its control connection: with the zone of a link-local one.
+            DataConnectionMode::Connect(mut to) if to.ip() == peer.ip() => {
+                let port = to.port();
+                to = peer;
+                to.set_port(port);
+                DataConnectionMode::Connect(to)
+            }
+            other => other,
+        };
+        self.data.open(mode, local, self.config.passive_ports.clone());
+    }
+
+    fn poll_shutdown(&mut self, cx: &mut Context<'_>) {
+        if self.shutdown.as_mut().is_some_and(|shutdown| shutdown.as_mut().poll(cx).is_ready()) {
+            self.shutdown = None;
+            self.handle(Event::ShutdownRequested);
+        }
+    }
+
+    fn poll_output(&mut self, cx: &mut Context<'_>) {
+        match self.control.poll_output(cx, self.runtime.now()) {
+            Poll::Ready(Output::RepliesSent) => self.handle(Event::RepliesSent),
+            Poll::Ready(Output::Lost) => self.handle(Event::ControlClosed),
+            Poll::Pending => {}
+        }
+    }
+
+    fn poll_answer(&mut self, cx: &mut Context<'_>) {
+        let Poll::Ready((id, answered)) = self.requests.poll(cx) else { return };
+        let journal = self.transfers.journal();
+        if let Answer::Failed(error) = &answered.answer {
+            journal.request_failed(error);
+        }
+        match answered.gain {
+            Gain::Nothing => {}
+            Gain::Store(user, store) => {
+                journal.logged_in(user);
+                self.store = Some(store);
+            }
+            Gain::Refusal(credentials, why) => journal.denied(&credentials, why),
+            Gain::Opened(opened, record) => self.transfers.hold(opened, record),
+        }
+        self.handle(Event::Answered(id, answered.answer));
+    }
+
+    fn poll_data_connection(&mut self, cx: &mut Context<'_>) {
+        let Poll::Ready(event) = self.data.poll(cx) else { return };
+        self.handle(event);
+        self.data.settle();
+    }
+
+    fn poll_transfer(&mut self, cx: &mut Context<'_>) {
+        let now = self.runtime.now();
+        let transfer = self.transfers.poll(cx, now);
+        let progress = self.transfers.progress();
+        if progress != self.progress {
+            self.progress = progress;
+            if let Some((id, bytes)) = progress {
+                self.handle(Event::Progressed(id, bytes));
+            }
+        }
+        for event in [transfer, self.transfers.poll_detached(cx, now)] {
+            if let Poll::Ready(event) = event {
+                self.handle(event);
+            }
+        }
+    }
+
+    fn poll_input(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if !self.session.wants_input() {
+            return Poll::Pending;
+        }
+        let mut buffer = [0; INPUT_SIZE];
+        match ready!(self.control.poll_input(cx, &mut buffer)) {
+            Input::Bytes(count) => self.handle(Event::Received(buffer.get(..count).unwrap_or_default())),
+            Input::End => self.handle(Event::ControlClosed),
+        }
+        Poll::Ready(())
+    }
+
+    /// Tells the session that an upload has come whole, and looks at the control connection before that.
+    ///
+    /// A client that is killed closes both of its connections in good order, as far as TCP can tell. If that cut off
+    /// a file, nothing but the end of the control connection says so, and it must not be seen too late. So the
+    /// control connection is read as far as it goes, and then the system is asked ([`Runtime::unread`]) for what it
+    /// has received and the runtime has not noticed yet. That is one system call for an upload, and no waiting.
+    ///
+    /// Commands in front of that end are read first, as far as the session takes them: it is not looked for behind a
+    /// full backlog, nor longer than until the arrival's deadline.
+    fn poll_arrival(&mut self, input: Poll<()>) {
+        let Some(arrival) = self.transfers.arrival() else { return };
+        let unread = match self.control.open_stream() {
+            _ if input.is_ready() => Unread::Bytes,
+            Some(stream) => self.runtime.unread(stream),
+            None => Unread::Nothing,
+        };
+        match unread {
+            // The runtime is about to notice them. They are read then, and what is behind them is asked for again.
+            Unread::Bytes if self.session.wants_input() && self.runtime.now() < arrival.deadline => return,
+            Unread::End => self.handle(Event::ControlClosed),
+            Unread::Bytes | Unread::Nothing => {}
+        }
+        if let Some(Arrival { id, bytes, .. }) = self.transfers.take_arrival() {
+            self.handle(Event::TransferEnded(id, Outcome::Complete { bytes }));
+        }
+    }
+
+    fn poll_timer(&mut self, cx: &mut Context<'_>) {
+        let deadlines = [
+            self.session.poll_timeout(),
+            self.control.deadline(),
+            self.transfers.arrival().map(|arrival| arrival.deadline),
+        ];
+        let Some(deadline) = deadlines.into_iter().flatten().min() else { return };
+        if self.timer.poll(cx, deadline).is_ready() {
+            self.control.handle_elapsed(self.runtime.now());
+            self.handle(Event::Elapsed);
+        }
+    }
+
+    /// Whether the client is gone and nothing of it is left to be done.
+    fn is_over(&self) -> bool {
+        self.control.is_closed() && self.requests.is_idle() && self.transfers.is_idle()
+    }
+}
+
+/// The same address, as IPv4 where it is one in IPv6's clothes: a client of a socket that takes both wants its `PASV`.
+fn canonical(address: SocketAddr) -> SocketAddr {
+    match address.ip().to_canonical() {
+        IpAddr::V4(ip) => SocketAddr::new(IpAddr::V4(ip), address.port()),
+        IpAddr::V6(_) => address,
+    }
+}

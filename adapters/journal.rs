@@ -1,0 +1,151 @@
+//! What the operator reads: a line for each log-in, each transfer and each failure of the store.
+
+use std::{
+    error::Error,
+    format,
+    net::SocketAddr,
+    string::{String, ToString},
+};
+
+use tracing::{debug, info, warn};
+
+use crate::{
+    accounts::{Credentials, Denied},
+    instant::Instant,
+    pathname::Pathname,
+    session::{Outcome, Request},
+    storage::{AbortReason, Placement, StorageError, Stored},
+};
+
+/// Who does what is logged here.
+#[derive(Debug)]
+pub(super) struct Journal {
+    peer: SocketAddr,
+    user: String,
+}
+
+impl Journal {
+    pub(super) const fn new(peer: SocketAddr) -> Self {
+        Self { peer, user: String::new() }
+    }
+
+    pub(super) fn logged_in(&mut self, user: String) {
+        info!(user, peer = %self.peer, "logged in");
+        self.user = user;
+    }
+
+    pub(super) fn denied(&self, credentials: &Credentials, why: Denied) {
+        warn!(user = credentials.user, peer = %self.peer, %why, "log-in refused");
+    }
+
+    /// The result of a finish.
+    pub(super) fn finished(&self, record: &Record, now: Instant, result: &Result<Stored, StorageError>) {
+        if let Err(error) = result {
+            self.transfer_failed(record, error);
+        }
+        self.transfer_ended(
+            record,
+            now,
+            if result.is_ok() { "stored" } else { "not stored: the store failed" },
+        );
+    }
+
+    /// The end of a file or a listing that was sent.
+    pub(super) fn sent(&self, record: &Record, now: Instant, outcome: &Outcome) {
+        if let Outcome::StoreFailed(error) = outcome {
+            self.transfer_failed(record, error);
+        }
+        let outcome = match outcome {
+            Outcome::Complete { .. } => "sent",
+            Outcome::Lost => "not sent: the data connection was lost",
+            Outcome::StoreFailed(_) => "not sent: the store failed",
+        };
+        self.transfer_ended(record, now, outcome);
+    }
+
+    /// The end of a transfer that was aborted.
+    pub(super) fn aborted(&self, record: &Record, now: Instant, why: AbortReason) {
+        self.transfer_ended(record, now, &format!("aborted: {why}"));
+    }
+
+    /// The end of a transfer. `outcome` says what became of the file.
+    pub(super) fn transfer_ended(&self, record: &Record, now: Instant, outcome: &str) {
+        let seconds = now.saturating_since(record.started).as_secs_f64();
+        info!(
+            user = self.user,
+            peer = %self.peer,
+            verb = record.verb,
+            path = record.path(),
+            bytes = record.bytes,
+            seconds,
+            outcome,
+            "transfer"
+        );
+    }
+
+    /// An error of the store in a transfer, with its cause, which the client does not see.
+    pub(super) fn transfer_failed(&self, record: &Record, error: &StorageError) {
+        let cause: &(dyn Error + 'static) = error;
+        warn!(
+            user = self.user,
+            peer = %self.peer,
+            verb = record.verb,
+            path = record.path(),
+            error = cause,
+            "the store failed"
+        );
+    }
+
+    /// The same for a request. That a file is not there, or that a user may not have it, is no news for the operator.
+    pub(super) fn request_failed(&self, error: &StorageError) {
+        let cause: &(dyn Error + 'static) = error;
+        if error.kind().is_servers_own() {
+            warn!(user = self.user, peer = %self.peer, error = cause, "the store failed");
+        } else {
+            debug!(user = self.user, peer = %self.peer, error = cause, "the store refused");
+        }
+    }
+}
+
+/// What a transfer's line tells of it.
+#[derive(Debug)]
+pub(super) struct Record {
+    verb: &'static str,
+    pathname: Option<Pathname>,
+    /// When its bytes began to move.
+    pub(super) started: Instant,
+    /// How many have.
+    pub(super) bytes: u64,
+}
+
+impl Record {
+    /// The listing of a single file, which no store opened.
+    pub(super) fn listing() -> Self {
+        Self { verb: "LIST", pathname: None, started: Instant::default(), bytes: 0 }
+    }
+
+    /// The transfer that a request opens; `None` if it opens none.
+    pub(super) fn of(request: &Request) -> Option<Self> {
+        let (verb, pathname) = match request {
+            Request::OpenListing(pathname) => ("LIST", pathname),
+            Request::OpenDownload { pathname, .. } => ("RETR", pathname),
+            Request::OpenUpload { pathname, placement, .. } => match placement {
+                Placement::Replace | Placement::Resume { .. } => ("STOR", pathname),
+                Placement::Append => ("APPE", pathname),
+                Placement::Unique => ("STOU", pathname),
+            },
+            _ => return None,
+        };
+        Some(Self { verb, pathname: Some(pathname.clone()), ..Self::listing() })
+    }
+
+    /// The record with the name that the store picked.
+    pub(super) fn named(self, pathname: Pathname) -> Self {
+        Self { pathname: Some(pathname), ..self }
+    }
+
+    /// The pathname in its form for logs; nothing of it can forge a line.
+    fn path(&self) -> String {
+        self.pathname.as_ref().map(ToString::to_string).unwrap_or_default()
+    }
+}

@@ -1,0 +1,556 @@
+//! One transfer: bytes between a store and a data connection.
+//!
+//! Each poll moves a bounded number of bytes, so that one transfer leaves time for others and for the commands on its
+//! own control connection. The memory of a transfer is bounded too: it starts small, grows to two chunks at most, and
+//! ends with the transfer.
+
+use std::{
+    future::{Future, poll_fn},
+    io, mem,
+    pin::{Pin, pin},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
+    task::{Context, Poll},
+};
+
+use bytes::{Bytes, BytesMut};
+use futures_io::{AsyncRead, AsyncWrite};
+
+use crate::{
+    dtp::Dtp,
+    listing::ListingFormat,
+    session::Outcome,
+    storage::{AbortReason, Download, Listing, StorageError, Upload},
+    time_value::TimeValue,
+};
+
+/// Bytes of the first chunk: small files are many, and a big chunk takes longer to get than they take to be sent.
+const FIRST_CHUNK: usize = 16 << 10;
+/// A chunk that was filled is followed by one that is so many times larger.
+const GROWTH: usize = 4;
+/// Lines of a listing that are sent at once, in bytes.
+const LISTING_CHUNK: usize = 32 << 10;
+/// Bytes that are moved before others have their turn.
+const TURN: usize = 1 << 20;
+/// Chunks that are moved before others have their turn.
+const CHUNKS_A_TURN: usize = 16;
+
+/// How far a movement is, and whether it is to stop; shared by the movement and the driver.
+#[derive(Debug, Default)]
+pub(super) struct Progress {
+    bytes: AtomicU64,
+    stop: OnceLock<AbortReason>,
+}
+
+impl Progress {
+    /// Bytes that have moved over the data connection.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Makes the movement stop when it is polled next, whatever it waits for. The first reason counts.
+    pub(super) fn stop(&self, why: AbortReason) {
+        let _ = self.stop.set(why);
+    }
+
+    fn add(&self, bytes: usize) {
+        self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    /// Runs a movement to its end, or until it has to stop; then its future is dropped, with all that it waits for.
+    async fn until_stopped(
+        &self,
+        movement: impl Future<Output = Result<(), Failure>>,
+    ) -> Result<Outcome, AbortReason> {
+        let mut movement = pin!(movement);
+        let ended = poll_fn(|cx| match self.stop.get() {
+            Some(why) => Poll::Ready(Err(*why)),
+            None => movement.as_mut().poll(cx).map(Ok),
+        })
+        .await?;
+        Ok(match ended {
+            Ok(()) => Outcome::Complete { bytes: self.bytes() },
+            Err(Failure::Connection) => Outcome::Lost,
+            Err(Failure::Store(error)) => Outcome::StoreFailed(error),
+        })
+    }
+}
+
+/// How a movement ended.
+#[derive(Debug)]
+pub(super) enum Moved<U> {
+    /// An upload was received, and is given back to be finished or aborted.
+    Received(Outcome, U),
+    /// A file or a listing was sent.
+    Sent(Outcome),
+    /// It was stopped for this reason. An upload is aborted.
+    Stopped(AbortReason),
+}
+
+/// Why a movement broke off.
+enum Failure {
+    Connection,
+    Store(StorageError),
+}
+
+impl From<io::Error> for Failure {
+    fn from(_: io::Error) -> Self {
+        Self::Connection
+    }
+}
+
+impl From<StorageError> for Failure {
+    fn from(error: StorageError) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// Receives a file. The data connection is closed when this ends, and before an upload is aborted.
+pub(super) async fn receive<U: Upload, S: AsyncRead + Unpin>(
+    mut upload: U,
+    mut stream: S,
+    dtp: Dtp,
+    chunk_size: usize,
+    progress: Arc<Progress>,
+) -> Moved<U> {
+    let receiving = receive_chunks(&mut upload, &mut stream, dtp, chunk_size, &progress);
+    let moved = progress.until_stopped(receiving).await;
+    drop(stream);
+    match moved {
+        Ok(outcome) => Moved::Received(outcome, upload),
+        Err(why) => {
+            upload.abort(why).await;
+            Moved::Stopped(why)
+        }
+    }
+}
+
+/// What is sent.
+#[derive(Debug)]
+pub(super) enum Source<D, L> {
+    File(D, Dtp),
+    /// With the time of day, for the lines of `ls`.
+    Listing(L, ListingFormat, TimeValue),
+    Text(Bytes),
+}
+
+/// Sends a file or a listing. The data connection is closed when this ends.
+pub(super) async fn send<U, D: Download, L: Listing, S: AsyncWrite + Unpin>(
+    source: Source<D, L>,
+    stream: S,
+    chunk_size: usize,
+    progress: Arc<Progress>,
+) -> Moved<U> {
+    let sending = async {
+        let mut wire = Wire { stream, progress: &progress, turn: Turn::default() };
+        match source {
+            Source::File(download, dtp) => send_file(download, &mut wire, dtp, chunk_size).await?,
+            Source::Listing(listing, format, now) => send_listing(listing, &mut wire, &format, now).await?,
+            Source::Text(text) => wire.write(&text).await?,
+        }
+        wire.close().await
+    };
+    progress.until_stopped(sending).await.map_or_else(Moved::Stopped, Moved::Sent)
+}
+
+async fn receive_chunks<U: Upload, S: AsyncRead + Unpin>(
+    upload: &mut U,
+    stream: &mut S,
+    mut dtp: Dtp,
+    chunk_size: usize,
+    progress: &Progress,
+) -> Result<(), Failure> {
+    let mut buffer = ReceiveBuffer::new(chunk_size);
+    let mut decoded = BytesMut::new();
+    let mut turn = Turn::default();
+    loop {
+        let count = poll_fn(|cx| buffer.poll_fill(stream, cx)).await?;
+        if count == 0 {
+            break;
+        }
+        progress.add(count);
+        let chunk = if dtp.is_identity() {
+            buffer.take(count)
+        } else {
+            dtp.decode(buffer.filled(count), &mut decoded);
+            decoded.split().freeze()
+        };
+        if !chunk.is_empty() {
+            upload.write(chunk).await?;
+        }
+        turn.spend(count).await;
+    }
+    dtp.finish_decode(&mut decoded);
+    if !decoded.is_empty() {
+        upload.write(decoded.freeze()).await?;
+    }
+    Ok(())
+}
+
+async fn send_file<D: Download, S: AsyncWrite + Unpin>(
+    mut download: D,
+    wire: &mut Wire<'_, S>,
+    mut dtp: Dtp,
+    chunk_size: usize,
+) -> Result<(), Failure> {
+    let mut encoded = BytesMut::new();
+    let mut most = FIRST_CHUNK.min(chunk_size);
+    loop {
+        let chunk = download.read(most).await?;
+        if chunk.is_empty() {
+            return Ok(());
+        }
+        if dtp.is_identity() {
+            wire.write(&chunk).await?;
+        } else {
+            encoded.clear();
+            dtp.encode(&chunk, &mut encoded);
+            wire.write(&encoded).await?;
+        }
+        if chunk.len() >= most {
+            most = most.saturating_mul(GROWTH).min(chunk_size);
+        }
+    }
+}
+
+async fn send_listing<L: Listing, S: AsyncWrite + Unpin>(
+    mut listing: L,
+    wire: &mut Wire<'_, S>,
+    format: &ListingFormat,
+    now: TimeValue,
+) -> Result<(), Failure> {
+    let mut lines = BytesMut::new();
+    loop {
+        let page = listing.next_page().await?;
+        for entry in &page {
+            format.line(now, entry, &mut lines);
+            if lines.len() >= LISTING_CHUNK {
+                wire.write(&lines).await?;
+                lines.clear();
+            }
+        }
+        if page.is_empty() {
+            wire.write(&lines).await?;
+            return Ok(());
+        }
+        wire.turn.spend(page.len()).await;
+    }
+}
+
+/// The sending side of a data connection.
+struct Wire<'a, S> {
+    stream: S,
+    progress: &'a Progress,
+    turn: Turn,
+}
+
+impl<S: AsyncWrite + Unpin> Wire<'_, S> {
+    async fn write(&mut self, mut bytes: &[u8]) -> Result<(), Failure> {
+        while !bytes.is_empty() {
+            let count = poll_fn(|cx| Pin::new(&mut self.stream).poll_write(cx, bytes)).await?;
+            if count == 0 {
+                return Err(Failure::Connection);
+            }
+            self.progress.add(count);
+            bytes = bytes.get(count..).unwrap_or_default();
+            self.turn.spend(count).await;
+        }
+        Ok(())
+    }
+
+    /// Shuts the connection down, so that the client sees the end of the file.
+    async fn close(&mut self) -> Result<(), Failure> {
+        Ok(poll_fn(|cx| Pin::new(&mut self.stream).poll_close(cx)).await?)
+    }
+}
+
+/// Memory that a data connection is read into.
+///
+/// All of it stays initialised, so none is cleared twice. A chunk that fills at least half of it goes to the store as
+/// it is; when the store has let go of it, the same memory takes the next one. A smaller one is copied, so that a
+/// store that keeps chunks keeps no more memory than twice the file.
+struct ReceiveBuffer {
+    memory: BytesMut,
+    lent: Bytes,
+    size: usize,
+    largest: usize,
+    is_at_end: bool,
+}
+
+impl ReceiveBuffer {
+    fn new(largest: usize) -> Self {
+        let size = FIRST_CHUNK.min(largest);
+        Self { memory: BytesMut::new(), lent: Bytes::new(), size, largest, is_at_end: false }
+    }
+
+    /// Reads until the buffer is full or nothing more is there, and tells how much that is; 0 at the end.
+    fn poll_fill(
+        &mut self,
+        stream: &mut (impl AsyncRead + Unpin),
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
+        if self.is_at_end {
+            return Poll::Ready(Ok(0));
+        }
+        self.reclaim();
+        let mut filled = 0;
+        while let Some(room) = self.memory.get_mut(filled..).filter(|room| !room.is_empty()) {
+            match Pin::new(&mut *stream).poll_read(cx, room) {
+                Poll::Ready(Ok(0)) => {
+                    self.is_at_end = true;
+                    break;
+                }
+                Poll::Ready(Ok(count)) => filled += count,
+                // What came before the error is of no use: this upload cannot be finished any more.
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending if filled == 0 => return Poll::Pending,
+                Poll::Pending => break,
+            }
+        }
+        if filled >= self.memory.len() {
+            self.size = self.size.saturating_mul(GROWTH).min(self.largest);
+        }
+        Poll::Ready(Ok(filled))
+    }
+
+    /// The bytes that were read last.
+    fn filled(&self, count: usize) -> &[u8] {
+        self.memory.get(..count).unwrap_or(&self.memory)
+    }
+
+    /// The bytes that were read last, for the store to keep.
+    fn take(&mut self, count: usize) -> Bytes {
+        if count < self.memory.len() / 2 {
+            return Bytes::copy_from_slice(self.filled(count));
+        }
+        self.lent = mem::take(&mut self.memory).freeze();
+        self.lent.slice(..count.min(self.lent.len()))
+    }
+
+    fn reclaim(&mut self) {
+        if self.memory.len() >= self.size {
+            return;
+        }
+        self.memory = match mem::take(&mut self.lent).try_into_mut() {
+            Ok(memory) if memory.len() >= self.size => memory,
+            _ => BytesMut::zeroed(self.size),
+        };
+    }
+}
+
+/// How much may still be moved before others have their turn.
+#[derive(Debug)]
+struct Turn {
+    left: usize,
+}
+
+impl Default for Turn {
+    fn default() -> Self {
+        Self { left: TURN }
+    }
+}
+
+impl Turn {
+    /// Counts a chunk of so many bytes, and gives way when that was enough for now.
+    async fn spend(&mut self, bytes: usize) {
+        self.left = self.left.saturating_sub(bytes.max(TURN / CHUNKS_A_TURN));
+        if self.left == 0 {
+            *self = Self::default();
+            give_way().await;
+        }
+    }
+}
+
+/// Lets others have their turn, and goes on at once after that.
+async fn give_way() {
+    let mut has_given_way = false;
+    poll_fn(|cx| {
+        if mem::replace(&mut has_given_way, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{future::ready, string::String, task::Waker, vec, vec::Vec};
+
+    use super::*;
+    use crate::{
+        dtp::Representation,
+        storage::{Entry, Metadata, Stored},
+    };
+
+    /// A data connection that always has more, and always takes more; and a store of that kind.
+    struct Endless;
+
+    impl AsyncRead for Endless {
+        fn poll_read(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            buffer: &mut [u8],
+        ) -> Poll<io::Result<usize>> {
+            Poll::Ready(Ok(buffer.len()))
+        }
+    }
+
+    impl AsyncWrite for Endless {
+        fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+            Poll::Ready(Ok(bytes.len()))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    impl Upload for Endless {
+        async fn write(&mut self, _: Bytes) -> Result<(), StorageError> {
+            Ok(())
+        }
+
+        async fn finish(self) -> Result<Stored, StorageError> {
+            Ok(Stored::default())
+        }
+
+        fn abort(self, _: AbortReason) -> impl Future<Output = ()> + Send {
+            ready(())
+        }
+    }
+
+    impl Download for Endless {
+        async fn read(&mut self, most: usize) -> Result<Bytes, StorageError> {
+            Ok(Bytes::from(vec![0; most]))
+        }
+    }
+
+    impl Listing for Endless {
+        async fn next_page(&mut self) -> Result<Vec<Entry>, StorageError> {
+            let entry = Entry { name: Bytes::from_static(b"name"), metadata: Metadata::file(0) };
+            Ok(vec![entry; 100])
+        }
+    }
+
+    #[track_caller]
+    fn assert_bounded(movement: impl Future<Output = Moved<Endless>>, progress: &Progress) {
+        let mut movement = pin!(movement);
+        let mut before = 0;
+        for _ in 0..5 {
+            assert!(movement.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+            let moved = progress.bytes() - before;
+            assert!(moved <= 2 * TURN as u64, "{moved} bytes in one poll");
+            before = progress.bytes();
+        }
+        assert!(before > 0, "nothing moved");
+        progress.stop(AbortReason::ClientAborted);
+        let stopped = movement.poll(&mut Context::from_waker(Waker::noop()));
+        assert!(matches!(stopped, Poll::Ready(Moved::Stopped(AbortReason::ClientAborted))));
+    }
+
+    #[test]
+    fn a_poll_moves_a_bounded_number_of_bytes_and_a_stop_comes_through() {
+        for chunk_size in [512, 256 << 10] {
+            for representation in [Representation::Ascii, Representation::Image] {
+                let progress = Arc::new(Progress::default());
+                let dtp = Dtp::new(representation);
+                assert_bounded(receive(Endless, Endless, dtp, chunk_size, Arc::clone(&progress)), &progress);
+
+                let progress = Arc::new(Progress::default());
+                let source = Source::<_, Endless>::File(Endless, Dtp::new(representation));
+                assert_bounded(send(source, Endless, chunk_size, Arc::clone(&progress)), &progress);
+            }
+        }
+        let progress = Arc::new(Progress::default());
+        let format = ListingFormat::Names { prefix: Bytes::new() };
+        let source = Source::<Endless, _>::Listing(Endless, format, TimeValue::from_unix(0, 0));
+        assert_bounded(send(source, Endless, 512, Arc::clone(&progress)), &progress);
+    }
+
+    /// A client that takes every byte and then breaks the connection.
+    struct BreaksAtTheEnd;
+
+    impl AsyncWrite for BreaksAtTheEnd {
+        fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+            Poll::Ready(Ok(bytes.len()))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()))
+        }
+    }
+
+    #[test]
+    fn a_file_is_not_sent_before_its_end_is() {
+        let source = Source::<Endless, Endless>::Text(Bytes::from_static(b"all of it"));
+        let sending = pin!(send::<Endless, _, _, _>(source, BreaksAtTheEnd, 512, Arc::default()));
+        let sent = sending.poll(&mut Context::from_waker(Waker::noop()));
+        assert!(matches!(sent, Poll::Ready(Moved::Sent(Outcome::Lost))));
+    }
+
+    fn fill(buffer: &mut ReceiveBuffer, mut bytes: &[u8]) -> usize {
+        struct Once<'a, 'b>(&'a mut &'b [u8]);
+        impl AsyncRead for Once<'_, '_> {
+            fn poll_read(
+                mut self: Pin<&mut Self>,
+                _: &mut Context<'_>,
+                buffer: &mut [u8],
+            ) -> Poll<io::Result<usize>> {
+                if self.0.is_empty() {
+                    return Poll::Pending;
+                }
+                Poll::Ready(io::Read::read(self.0, buffer))
+            }
+        }
+        match buffer.poll_fill(&mut Once(&mut bytes), &mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(Ok(count)) => count,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn memory_that_the_store_has_let_go_of_is_used_again() {
+        let mut buffer = ReceiveBuffer::new(FIRST_CHUNK);
+        let content: String = "abcdefgh".repeat(FIRST_CHUNK / 8);
+        let mut places = Vec::new();
+        for _ in 0..3 {
+            let count = fill(&mut buffer, content.as_bytes());
+            let chunk = buffer.take(count);
+            assert_eq!(chunk, content);
+            places.push(chunk.as_ptr());
+        }
+        assert_eq!(places, [places[0]; 3]);
+    }
+
+    #[test]
+    fn chunks_that_the_store_keeps_stay_what_they_are_and_hold_little_more_than_themselves() {
+        let mut buffer = ReceiveBuffer::new(FIRST_CHUNK);
+        let lengths = [1, FIRST_CHUNK / 2 - 1, FIRST_CHUNK / 2, FIRST_CHUNK];
+        let kept: Vec<Bytes> = lengths
+            .iter()
+            .enumerate()
+            .map(|(number, length)| {
+                let count = fill(&mut buffer, &vec![number as u8; *length]);
+                let chunk = buffer.take(count);
+                let is_lent = buffer.memory.is_empty();
+                assert_eq!(is_lent, *length >= FIRST_CHUNK / 2, "{length} bytes");
+                chunk
+            })
+            .collect();
+        for (number, (chunk, length)) in kept.iter().zip(lengths).enumerate() {
+            assert_eq!(*chunk, vec![number as u8; length]);
+        }
+    }
+}

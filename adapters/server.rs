@@ -1,0 +1,226 @@
+//! A listening server.
+
+use std::{
+    fmt,
+    future::{Future, poll_fn},
+    io,
+    net::SocketAddr,
+    pin::{Pin, pin},
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use futures_io::AsyncWrite;
+
+use super::{
+    connections::{Admission, Connections, Place},
+    driver::{self, Service},
+    runtime::Runtime,
+    signal::Signal,
+};
+use crate::{
+    accounts::Accounts,
+    config::{Config, Endpoints},
+    reply::Reply,
+};
+
+/// Between two attempts to accept a connection when the system has no file descriptor for it.
+const ACCEPT_RETRY: Duration = Duration::from_millis(100);
+/// For a client to take the reply that refuses it.
+const REFUSAL_TIMEOUT: Duration = Duration::from_secs(2);
+/// For the tasks that were told to stop at once to be gone.
+const STOP_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A server that listens, and the sessions of its clients.
+///
+/// If it is dropped it stops listening, and the sessions that there are run on to their ends. To end them as well, call
+/// [`shutdown`](Self::shutdown).
+///
+/// ```
+/// use std::time::Duration;
+/// use sansftp::{
+///     adapters::{server::Server, stores::Memory, tokio::Tokio, users::Users},
+///     config::Config,
+/// };
+///
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// let users = Users::new().with_user("anna", "secret", Memory::new());
+/// let server = Server::start(Tokio, users, Config::default(), "127.0.0.1:0".parse()?)?;
+/// println!("listening on {}", server.local_addr());
+/// server.shutdown(Duration::from_secs(30)).await;
+/// # Ok(())
+/// # }
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(run()).unwrap();
+/// ```
+pub struct Server<R> {
+    runtime: R,
+    address: SocketAddr,
+    connections: Arc<Connections>,
+    /// No client is let in any more.
+    closed: Signal,
+    /// Sessions end when their transfers have.
+    ending: Signal,
+    /// Sessions end now.
+    stopped: Signal,
+}
+
+impl<R: Runtime> Server<R> {
+    /// Starts to listen at `address`; port 0 lets the system choose one. When this returns, clients can connect.
+    ///
+    /// # Errors
+    ///
+    /// That of the system if it is not possible to listen there.
+    pub fn start<A: Accounts>(
+        runtime: R,
+        accounts: A,
+        config: Config,
+        address: SocketAddr,
+    ) -> io::Result<Self> {
+        let listener = runtime.listen(address)?;
+        let address = runtime.local_address(&listener)?;
+        let connections = Connections::new(&config);
+        let server = Self {
+            runtime: runtime.clone(),
+            address,
+            connections: Arc::clone(&connections),
+            closed: Signal::default(),
+            ending: Signal::default(),
+            stopped: Signal::default(),
+        };
+        let door = Door {
+            service: Service {
+                runtime: runtime.clone(),
+                accounts: Arc::new(accounts),
+                config: Arc::new(config),
+            },
+            place: connections.listener(),
+            connections,
+            closed: server.closed.clone(),
+            ending: server.ending.clone(),
+            stopped: server.stopped.clone(),
+        };
+        runtime.spawn(door.keep(listener));
+        Ok(server)
+    }
+
+    /// Where the server listens.
+    #[must_use]
+    pub const fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Ends the server: it stops listening, idle clients are told `421`, and the others when their transfers have ended.
+    ///
+    /// Returns when all sessions have ended. Those that have not after `deadline` are dropped, and so are their
+    /// uploads, which means the same as an abort: what was there before stays.
+    pub async fn shutdown(self, deadline: Duration) {
+        self.closed.give();
+        self.ending.give();
+        let ended = self.connections.all_ended();
+        if ended.or(self.runtime.sleep(deadline)).await.is_some() {
+            self.stopped.give();
+            ended.or(self.runtime.sleep(STOP_TIMEOUT)).await;
+        }
+    }
+}
+
+impl<R> Drop for Server<R> {
+    fn drop(&mut self) {
+        self.closed.give();
+    }
+}
+
+impl<R> fmt::Debug for Server<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+/// Where clients are let in.
+struct Door<R, A> {
+    service: Service<R, A>,
+    connections: Arc<Connections>,
+    closed: Signal,
+    ending: Signal,
+    stopped: Signal,
+    place: Place,
+}
+
+impl<R: Runtime, A: Accounts> Door<R, A> {
+    async fn keep(self, listener: R::Listener) {
+        let runtime = &self.service.runtime;
+        while let Some(accepted) = self.closed.or(runtime.accept(&listener)).await {
+            match accepted {
+                Ok((stream, peer)) => self.let_in(stream, peer),
+                Err(error) if is_of_one_client(&error) => {}
+                Err(error) => {
+                    tracing::warn!(%error, "no connection can be accepted for now");
+                    self.closed.or(runtime.sleep(ACCEPT_RETRY)).await;
+                }
+            }
+        }
+        drop(listener);
+        drop(self.place);
+    }
+
+    fn let_in(&self, stream: R::Stream, peer: SocketAddr) {
+        let runtime = &self.service.runtime;
+        // A connection that cannot be set up any more is gone already.
+        let Ok(local) = runtime.prepare_control(&stream) else { return };
+        match self.connections.admit(peer.ip()) {
+            Admission::Granted(place) => {
+                let session = driver::serve(
+                    self.service.clone(),
+                    stream,
+                    Endpoints { local, peer },
+                    self.ending.wait(),
+                );
+                let stopped = self.stopped.clone();
+                runtime.spawn(async move {
+                    stopped.or(session).await;
+                    drop(place);
+                });
+            }
+            Admission::Refused(place, reply) => {
+                tracing::info!(%peer, ?reply, "connection refused");
+                let (timer, stopped) = (runtime.clone(), self.stopped.clone());
+                runtime.spawn(async move {
+                    stopped.or(refuse(stream, &reply, timer.sleep(REFUSAL_TIMEOUT))).await;
+                    drop(place);
+                });
+            }
+            Admission::Ignored => {}
+        }
+    }
+}
+
+/// Whether an error of accepting is that of a client that has gone in the meantime, and not the server's.
+fn is_of_one_client(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::Interrupted
+    )
+}
+
+/// Tells a client that it may not come, as far as it takes that in time.
+async fn refuse(mut stream: impl AsyncWrite + Unpin, reply: &Reply, timeout: impl Future<Output = ()>) {
+    let mut timeout = pin!(timeout);
+    let mut unsent = reply.as_bytes();
+    poll_fn(|cx| {
+        let sending = poll_refusal(Pin::new(&mut stream), &mut unsent, cx);
+        if sending.is_pending() { timeout.as_mut().poll(cx) } else { sending }
+    })
+    .await;
+}
+
+/// Ready when all is sent, or cannot be.
+fn poll_refusal(mut stream: Pin<&mut impl AsyncWrite>, unsent: &mut &[u8], cx: &mut Context<'_>) -> Poll<()> {
+    while !unsent.is_empty() {
+        match ready!(stream.as_mut().poll_write(cx, unsent)) {
+            Ok(0) | Err(_) => return Poll::Ready(()),
+            Ok(count) => *unsent = unsent.get(count..).unwrap_or_default(),
+        }
+    }
+    stream.poll_close(cx).map(drop)
+}

@@ -1,0 +1,313 @@
+//! The driver's end of the transfers: what a request opened, from there to its finish or abort.
+
+use std::{
+    boxed::Box,
+    future::{Future, ready},
+    mem,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Duration,
+    vec::Vec,
+};
+
+use futures_io::{AsyncRead, AsyncWrite};
+
+use super::{
+    journal::{Journal, Record},
+    pump::{self, Moved, Progress, Source},
+};
+use crate::{
+    instant::Instant,
+    session::{Event, Movement, Outcome, TransferId},
+    storage::{AbortReason, Storage, StorageError, Stored, Upload},
+    time_value::TimeValue,
+};
+
+/// For the runtime to tell what the client has sent over the control connection before the end of an upload.
+const LOOK_TIMEOUT: Duration = Duration::from_millis(100);
+
+type Running<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// What a request opened.
+#[derive(Debug)]
+pub(super) enum Opened<S: Storage> {
+    Upload(S::Upload),
+    Download(S::Download),
+    Listing(S::Listing),
+}
+
+/// The transfer of a session, and its finishes in the background.
+///
+/// Every upload that is held here ends by exactly one of [`Upload::finish`], [`Upload::abort`] and being dropped:
+/// each of them takes it out of its stage (promise 2).
+pub(super) struct Transfers<S: Storage> {
+    stage: Stage<S>,
+    /// What the log will tell of it.
+    record: Record,
+    detached: Vec<Finishing>,
+    journal: Journal,
+}
+
+/// How far the transfer is.
+enum Stage<S: Storage> {
+    Idle,
+    /// The session has not yet said what becomes of it.
+    Opened(Opened<S>),
+    Moving(Moving<S>),
+    /// An upload that has come whole. The session has not been told.
+    Arrived(Arrival, S::Upload),
+    /// An upload whose end the session knows.
+    Held(S::Upload),
+    Finishing(Finishing),
+    Aborting(TransferId, AbortReason, Running<()>),
+}
+
+struct Moving<S: Storage> {
+    id: TransferId,
+    progress: Arc<Progress>,
+    movement: Running<Moved<S::Upload>>,
+}
+
+struct Finishing {
+    id: TransferId,
+    record: Record,
+    finish: Running<Result<Stored, StorageError>>,
+}
+
+/// The end of an upload that came in good order.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Arrival {
+    pub(super) id: TransferId,
+    pub(super) bytes: u64,
+    /// When there has been time enough to look at the control connection.
+    pub(super) deadline: Instant,
+}
+
+impl<S: Storage> Transfers<S> {
+    pub(super) fn new(journal: Journal) -> Self {
+        Self { stage: Stage::Idle, record: Record::listing(), detached: Vec::new(), journal }
+    }
+
+    /// The log of whose transfers these are.
+    pub(super) const fn journal(&mut self) -> &mut Journal {
+        &mut self.journal
+    }
+
+    /// Whether nothing is running.
+    pub(super) fn is_idle(&self) -> bool {
+        self.detached.is_empty() && matches!(self.stage, Stage::Idle | Stage::Opened(_) | Stage::Held(_))
+    }
+
+    /// Holds what a request has opened.
+    pub(super) fn hold(&mut self, opened: Opened<S>, record: Record) {
+        self.stage = Stage::Opened(opened);
+        self.record = record;
+    }
+
+    /// Starts to move bytes between what was opened and the data connection. Without one of them the transfer ends
+    /// at once.
+    pub(super) fn start<C>(&mut self, id: TransferId, movement: Movement, stream: Option<C>, begin: Begin)
+    where
+        C: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        if let Movement::Text(_) = movement {
+            self.record = Record::listing();
+        }
+        self.record.started = begin.now;
+        let opened = match mem::replace(&mut self.stage, Stage::Idle) {
+            Stage::Opened(opened) => Some(opened),
+            _ => None,
+        };
+        let progress = Arc::new(Progress::default());
+        let movement = stream
+            .and_then(|stream| begin.start(movement, opened, stream, Arc::clone(&progress)))
+            .unwrap_or_else(|| Box::pin(ready(Moved::Sent(Outcome::Lost))));
+        self.stage = Stage::Moving(Moving { id, progress, movement });
+    }
+
+    /// Finishes the upload.
+    pub(super) fn finish(&mut self, id: TransferId) {
+        self.stage = match mem::replace(&mut self.stage, Stage::Idle) {
+            Stage::Arrived(_, upload) | Stage::Held(upload) => {
+                let record = mem::replace(&mut self.record, Record::listing());
+                Stage::Finishing(Finishing { id, record, finish: Box::pin(upload.finish()) })
+            }
+            other => other,
+        };
+    }
+
+    /// Aborts what is opened or moving. A finish that has begun runs on.
+    pub(super) fn abort(&mut self, id: TransferId, why: AbortReason) {
+        self.stage = match mem::replace(&mut self.stage, Stage::Idle) {
+            Stage::Moving(moving) => {
+                moving.progress.stop(why);
+                Stage::Moving(moving)
+            }
+            Stage::Opened(Opened::Upload(upload)) | Stage::Arrived(_, upload) | Stage::Held(upload) => {
+                Stage::Aborting(id, why, Box::pin(upload.abort(why)))
+            }
+            Stage::Idle | Stage::Opened(_) => Stage::Aborting(id, why, Box::pin(ready(()))),
+            other @ (Stage::Finishing(_) | Stage::Aborting(..)) => other,
+        };
+    }
+
+    /// Drops what the transfer is waiting for.
+    pub(super) fn drop_future(&mut self, id: TransferId, now: Instant) {
+        const OUTCOME: &str = "given up while the store was at work on it";
+        if let Some(index) = self.detached.iter().position(|finishing| finishing.id == id) {
+            let finishing = self.detached.swap_remove(index);
+            return self.journal.transfer_ended(&finishing.record, now, OUTCOME);
+        }
+        match mem::replace(&mut self.stage, Stage::Idle) {
+            Stage::Finishing(finishing) => self.journal.transfer_ended(&finishing.record, now, OUTCOME),
+            _ => self.journal.transfer_ended(&self.record, now, OUTCOME),
+        }
+    }
+
+    /// Lets the finish go on beside further transfers.
+    pub(super) fn detach(&mut self) {
+        match mem::replace(&mut self.stage, Stage::Idle) {
+            Stage::Finishing(finishing) => self.detached.push(finishing),
+            other => self.stage = other,
+        }
+    }
+
+    /// How far the bytes are, while they move.
+    pub(super) fn progress(&self) -> Option<(TransferId, u64)> {
+        match &self.stage {
+            Stage::Moving(moving) => Some((moving.id, moving.progress.bytes())),
+            _ => None,
+        }
+    }
+
+    /// An upload that has come whole, of which the session has not been told.
+    pub(super) const fn arrival(&self) -> Option<Arrival> {
+        match &self.stage {
+            Stage::Arrived(arrival, _) => Some(*arrival),
+            _ => None,
+        }
+    }
+
+    /// The same once more, to tell the session.
+    pub(super) fn take_arrival(&mut self) -> Option<Arrival> {
+        match mem::replace(&mut self.stage, Stage::Idle) {
+            Stage::Arrived(arrival, upload) => {
+                self.stage = Stage::Held(upload);
+                Some(arrival)
+            }
+            other => {
+                self.stage = other;
+                None
+            }
+        }
+    }
+
+    /// What has happened to the transfer. The arrival of a whole upload is not told here.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<Event<'static>> {
+        match &mut self.stage {
+            Stage::Moving(moving) => {
+                let moved = ready!(moving.movement.as_mut().poll(cx));
+                let id = moving.id;
+                self.record.bytes = moving.progress.bytes();
+                self.stage = Stage::Idle;
+                self.handle_moved(id, moved, now)
+            }
+            Stage::Finishing(finishing) => {
+                let result = ready!(finishing.finish.as_mut().poll(cx));
+                let id = finishing.id;
+                self.journal.finished(&finishing.record, now, &result);
+                self.stage = Stage::Idle;
+                Poll::Ready(Event::Finished(id, result))
+            }
+            Stage::Aborting(id, why, aborting) => {
+                ready!(aborting.as_mut().poll(cx));
+                let id = *id;
+                self.journal.aborted(&self.record, now, *why);
+                self.stage = Stage::Idle;
+                Poll::Ready(Event::Aborted(id))
+            }
+            Stage::Idle | Stage::Opened(_) | Stage::Arrived(..) | Stage::Held(_) => Poll::Pending,
+        }
+    }
+
+    fn handle_moved(
+        &mut self,
+        id: TransferId,
+        moved: Moved<S::Upload>,
+        now: Instant,
+    ) -> Poll<Event<'static>> {
+        let outcome = match moved {
+            Moved::Received(Outcome::Complete { bytes }, upload) => {
+                self.stage = Stage::Arrived(Arrival { id, bytes, deadline: now + LOOK_TIMEOUT }, upload);
+                return Poll::Pending;
+            }
+            Moved::Received(outcome, upload) => {
+                self.stage = Stage::Held(upload);
+                if let Outcome::StoreFailed(error) = &outcome {
+                    self.journal.transfer_failed(&self.record, error);
+                }
+                outcome
+            }
+            Moved::Sent(outcome) => {
+                self.journal.sent(&self.record, now, &outcome);
+                outcome
+            }
+            Moved::Stopped(why) => {
+                self.journal.aborted(&self.record, now, why);
+                return Poll::Ready(Event::Aborted(id));
+            }
+        };
+        Poll::Ready(Event::TransferEnded(id, outcome))
+    }
+
+    /// The end of one of the finishes that go on in the background.
+    pub(super) fn poll_detached(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<Event<'static>> {
+        let finished = self.detached.iter_mut().enumerate().find_map(|(index, finishing)| {
+            match finishing.finish.as_mut().poll(cx) {
+                Poll::Ready(result) => Some((index, result)),
+                Poll::Pending => None,
+            }
+        });
+        let Some((index, result)) = finished else { return Poll::Pending };
+        let Finishing { id, record, .. } = self.detached.swap_remove(index);
+        self.journal.finished(&record, now, &result);
+        Poll::Ready(Event::Finished(id, result))
+    }
+}
+
+/// What a movement starts with, besides what is moved.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Begin {
+    pub(super) now: Instant,
+    /// For the lines of `ls`.
+    pub(super) time_of_day: TimeValue,
+    pub(super) chunk_size: usize,
+}
+
+impl Begin {
+    /// The future that moves the bytes; `None` if what was opened is not what is to be moved.
+    fn start<S: Storage, C>(
+        self,
+        movement: Movement,
+        opened: Option<Opened<S>>,
+        stream: C,
+        progress: Arc<Progress>,
+    ) -> Option<Running<Moved<S::Upload>>>
+    where
+        C: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let source = match (movement, opened) {
+            (Movement::Receive(dtp), Some(Opened::Upload(upload))) => {
+                return Some(Box::pin(pump::receive(upload, stream, dtp, self.chunk_size, progress)));
+            }
+            (Movement::Send(dtp), Some(Opened::Download(download))) => Source::File(download, dtp),
+            (Movement::List(format), Some(Opened::Listing(listing))) => {
+                Source::Listing(listing, format, self.time_of_day)
+            }
+            (Movement::Text(text), _) => Source::Text(text),
+            _ => return None,
+        };
+        Some(Box::pin(pump::send(source, stream, self.chunk_size, progress)))
+    }
+}

@@ -1,0 +1,146 @@
+//! Files and listings on their way to the client.
+
+use sansftp::Settings;
+
+use super::client::{Client, Scene, noise, receive_all, settings};
+
+/// A transfer to the client that has its data connection and its `125`.
+fn begin(user: &mut Client, command: &str) -> super::world::Socket {
+    let data = user.data();
+    user.say(command);
+    let replies = user.replies();
+    assert!(replies.starts_with("125 "), "{replies}");
+    data
+}
+
+#[test]
+fn every_byte_is_sent_in_its_place() {
+    for chunk_size in [512, 256 << 10] {
+        let mut scene = Scene::new(Settings { chunk_size, ..settings() });
+        let mut user = scene.user();
+        for length in [0, 1, 16 << 10, 700_001] {
+            let content = noise(length);
+            scene.store.put("/f", &content);
+            let data = user.data();
+            user.say("RETR /f");
+            assert!(receive_all(&scene.world, &data) == content, "{length} bytes, chunks of {chunk_size}");
+            user.expect(&[125, 226]);
+            assert_eq!(scene.store.calls(), ["open /f", "closed"]);
+        }
+    }
+}
+
+#[test]
+fn the_226_waits_until_the_last_byte_is_handed_over() {
+    let mut scene = Scene::new(settings());
+    scene.store.put("/f", &noise(200_000));
+    let mut user = scene.user();
+    let data = begin(&mut user, "RETR /f");
+    let mut received = 0;
+    while received < 200_000 - super::world::SOCKET_BUFFER {
+        user.expect(&[]);
+        received += data.receive_some(10_000).len();
+        scene.world.run();
+    }
+    user.expect(&[226]);
+}
+
+#[test]
+fn a_client_that_takes_nothing_more_is_given_up() {
+    let mut scene = Scene::new(settings());
+    scene.store.put("/f", &noise(500_000));
+    let mut user = scene.user();
+    let data = begin(&mut user, "RETR /f");
+    scene.advance(59);
+    data.receive_some(10_000);
+    scene.advance(59);
+    user.expect(&[]);
+    scene.advance(1);
+    user.expect(&[426]);
+    assert_eq!(scene.store.calls(), ["open /f", "closed"]);
+}
+
+#[test]
+fn a_file_that_is_cut_while_it_is_sent_ends_in_426() {
+    let mut scene = Scene::new(settings());
+    scene.store.put("/cut", b"what is left");
+    let mut user = scene.user();
+    let data = user.data();
+    user.say("RETR /cut");
+    assert_eq!(receive_all(&scene.world, &data), b"what is left");
+    user.expect(&[125, 426]);
+}
+
+#[test]
+fn a_data_connection_that_breaks_ends_a_download() {
+    let mut scene = Scene::new(settings());
+    scene.store.put("/f", &noise(500_000));
+    let mut user = scene.user();
+    let data = begin(&mut user, "RETR /f");
+    data.reset();
+    user.expect(&[426]);
+    assert_eq!(scene.store.calls(), ["open /f", "closed"]);
+}
+
+#[test]
+fn an_abor_stops_a_download() {
+    let mut scene = Scene::new(settings());
+    scene.store.put("/f", &noise(500_000));
+    let mut user = scene.user();
+    let _data = begin(&mut user, "RETR /f");
+    user.say("ABOR");
+    user.expect(&[426, 226]);
+    assert_eq!(scene.store.calls(), ["open /f", "closed"]);
+}
+
+#[test]
+fn lines_of_type_a_are_sent_with_cr_lf() {
+    let mut scene = Scene::new(settings());
+    scene.store.put("/f", b"one\ntwo\n");
+    let mut user = scene.user();
+    user.say("TYPE A");
+    user.expect(&[200]);
+    let data = user.data();
+    user.say("RETR /f");
+    assert_eq!(receive_all(&scene.world, &data), b"one\r\ntwo\r\n");
+}
+
+#[test]
+fn a_big_directory_is_listed_page_by_page_as_the_client_takes_it() {
+    let mut scene = Scene::new(settings());
+    scene.store.set_entries(100_000);
+    let mut user = scene.user();
+    let data = begin(&mut user, "NLST");
+    let pages = scene.store.pages();
+    assert!(pages < 200, "{pages} pages of 1000 are read, for a client that took none");
+    let listing = String::from_utf8(receive_all(&scene.world, &data)).unwrap();
+    let expected: String = (0..100_000).map(|number| format!("file {number}\r\n")).collect();
+    assert!(listing == expected);
+    user.expect(&[226]);
+}
+
+#[test]
+fn one_file_is_listed_as_one_line() {
+    let mut scene = Scene::new(settings());
+    scene.store.put("/f", b"12345");
+    let mut user = scene.user();
+    let data = user.data();
+    user.say("LIST /f");
+    let line = String::from_utf8(receive_all(&scene.world, &data)).unwrap();
+    assert!(line.contains(" 5 ") && line.ends_with(" f\r\n"), "{line}");
+    user.expect(&[125, 226]);
+}
+
+#[test]
+fn status_of_a_big_directory_is_cut_at_its_limit() {
+    let mut scene = Scene::new(Settings { status_entries_limit: 150, ..settings() });
+    scene.store.set_entries(100_000);
+    let mut user = scene.user();
+    user.say("STAT /");
+    let status = user.replies();
+    assert!(
+        status.starts_with("212-") && status.contains("file 149") && !status.contains("file 150"),
+        "{status}"
+    );
+    assert_eq!(scene.store.pages(), 2);
+}
