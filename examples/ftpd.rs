@@ -1,0 +1,235 @@
+//! A server for one folder: `cargo run --release --example ftpd -- DIR`, and `--help` for the options.
+
+use std::{
+    collections::hash_map::RandomState,
+    error::Error,
+    hash::BuildHasher,
+    io::{self, IsTerminal, Write},
+    net::{Ipv4Addr, SocketAddr},
+    num::NonZeroUsize,
+    ops::RangeInclusive,
+    path::PathBuf,
+    process::ExitCode,
+    time::Duration,
+};
+
+use clap::{Parser, ValueEnum};
+use sansftp::{
+    Config, Settings,
+    adapters::{
+        Server,
+        stores::{Durability, Filesystem},
+        tokio::Tokio,
+        users::Users,
+    },
+    config::PassiveAddress,
+};
+use tracing_subscriber::filter::LevelFilter;
+
+/// Serves a folder by FTP. The 226 that ends an upload leaves only when the file is safely in place.
+#[derive(Debug, Parser)]
+#[command(name = "ftpd")]
+struct Options {
+    /// The folder to serve
+    #[arg(value_name = "DIR")]
+    folder: PathBuf,
+
+    /// Where to listen; port 0 takes a free one
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:2121")]
+    listen: SocketAddr,
+
+    /// Let this user in; repeatable [default: sansftp, with a new password]
+    #[arg(long = "user", value_name = "NAME:PASSWORD", value_parser = parse_user)]
+    users: Vec<User>,
+
+    /// Also let "anonymous" and "ftp" in with any password, to read only
+    #[arg(long)]
+    anonymous: bool,
+
+    /// Let nobody change anything
+    #[arg(long)]
+    read_only: bool,
+
+    /// Ports for passive data connections [default: any free one]
+    #[arg(long, value_name = "LO-HI", value_parser = parse_ports)]
+    passive_ports: Option<RangeInclusive<u16>>,
+
+    /// IPv4 address in replies to PASV, for use behind NAT [default: the one reached]
+    #[arg(long, value_name = "IP")]
+    public_ip: Option<Ipv4Addr>,
+
+    /// Make stored files survive a power cut (sync) or only the server's end (rename)
+    #[arg(long, value_name = "LEVEL", value_enum, default_value = "sync", hide_possible_values = true)]
+    durability: DurabilityOption,
+
+    /// Clients at once; one more gets a 421
+    #[arg(long, value_name = "N", default_value = "1000")]
+    max_connections: NonZeroUsize,
+
+    /// Clients at once from one address
+    #[arg(long, value_name = "N", default_value = "100")]
+    max_per_address: NonZeroUsize,
+
+    /// What running transfers get to end after SIGTERM or Ctrl-C
+    #[arg(long, value_name = "SECONDS", default_value = "10")]
+    grace: u64,
+
+    /// Log to standard error: off, error, warn, info, debug or trace
+    #[arg(long, value_name = "LEVEL", default_value = "info")]
+    log: LevelFilter,
+}
+
+/// A user name and a password.
+#[derive(Debug, Clone)]
+struct User {
+    name: String,
+    password: String,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum DurabilityOption {
+    Sync,
+    Rename,
+}
+
+fn parse_user(text: &str) -> Result<User, String> {
+    match text.split_once(':') {
+        Some((name, password)) if !name.is_empty() && !password.is_empty() => {
+            Ok(User { name: name.to_owned(), password: password.to_owned() })
+        }
+        _ => Err("give a name, a colon and a password, like anna:secret".to_owned()),
+    }
+}
+
+fn parse_ports(text: &str) -> Result<RangeInclusive<u16>, String> {
+    let ports = text.split_once('-').and_then(|(lo, hi)| Some((lo.parse().ok()?, hi.parse().ok()?)));
+    match ports {
+        Some((lo, hi)) if 1024 <= lo && lo <= hi => Ok(lo..=hi),
+        _ => Err("give two ports from 1024 to 65535, the lower one first, like 50000-50099".to_owned()),
+    }
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let options = Options::parse();
+    tracing_subscriber::fmt()
+        .with_max_level(options.log)
+        .with_ansi(io::stderr().is_terminal())
+        .with_writer(io::stderr)
+        .init();
+    match serve(options).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("ftpd: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn serve(options: Options) -> Result<(), Box<dyn Error>> {
+    let store = open_store(&options)?;
+    let writable = if options.read_only { store.clone().read_only() } else { store.clone() };
+    let generated = options.users.is_empty().then(generate_user);
+    let mut users = Users::new();
+    for User { name, password } in options.users.iter().chain(&generated) {
+        users = users.with_user(name, password, writable.clone());
+    }
+    if options.anonymous {
+        users = users.with_anonymous(store.read_only());
+    }
+
+    let mut interrupts = Interrupts::new()?;
+    let server = Server::start(Tokio, users, configure(&options)?, options.listen)
+        .map_err(|error| format!("cannot listen on {}: {error}", options.listen))?;
+    announce(&server.local_addr(), generated.as_ref())?;
+
+    interrupts.next().await;
+    tracing::info!("ending: running transfers get {} s; a second signal ends at once", options.grace);
+    tokio::select! {
+        () = server.shutdown(Duration::from_secs(options.grace)) => {}
+        () = interrupts.next() => {}
+    }
+    tracing::info!("ended");
+    Ok(())
+}
+
+fn open_store(options: &Options) -> io::Result<Filesystem> {
+    let durability = match options.durability {
+        DurabilityOption::Sync => Durability::Sync,
+        DurabilityOption::Rename => Durability::Rename,
+    };
+    Ok(Filesystem::open(&options.folder)?.with_durability(durability))
+}
+
+fn configure(options: &Options) -> Result<Config, sansftp::ConfigError> {
+    Config::new(Settings {
+        passive_ports: options.passive_ports.clone(),
+        passive_address: options.public_ip.map_or(PassiveAddress::Local, PassiveAddress::Fixed),
+        connections_limit: options.max_connections.get(),
+        connections_per_address_limit: options.max_per_address.get(),
+        ..Settings::default()
+    })
+}
+
+/// A user whose password nobody can guess: 64 bits of the keys that the standard library's hash maps get from the
+/// system, as 13 letters and digits.
+fn generate_user() -> User {
+    const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+    let mut bits = RandomState::new().hash_one(std::process::id());
+    let mut password = String::new();
+    for _ in 0..13 {
+        let index = usize::try_from(bits % 32).unwrap_or_default();
+        password.extend(ALPHABET.get(index).copied().map(char::from));
+        bits /= 32;
+    }
+    User { name: "sansftp".to_owned(), password }
+}
+
+/// Tells on standard output that the server is ready. Whoever started it may have closed that; it serves all the same.
+fn announce(address: &SocketAddr, generated: Option<&User>) -> io::Result<()> {
+    let mut text = String::new();
+    if let Some(User { name, password }) = generated {
+        text = format!("user {name}, password {password}\n");
+    }
+    text += &format!("listening on {address}\n");
+    match io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Ctrl-C and, on Unix, SIGTERM.
+struct Interrupts {
+    #[cfg(unix)]
+    terminate: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    interrupt: tokio::signal::unix::Signal,
+}
+
+impl Interrupts {
+    #[cfg(unix)]
+    fn new() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    #[cfg(unix)]
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+
+    #[cfg(not(unix))]
+    fn new() -> io::Result<Self> {
+        Ok(Self {})
+    }
+
+    #[cfg(not(unix))]
+    async fn next(&mut self) {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending().await
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! `Session` driven by hand: threads and std::net, no async, no runtime. `cargo run --example sans_io`
+//!
+//! Every name and password logs in. RETR and STOR work on one folder of files in memory.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    io::{self, ErrorKind, Read, Write},
+    net::{Shutdown, TcpListener, TcpStream},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use bytes::{Bytes, BytesMut};
+use sansftp::{
+    Action, Config, Endpoints, Event, Instant, Pathname, Placement, Session, StorageErrorKind, Stored,
+    session::{Answer, DataConnectionMode, FinishKind, Movement, Outcome, Request},
+};
+
+fn main() -> io::Result<()> {
+    let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:2121".to_owned());
+    let (listener, files) = (TcpListener::bind(address)?, Arc::default());
+    println!("listening on {}", listener.local_addr()?);
+    for control in listener.incoming() {
+        let (control, files) = (control?, Arc::clone(&files));
+        let open = (Pathname::root(), Bytes::new());
+        let driver = Driver { control, passive: None, data: None, files, open, is_done: false };
+        std::thread::spawn(move || driver.serve());
+    }
+    Ok(())
+}
+
+/// What belongs to one control connection.
+struct Driver {
+    control: TcpStream,
+    passive: Option<TcpListener>,
+    data: Option<TcpStream>,
+    files: Arc<Mutex<BTreeMap<Pathname, Bytes>>>,
+    open: (Pathname, Bytes), // the file that is being stored or retrieved
+    is_done: bool,
+}
+
+impl Driver {
+    /// The one law: after every `handle`, `poll_action` until it returns `None`. Then wait for one thing.
+    fn serve(mut self) -> io::Result<()> {
+        self.control.set_nodelay(true)?;
+        self.control.set_read_timeout(Some(Duration::from_millis(20)))?;
+        let ends = Endpoints { local: self.control.local_addr()?, peer: self.control.peer_addr()? };
+        let mut session = Session::new(Arc::new(Config::default()), ends, Instant::default());
+        let started = std::time::Instant::now();
+        let (mut events, mut input) = (VecDeque::new(), [0; 4096]);
+        while !self.is_done {
+            while let Some(action) = session.poll_action() {
+                events.extend(self.perform(action)?);
+            }
+            let now = Instant::from_origin(started.elapsed());
+            if let Some(event) = events.pop_front() {
+                session.handle(now, event);
+            } else if session.poll_timeout().is_some_and(|due| due <= now) {
+                session.handle(now, Event::Elapsed);
+            } else if let Some(event) = self.wait(&mut input) {
+                session.handle(now, event);
+            }
+        }
+        Ok(())
+    }
+
+    /// A data connection, or input, or nothing for 20 ms.
+    fn wait<'a>(&mut self, input: &'a mut [u8]) -> Option<Event<'a>> {
+        if let (None, Some(Ok((data, peer)))) = (&self.data, self.passive.as_ref().map(TcpListener::accept)) {
+            self.data = Some(data);
+            return Some(Event::DataConnected { peer });
+        }
+        match self.control.read(input) {
+            Ok(0) => Some(Event::ControlClosed),
+            Ok(length) => input.get(..length).map(Event::Received),
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => None,
+            Err(_) => Some(Event::ControlClosed),
+        }
+    }
+
+    /// Does what the session says, and returns what came of it at once.
+    fn perform(&mut self, action: Action) -> io::Result<Option<Event<'static>>> {
+        let event = match action {
+            Action::SendReply(reply) => {
+                self.control.write_all(reply.as_bytes())?;
+                Event::RepliesSent
+            }
+            Action::SendTelnet(bytes) => return self.control.write_all(&bytes).map(|()| None),
+            Action::Ask(id, request) => Event::Answered(id, self.answer(request)),
+            Action::OpenDataConnection(DataConnectionMode::Connect(_)) => Event::DataRefused,
+            Action::OpenDataConnection(DataConnectionMode::Listen) => {
+                let passive = TcpListener::bind((self.control.local_addr()?.ip(), 0))?;
+                passive.set_nonblocking(true)?;
+                Event::Listening(self.passive.insert(passive).local_addr()?)
+            }
+            Action::Transfer(id, movement) => {
+                Event::TransferEnded(id, self.transfer(movement).unwrap_or(Outcome::Lost))
+            }
+            Action::AwaitFinish(id) => {
+                let (pathname, content) = self.open.clone();
+                self.files.lock().unwrap_or_else(PoisonError::into_inner).insert(pathname, content);
+                Event::Finished(id, Ok(Stored::default()))
+            }
+            Action::Abort(id, _) => {
+                self.data = None;
+                Event::Aborted(id)
+            }
+            Action::RefuseDataConnection | Action::CloseDataConnection => {
+                self.data = None;
+                return Ok(None);
+            }
+            Action::CloseControl => {
+                self.is_done = true;
+                return Ok(None);
+            }
+            Action::Cancel(_) | Action::Drop(_) | Action::Detach(_) => return Ok(None), // nothing here takes time
+        };
+        Ok(Some(event))
+    }
+
+    fn answer(&mut self, request: Request) -> Answer {
+        let files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        match request {
+            Request::LogIn(_) => Answer::LoggedIn,
+            Request::OpenDownload { pathname, offset: 0 } => match files.get(&pathname) {
+                Some(content) => {
+                    self.open = (pathname, content.clone());
+                    Answer::Opened
+                }
+                None => Answer::Failed(StorageErrorKind::NotFound.into()),
+            },
+            Request::OpenUpload { pathname, placement: Placement::Replace, .. } => {
+                self.open = (pathname.clone(), Bytes::new());
+                Answer::UploadOpened { pathname, offset: 0, finish: FinishKind::RunsToItsEnd }
+            }
+            _ => Answer::Failed(StorageErrorKind::Unsupported.into()),
+        }
+    }
+
+    fn transfer(&mut self, movement: Movement) -> io::Result<Outcome> {
+        let mut data = self.data.take().ok_or(ErrorKind::NotConnected)?;
+        data.set_nonblocking(false)?;
+        data.set_read_timeout(Some(Duration::from_secs(60)))?;
+        let (mut wire, mut content) = (Vec::new(), BytesMut::new());
+        match movement {
+            Movement::Receive(mut dtp) => {
+                data.read_to_end(&mut wire)?;
+                // A client that is killed closes both connections in good order: then its file is not whole.
+                if matches!(self.control.peek(&mut [0]), Ok(0)) {
+                    return Ok(Outcome::Lost);
+                }
+                dtp.decode(&wire, &mut content);
+                dtp.finish_decode(&mut content);
+                self.open.1 = content.freeze();
+                Ok(Outcome::Complete { bytes: wire.len() as u64 })
+            }
+            Movement::Send(mut dtp) => {
+                dtp.encode(&self.open.1, &mut content);
+                data.write_all(&content)?;
+                data.shutdown(Shutdown::Write)?;
+                Ok(Outcome::Complete { bytes: content.len() as u64 })
+            }
+            Movement::List(_) | Movement::Text(_) => Ok(Outcome::Lost), // no listing is ever opened
+        }
+    }
+}

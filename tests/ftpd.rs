@@ -1,0 +1,259 @@
+//! The example server as a process: what it prints, and how it ends.
+#![cfg(all(unix, feature = "tokio"))]
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "test code")]
+
+use std::{
+    ffi::OsStr,
+    io::{BufRead, BufReader, Read},
+    net::{SocketAddr, TcpListener},
+    ops::Deref,
+    path::PathBuf,
+    process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio},
+    sync::LazyLock,
+    thread,
+    time::{Duration, Instant},
+};
+
+use suppaftp::{FtpError, FtpStream, Status};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The example's program, built like this test: the same profile, the same target folder.
+static PROGRAM: LazyLock<PathBuf> = LazyLock::new(|| {
+    let test = std::env::current_exe().unwrap();
+    let profile_folder = test.parent().and_then(|deps| deps.parent()).unwrap();
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.current_dir(env!("CARGO_MANIFEST_DIR")).args([
+        "build",
+        "--quiet",
+        "--example",
+        "ftpd",
+        "--target-dir",
+    ]);
+    cargo.arg(profile_folder.parent().unwrap());
+    if profile_folder.file_name() == Some(OsStr::new("release")) {
+        cargo.arg("--release");
+    }
+    assert!(cargo.status().unwrap().success(), "the example does not compile");
+    profile_folder.join("examples/ftpd")
+});
+
+fn ftpd(options: &[&str]) -> Command {
+    let mut command = Command::new(&*PROGRAM);
+    command.args(options).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// A server that runs, and is ended with the test.
+struct Running {
+    process: Child,
+    stdout: BufReader<ChildStdout>,
+    address: SocketAddr,
+    /// What it printed before it listened.
+    preface: Vec<String>,
+}
+
+impl Running {
+    fn start(folder: &tempfile::TempDir, options: &[&str]) -> Self {
+        let mut command = ftpd(&["--listen", "127.0.0.1:0"]);
+        let mut process = command.args(options).arg(folder.path()).spawn().unwrap();
+        let mut stdout = BufReader::new(process.stdout.take().unwrap());
+        let mut preface = Vec::new();
+        loop {
+            let mut line = String::new();
+            assert!(
+                stdout.read_line(&mut line).unwrap() > 0,
+                "it ended before it was ready, after {preface:?}"
+            );
+            match line.trim_end().strip_prefix("listening on ") {
+                Some(address) => {
+                    return Self { process, stdout, address: address.parse().unwrap(), preface };
+                }
+                None => preface.push(line.trim_end().to_owned()),
+            }
+        }
+    }
+
+    fn log_in(&self, name: &str, password: &str) -> Result<FtpStream, FtpError> {
+        let mut client = FtpStream::connect_timeout(self.address, PATIENCE)?;
+        client.get_ref().set_read_timeout(Some(PATIENCE)).unwrap();
+        client.login(name, password).map(|()| client)
+    }
+
+    fn signal(&self, signal: &str) {
+        let kill = format!("kill -{signal} {}", self.process.id());
+        assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+    }
+
+    /// Waits for its end; what it wrote to standard output meanwhile, and to standard error in all.
+    fn wait(&mut self) -> (ExitStatus, String, String) {
+        let deadline = Instant::now() + PATIENCE;
+        let status = loop {
+            if let Some(status) = self.process.try_wait().unwrap() {
+                break status;
+            }
+            assert!(Instant::now() < deadline, "it does not end");
+            thread::sleep(Duration::from_millis(5));
+        };
+        let (mut output, mut log) = (String::new(), String::new());
+        self.stdout.read_to_string(&mut output).unwrap();
+        self.process.stderr.take().unwrap().read_to_string(&mut log).unwrap();
+        (status, output, log)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Waits for the `421` that a session without a transfer is told at the end.
+fn farewell(client: &FtpStream) {
+    let mut text = String::new();
+    client.get_ref().deref().read_to_string(&mut text).unwrap();
+    assert!(text.starts_with("421 "), "{text:?}");
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+fn refusal<T>(result: Result<T, FtpError>) -> Status {
+    match result {
+        Err(FtpError::UnexpectedResponse(response)) => response.status,
+        Err(other) => panic!("a refusal was expected, not {other}"),
+        Ok(_) => panic!("a refusal was expected"),
+    }
+}
+
+#[test]
+fn it_serves_the_user_that_it_prints_and_ends_on_sigterm() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut running = Running::start(&folder, &[]);
+    let preface = running.preface.join("\n");
+    let (name, password) =
+        preface.strip_prefix("user ").and_then(|rest| rest.split_once(", password ")).expect(&preface);
+    assert!(password.len() >= 12, "{password:?} can be guessed");
+
+    let mut client = running.log_in(name, password).unwrap();
+    client.put_file("file.txt", &mut &b"content"[..]).unwrap();
+    assert_eq!(std::fs::read(folder.path().join("file.txt")).unwrap(), b"content");
+    assert_eq!(refusal(running.log_in(name, "guess")), Status::NotLoggedIn);
+    assert_eq!(refusal(running.log_in("anonymous", "guess")), Status::NotLoggedIn);
+
+    running.signal("TERM");
+    farewell(&client);
+    let (status, output, log) = running.wait();
+    assert_eq!(status.code(), Some(0), "{log}");
+    assert_eq!(output, "");
+    let transfer = log.lines().find(|line| line.contains("/file.txt")).expect("the transfer is in the log");
+    assert!(transfer.contains("bytes=7 ") && transfer.contains("outcome=\"stored\""), "{transfer}");
+    assert!(!log.contains(password), "the log has the password: {log}");
+}
+
+#[test]
+fn two_runs_have_two_passwords() {
+    let folder = tempfile::tempdir().unwrap();
+    let preface = || Running::start(&folder, &[]).preface.clone();
+    assert_ne!(preface(), preface());
+}
+
+#[test]
+fn ctrl_c_ends_it_and_a_second_one_ends_it_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut running = Running::start(&folder, &["--user", "anna:secret"]);
+    running.signal("INT");
+    assert_eq!(running.wait().0.code(), Some(0));
+
+    let mut running = Running::start(&folder, &["--user", "anna:secret", "--grace", "3600"]);
+    let mut client = running.log_in("anna", "secret").unwrap();
+    let idle = running.log_in("anna", "secret").unwrap();
+    let upload = client.put_with_stream("file").unwrap();
+    running.signal("INT");
+    farewell(&idle); // the first signal has arrived
+    running.signal("INT");
+    assert_eq!(running.wait().0.code(), Some(0));
+    upload.finish().expect_err("the upload was cut");
+    assert!(!folder.path().join("file").exists());
+}
+
+#[test]
+fn users_and_rights_are_as_the_options_say() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("file"), "content").unwrap();
+    let options = ["--user", "anna:pass:word", "--user", "ben:secret", "--anonymous"];
+    let running = Running::start(&folder, &options);
+    assert_eq!(running.preface, [""; 0], "passwords that were given are not printed");
+    running.log_in("anna", "pass:word").unwrap().put_file("by anna", &mut &b""[..]).unwrap();
+    running.log_in("ben", "secret").unwrap().rm("by anna").unwrap();
+    let mut guest = running.log_in("anonymous", "guest@").unwrap();
+    assert_eq!(guest.retr_as_buffer("file").unwrap().into_inner(), b"content");
+    assert_eq!(refusal(guest.put_file("by guest", &mut &b""[..])), Status::FileUnavailable);
+    assert_eq!(refusal(guest.rm("file")), Status::FileUnavailable);
+
+    let running = Running::start(&folder, &["--user", "anna:secret", "--read-only"]);
+    let mut client = running.log_in("anna", "secret").unwrap();
+    assert_eq!(client.retr_as_buffer("file").unwrap().into_inner(), b"content");
+    assert_eq!(refusal(client.rm("file")), Status::FileUnavailable);
+}
+
+#[test]
+fn passive_ports_address_and_limits_are_as_the_options_say() {
+    let folder = tempfile::tempdir().unwrap();
+    // A port that was free a moment ago; if another program takes it now, the reply is no 227.
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let ports = format!("{port}-{port}");
+    let options = ["--user", "anna:secret", "--passive-ports", &ports, "--public-ip", "192.0.2.7"];
+    let running = Running::start(&folder, &[&options[..], &["--max-per-address", "1"]].concat());
+    let mut client = running.log_in("anna", "secret").unwrap();
+    let reply = client.custom_command("PASV", &[Status::PassiveMode]).unwrap();
+    let [high, low] = port.to_be_bytes();
+    assert!(text(&reply.body).contains(&format!("192,0,2,7,{high},{low}")), "{:?}", text(&reply.body));
+    assert_eq!(refusal(running.log_in("anna", "secret")), Status::NotAvailable);
+}
+
+#[test]
+fn a_wrong_option_is_explained_with_exit_2() {
+    let cases: [(&[&str], &str); 13] = [
+        (&[], "<DIR>"),
+        (&[".", "--nonsense"], "--nonsense"),
+        (&[".", "--listen", "2121"], "--listen <ADDR:PORT>"),
+        (&[".", "--user", "anna"], "a name, a colon and a password"),
+        (&[".", "--user", ":secret"], "a name, a colon and a password"),
+        (&[".", "--passive-ports", "50000"], "two ports from 1024 to 65535"),
+        (&[".", "--passive-ports", "50001-50000"], "two ports from 1024 to 65535"),
+        (&[".", "--passive-ports", "20-30"], "two ports from 1024 to 65535"),
+        (&[".", "--public-ip", "here"], "--public-ip <IP>"),
+        (&[".", "--durability", "hope"], "[possible values: sync, rename]"),
+        (&[".", "--max-connections", "0"], "--max-connections <N>"),
+        (&[".", "--max-per-address", "-1"], "'-1'"),
+        (&[".", "--log", "loud"], "--log <LEVEL>"),
+    ];
+    for (options, expected) in cases {
+        let Output { status, stdout, stderr } = ftpd(options).output().unwrap();
+        let message = text(&stderr);
+        assert_eq!(status.code(), Some(2), "{options:?}: {message}");
+        assert!(message.starts_with("error: ") && message.contains(expected), "{options:?}: {message}");
+        assert_eq!(text(&stdout), "");
+    }
+}
+
+#[test]
+fn what_cannot_be_served_is_explained_with_exit_1() {
+    let folder = tempfile::tempdir().unwrap();
+    let missing = folder.path().join("missing");
+    let Output { status, stderr, .. } = ftpd(&[missing.to_str().unwrap()]).output().unwrap();
+    let message = text(&stderr);
+    assert_eq!(status.code(), Some(1), "{message}");
+    assert!(message.contains(missing.to_str().unwrap()) && message.contains("No such file"), "{message}");
+
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let options = ["--listen", &address, folder.path().to_str().unwrap()];
+    let Output { status, stderr, .. } = ftpd(&options).output().unwrap();
+    let message = text(&stderr);
+    assert_eq!(status.code(), Some(1), "{message}");
+    assert!(message.contains(&address) && message.contains("in use"), "{message}");
+}
