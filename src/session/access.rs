@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     accounts::{Credentials, Denied},
-    command::{ArgumentError, parse_host},
+    command::parse_host,
     reply::{Reply, ReplyCode},
 };
 
@@ -76,9 +76,7 @@ impl ServerPi {
     }
 
     pub(super) fn host(&mut self, argument: &[u8]) {
-        let Ok(host) = parse_host(argument) else {
-            return self.reply_argument_error(ArgumentError::Malformed);
-        };
+        let Some(host) = self.accept(parse_host(argument)) else { return };
         if self.config.hosts.as_ref().is_some_and(|hosts| !hosts.contains(&host)) {
             return self.reply(ReplyCode::PARAMETER_NOT_IMPLEMENTED, "There is no such host here.");
         }

@@ -76,26 +76,21 @@ const PORT_SET: Reply = Reply::from_static("200 Address taken; a transfer will c
 
 impl ServerPi {
     pub(super) fn type_(&mut self, argument: &[u8]) {
-        match parse_type(argument) {
-            Ok(representation) => {
-                self.parameters.representation = representation;
-                self.send(TYPE_SET);
-            }
-            Err(error) => self.reply_argument_error(error),
+        if let Some(representation) = self.accept(parse_type(argument)) {
+            self.parameters.representation = representation;
+            self.send(TYPE_SET);
         }
     }
 
     pub(super) fn stru(&mut self, argument: &[u8]) {
-        match parse_only(argument, b'F', b"RP") {
-            Ok(()) => self.send(STRUCTURE_SET),
-            Err(error) => self.reply_argument_error(error),
+        if let Some(()) = self.accept(parse_only(argument, b'F', b"RP")) {
+            self.send(STRUCTURE_SET);
         }
     }
 
     pub(super) fn mode(&mut self, argument: &[u8]) {
-        match parse_only(argument, b'S', b"BC") {
-            Ok(()) => self.send(MODE_SET),
-            Err(error) => self.reply_argument_error(error),
+        if let Some(()) = self.accept(parse_only(argument, b'S', b"BC")) {
+            self.send(MODE_SET);
         }
     }
 

@@ -202,7 +202,11 @@ impl ServerPi {
         self.send(reply);
     }
 
-    /// Says why an argument was not taken.
+    /// The argument as it was parsed; if it could not be, the client is told why.
+    pub(super) fn accept<T>(&mut self, parsed: Result<T, ArgumentError>) -> Option<T> {
+        parsed.map_err(|error| self.reply_argument_error(error)).ok()
+    }
+
     pub(super) fn reply_argument_error(&mut self, error: ArgumentError) {
         let code = match error {
             ArgumentError::Malformed => ReplyCode::ARGUMENT_ERROR,

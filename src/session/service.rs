@@ -104,32 +104,22 @@ impl ServerPi {
     }
 
     pub(super) fn allo(&mut self, argument: &[u8]) {
-        match parse_allo(argument) {
-            Ok(size) => {
-                self.parameters.announced = Some(size);
-                self.reply(ReplyCode::OK, "A shorter upload will be refused.");
-            }
-            Err(error) => self.reply_argument_error(error),
+        if let Some(size) = self.accept(parse_allo(argument)) {
+            self.parameters.announced = Some(size);
+            self.reply(ReplyCode::OK, "A shorter upload will be refused.");
         }
     }
 
     pub(super) fn rest(&mut self, argument: &[u8]) {
-        match parse_number(argument) {
-            Ok(offset) if offset > 0 && self.parameters.representation == Representation::Ascii => {
-                self.reply(
-                    ReplyCode::PARAMETER_NOT_IMPLEMENTED,
-                    "A restart needs TYPE I: in TYPE A no byte has a place.",
-                );
-            }
-            Ok(offset) => {
-                self.parameters.restart = Some(offset);
-                let reply =
-                    self.replies.compose(ReplyCode::PENDING).text("The next transfer begins at byte ");
-                let reply = reply.value(offset).text(".").finish();
-                self.send(reply);
-            }
-            Err(error) => self.reply_argument_error(error),
+        let Some(offset) = self.accept(parse_number(argument)) else { return };
+        if offset > 0 && self.parameters.representation == Representation::Ascii {
+            let why = "A restart needs TYPE I: in TYPE A no byte has a place.";
+            return self.reply(ReplyCode::PARAMETER_NOT_IMPLEMENTED, why);
         }
+        self.parameters.restart = Some(offset);
+        let reply = self.replies.compose(ReplyCode::PENDING).text("The next transfer begins at byte ");
+        let reply = reply.value(offset).text(".").finish();
+        self.send(reply);
     }
 
     pub(super) fn rnfr(&mut self, argument: &[u8]) {
@@ -200,10 +190,7 @@ impl ServerPi {
     }
 
     pub(super) fn mfmt(&mut self, argument: &[u8]) {
-        let (modified, name) = match parse_mfmt(argument) {
-            Ok(parsed) => parsed,
-            Err(error) => return self.reply_argument_error(error),
-        };
+        let Some((modified, name)) = self.accept(parse_mfmt(argument)) else { return };
         if let Some(pathname) = self.resolve(name) {
             let reply = self.replies.compose(ReplyCode::FILE_STATUS).text("Modify=").value(modified);
             let reply = reply.text("; ").bytes(name).finish();
@@ -218,20 +205,14 @@ impl ServerPi {
     }
 
     pub(super) fn site_chmod(&mut self, argument: &[u8]) {
-        let (mode, name) = match parse_chmod(argument) {
-            Ok(parsed) => parsed,
-            Err(error) => return self.reply_argument_error(error),
-        };
+        let Some((mode, name)) = self.accept(parse_chmod(argument)) else { return };
         if let Some(pathname) = self.resolve(name) {
             self.ask(Request::SetMode(pathname, mode), Purpose::Reply(MODE_CHANGED));
         }
     }
 
     pub(super) fn site_utime(&mut self, argument: &[u8]) {
-        let (modified, name) = match parse_utime(argument) {
-            Ok(parsed) => parsed,
-            Err(error) => return self.reply_argument_error(error),
-        };
+        let Some((modified, name)) = self.accept(parse_utime(argument)) else { return };
         if let Some(pathname) = self.resolve(name) {
             self.ask(Request::SetModified(pathname, modified), Purpose::Reply(TIME_CHANGED));
         }
