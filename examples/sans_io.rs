@@ -102,10 +102,14 @@ impl Driver {
                 Event::Finished(id, Ok(Stored::default()))
             }
             Action::Abort(id, _) => {
-                self.data = None;
+                (self.data, self.passive) = (None, None);
                 Event::Aborted(id)
             }
-            Action::RefuseDataConnection | Action::CloseDataConnection => {
+            Action::CloseDataConnection => {
+                (self.data, self.passive) = (None, None);
+                return Ok(None);
+            }
+            Action::RefuseDataConnection => {
                 self.data = None;
                 return Ok(None);
             }
@@ -138,6 +142,7 @@ impl Driver {
     }
 
     fn transfer(&mut self, movement: Movement) -> io::Result<Outcome> {
+        self.passive = None;
         let mut data = self.data.take().ok_or(ErrorKind::NotConnected)?;
         data.set_nonblocking(false)?;
         data.set_read_timeout(Some(Duration::from_secs(60)))?;

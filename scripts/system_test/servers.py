@@ -1,0 +1,105 @@
+"""The example servers as processes."""
+
+import contextlib
+import ftplib
+import json
+import os
+import pathlib
+import re
+import select
+import subprocess
+import sys
+import tempfile
+import time
+from urllib.parse import quote
+
+from .checks import PATIENCE, check
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+USER, PASSWORD = "me", "secret"  # as the examples have it
+
+
+def build(profile):
+    command = ["cargo", "build", "--locked", "--quiet", "--message-format=json", "--examples"]
+    if profile == "release":
+        command.append("--release")
+    built = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE)
+    if built.returncode != 0:
+        sys.exit("system test: the examples do not compile")
+    messages = (json.loads(line) for line in built.stdout.splitlines())
+    return {
+        message["target"]["name"]: message["executable"]
+        for message in messages
+        if message.get("executable") and "example" in message["target"]["kind"]
+    }
+
+
+class Server:
+    """A server that runs until it is told otherwise."""
+
+    def __init__(self, command):
+        self.log = tempfile.TemporaryFile()
+        self.process = subprocess.Popen(
+            command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self.log
+        )
+        try:
+            self.port = self._read_port()
+        except BaseException:
+            self.end()
+            raise
+
+    def _read_port(self):
+        deadline = time.monotonic() + PATIENCE
+        text = b""
+        while True:
+            found = re.search(rb"^listening on 127\.0\.0\.1:(\d+)\b.*\n", text, re.MULTILINE)
+            if found:
+                return int(found[1])
+            ready, _, _ = select.select([self.process.stdout], [], [], max(0, deadline - time.monotonic()))
+            more = os.read(self.process.stdout.fileno(), 4096) if ready else b""
+            check(more, f"the server does not say that it listens: {text!r} {self.messages()}")
+            text += more
+
+    def messages(self):
+        self.log.seek(0)
+        return self.log.read().decode(errors="replace")
+
+    def url(self, path=""):
+        return f"ftp://{USER}:{PASSWORD}@127.0.0.1:{self.port}/{quote(path)}"
+
+    def client(self):
+        client = ftplib.FTP(timeout=PATIENCE)
+        client.connect("127.0.0.1", self.port)
+        client.login(USER, PASSWORD)
+        client.voidcmd("TYPE I")
+        return client
+
+    def wait(self):
+        return self.process.wait(PATIENCE)
+
+    def end(self):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.end()
+
+
+def ftpd(programs, folder, *options):
+    user = f"{USER}:{PASSWORD}"
+    return Server([programs["ftpd"], "--listen", "127.0.0.1:0", "--user", user, *options, str(folder)])
+
+
+@contextlib.contextmanager
+def ending(process):
+    try:
+        yield
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
