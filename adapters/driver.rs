@@ -18,7 +18,7 @@ use super::{
     data_connection::DataConnection,
     journal::Journal,
     requests::{Gain, Requests},
-    runtime::{Runtime, Unread},
+    runtime::Runtime,
     timer::Timer,
     transfers::{Arrival, Begin, Transfers},
 };
@@ -105,7 +105,7 @@ impl<R: Runtime, A: Accounts> Driver<R, A> {
             data: DataConnection::new(runtime.clone()),
             store: None,
             requests: Requests::new(runtime.clone(), accounts),
-            transfers: Transfers::new(Journal::new(endpoints.peer)),
+            transfers: Transfers::new(Journal::new(endpoints.peer), config.killed_client_grace),
             progress: None,
             timer: Timer::new(runtime.clone()),
             shutdown: Some(shutdown),
@@ -254,6 +254,7 @@ impl<R: Runtime, A: Accounts> Driver<R, A> {
         }
     }
 
+    /// Ready if something came.
     fn poll_input(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if !self.session.wants_input() {
             return Poll::Pending;
@@ -269,26 +270,16 @@ impl<R: Runtime, A: Accounts> Driver<R, A> {
     /// Tells the session that an upload has come whole, and looks at the control connection before that.
     ///
     /// A client that is killed closes both of its connections in good order, as far as TCP can tell. If that cut off
-    /// a file, nothing but the end of the control connection says so, and it must not be seen too late. So the
-    /// control connection is read as far as it goes, and then the system is asked ([`Runtime::unread`]) for what it
-    /// has received and the runtime has not noticed yet. That is one system call for an upload, and no waiting.
-    ///
-    /// Commands in front of that end are read first, as far as the session takes them: it is not looked for behind a
-    /// full backlog, nor longer than until the arrival's deadline.
+    /// a file, nothing but the end of the control connection says so. So that is read as far as it goes, `input` being
+    /// what it gave in this round. The end may be in the system already, unnoticed by the runtime or behind commands
+    /// that the session does not take yet, so the system is asked ([`Runtime::has_ended`]). And it may come a moment
+    /// later, so an upload waits a moment, unless it came in one go.
     fn poll_arrival(&mut self, input: Poll<()>) {
-        let Some(arrival) = self.transfers.arrival() else { return };
-        let unread = match self.control.open_stream() {
-            _ if input.is_ready() => Unread::Bytes,
-            Some(stream) => self.runtime.unread(stream),
-            None => Unread::Nothing,
-        };
-        match unread {
-            // The runtime is about to notice them. They are read then, and what is behind them is asked for again.
-            Unread::Bytes if self.session.wants_input() && self.runtime.now() < arrival.deadline => return,
-            Unread::End => self.handle(Event::ControlClosed),
-            Unread::Bytes | Unread::Nothing => {}
-        }
-        if let Some(Arrival { id, bytes, .. }) = self.transfers.take_arrival() {
+        let Some(Arrival { id, bytes, settled }) = self.transfers.arrival() else { return };
+        if self.control.open_stream().is_some_and(|stream| self.runtime.has_ended(stream)) {
+            self.handle(Event::ControlClosed);
+        } else if input.is_pending() && settled <= self.runtime.now() {
+            self.transfers.take_arrival();
             self.handle(Event::TransferEnded(id, Outcome::Complete { bytes }));
         }
     }
@@ -297,7 +288,7 @@ impl<R: Runtime, A: Accounts> Driver<R, A> {
         let deadlines = [
             self.session.poll_timeout(),
             self.control.deadline(),
-            self.transfers.arrival().map(|arrival| arrival.deadline),
+            self.transfers.arrival().map(|arrival| arrival.settled),
         ];
         let Some(deadline) = deadlines.into_iter().flatten().min() else { return };
         if self.timer.poll(cx, deadline).is_ready() {

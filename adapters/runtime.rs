@@ -57,26 +57,14 @@ pub trait Runtime: Clone + Send + Sync + 'static {
     /// client is noticed, and urgent data in line (RFC 1123 4.1.2.10). Tells the server's end of it.
     fn prepare_control(&self, stream: &Self::Stream) -> io::Result<SocketAddr>;
 
-    /// What the system has received on a connection and nobody has read yet, right now and without the detour over
-    /// the runtime's event queue, which may be behind.
+    /// Whether the other end of a connection has closed it, or it broke, as far as the system knows right now: also
+    /// if the runtime's event queue has not told it yet, and if bytes that nobody has read come before.
     ///
-    /// The driver asks once for each upload, before its finish: a client that was killed closes both of its
-    /// connections in good order, and then the end of the control connection tells that the file is not whole. A
-    /// runtime that cannot ask the system leaves this as it is; it then sees the end of the control connection when
-    /// its event queue does.
-    fn unread(&self, stream: &Self::Stream) -> Unread {
+    /// The driver asks before the finish of each upload: a client that was killed closes both of its connections in
+    /// good order, and then the end of the control connection tells that the file is not whole. A runtime that cannot
+    /// ask the system leaves this as it is; the driver then sees that end when it reads it.
+    fn has_ended(&self, stream: &Self::Stream) -> bool {
         let _ = stream;
-        Unread::Nothing
+        false
     }
-}
-
-/// The answer of [`Runtime::unread`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unread {
-    /// Nothing has come.
-    Nothing,
-    /// Bytes have come; the end may be behind them.
-    Bytes,
-    /// The end has come, or the connection broke.
-    End,
 }

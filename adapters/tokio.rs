@@ -3,7 +3,6 @@
 use std::{
     future::Future,
     io::{self, IoSlice},
-    mem::MaybeUninit,
     net::SocketAddr,
     pin::Pin,
     sync::LazyLock,
@@ -12,14 +11,14 @@ use std::{
 };
 
 use ::tokio::{
-    io::{AsyncRead as _, AsyncWrite as _, ReadBuf},
+    io::AsyncWrite as _,
     net::{TcpListener, TcpSocket, TcpStream},
     time,
 };
 use futures_io::{AsyncRead, AsyncWrite};
 use socket2::{SockRef, TcpKeepalive};
 
-use super::runtime::{Runtime, Unread};
+use super::runtime::Runtime;
 use crate::instant::Instant;
 
 /// Connections that wait to be accepted.
@@ -99,16 +98,27 @@ impl Runtime for Tokio {
         stream.0.local_addr()
     }
 
-    fn unread(&self, stream: &TokioStream) -> Unread {
-        let mut byte = [MaybeUninit::uninit()];
-        match SockRef::from(&stream.0).peek(&mut byte) {
-            Ok(0) => Unread::End,
-            Ok(_) => Unread::Bytes,
-            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {
-                Unread::Nothing
-            }
-            Err(_) => Unread::End,
-        }
+    fn has_ended(&self, stream: &TokioStream) -> bool {
+        has_ended(&stream.0)
+    }
+}
+
+/// The kernel tells the end even if there are bytes before it.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn has_ended(stream: &TcpStream) -> bool {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+    let mut asked = [PollFd::new(stream, PollFlags::RDHUP)];
+    let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+    poll(&mut asked, Some(&at_once)).is_ok_and(|ended| ended > 0)
+}
+
+/// Without such a question, the next byte is looked at: an end behind it is not seen.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn has_ended(stream: &TcpStream) -> bool {
+    match SockRef::from(stream).peek(&mut [std::mem::MaybeUninit::uninit()]) {
+        Ok(count) => count == 0,
+        Err(error) => !matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted),
     }
 }
 
@@ -117,14 +127,16 @@ fn socket_for(address: SocketAddr) -> io::Result<TcpSocket> {
 }
 
 impl AsyncRead for TokioStream {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut [u8],
-    ) -> Poll<io::Result<usize>> {
-        let mut buffer = ReadBuf::new(buffer);
-        ready!(Pin::new(&mut self.0).poll_read(cx, &mut buffer))?;
-        Poll::Ready(Ok(buffer.filled().len()))
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+        // tokio's own poll_read takes a short read for the last one and waits for news of the system then. But a read
+        // stops short at the mark of urgent data, which Telnet clients send before ABOR, and there is no further news.
+        loop {
+            ready!(self.0.poll_read_ready(cx))?;
+            match self.0.try_read(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                read => return Poll::Ready(read),
+            }
+        }
     }
 }
 

@@ -24,8 +24,10 @@ use crate::{
     time_value::TimeValue,
 };
 
-/// For the runtime to tell what the client has sent over the control connection before the end of an upload.
-const LOOK_TIMEOUT: Duration = Duration::from_millis(100);
+/// A file that comes in one go is not one that a killed client was in the middle of: it has at most so many bytes, …
+const ONE_GO_LIMIT: u64 = 64 << 10;
+/// … and its end comes at most so long after the last of them.
+const ONE_GO_PAUSE: Duration = Duration::from_micros(500);
 
 type Running<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
@@ -47,6 +49,8 @@ pub(super) struct Transfers<S: Storage> {
     record: Record,
     detached: Vec<Finishing>,
     journal: Journal,
+    /// Between the end of an upload and its finish, unless it came in one go.
+    grace: Duration,
 }
 
 /// How far the transfer is.
@@ -66,6 +70,8 @@ enum Stage<S: Storage> {
 struct Moving<S: Storage> {
     id: TransferId,
     progress: Arc<Progress>,
+    /// How many bytes had moved when that was last looked at and found changed, and when that was.
+    last: (u64, Instant),
     movement: Running<Moved<S::Upload>>,
 }
 
@@ -80,13 +86,13 @@ struct Finishing {
 pub(super) struct Arrival {
     pub(super) id: TransferId,
     pub(super) bytes: u64,
-    /// When there has been time enough to look at the control connection.
-    pub(super) deadline: Instant,
+    /// Until when the end of the control connection may follow, if the client was killed.
+    pub(super) settled: Instant,
 }
 
 impl<S: Storage> Transfers<S> {
-    pub(super) fn new(journal: Journal) -> Self {
-        Self { stage: Stage::Idle, record: Record::listing(), detached: Vec::new(), journal }
+    pub(super) fn new(journal: Journal, grace: Duration) -> Self {
+        Self { stage: Stage::Idle, record: Record::listing(), detached: Vec::new(), journal, grace }
     }
 
     /// The log of whose transfers these are.
@@ -123,7 +129,8 @@ impl<S: Storage> Transfers<S> {
         let movement = stream
             .and_then(|stream| begin.start(movement, opened, stream, Arc::clone(&progress)))
             .unwrap_or_else(|| Box::pin(ready(Moved::Sent(Outcome::Lost))));
-        self.stage = Stage::Moving(Moving { id, progress, movement });
+        let last = (0, begin.now);
+        self.stage = Stage::Moving(Moving { id, progress, last, movement });
     }
 
     /// Finishes the upload.
@@ -207,11 +214,16 @@ impl<S: Storage> Transfers<S> {
     pub(super) fn poll(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<Event<'static>> {
         match &mut self.stage {
             Stage::Moving(moving) => {
-                let moved = ready!(moving.movement.as_mut().poll(cx));
-                let id = moving.id;
-                self.record.bytes = moving.progress.bytes();
+                let polled = moving.movement.as_mut().poll(cx);
+                let bytes = moving.progress.bytes();
+                if bytes != moving.last.0 {
+                    moving.last = (bytes, now);
+                }
+                let moved = ready!(polled);
+                let (id, quiet) = (moving.id, now.saturating_since(moving.last.1));
+                self.record.bytes = bytes;
                 self.stage = Stage::Idle;
-                self.handle_moved(id, moved, now)
+                self.handle_moved(id, moved, now, quiet)
             }
             Stage::Finishing(finishing) => {
                 let result = ready!(finishing.finish.as_mut().poll(cx));
@@ -231,15 +243,19 @@ impl<S: Storage> Transfers<S> {
         }
     }
 
+    /// `quiet` is how long no byte had come when the end did.
     fn handle_moved(
         &mut self,
         id: TransferId,
         moved: Moved<S::Upload>,
         now: Instant,
+        quiet: Duration,
     ) -> Poll<Event<'static>> {
         let outcome = match moved {
             Moved::Received(Outcome::Complete { bytes }, upload) => {
-                self.stage = Stage::Arrived(Arrival { id, bytes, deadline: now + LOOK_TIMEOUT }, upload);
+                let is_in_one_go = (1..=ONE_GO_LIMIT).contains(&bytes) && quiet < ONE_GO_PAUSE;
+                let settled = if is_in_one_go { now } else { now + self.grace };
+                self.stage = Stage::Arrived(Arrival { id, bytes, settled }, upload);
                 return Poll::Pending;
             }
             Moved::Received(outcome, upload) => {

@@ -16,10 +16,7 @@ use std::{
 };
 
 use futures_io::{AsyncRead, AsyncWrite};
-use sansftp::{
-    Instant, TimeValue,
-    adapters::runtime::{Runtime, Unread},
-};
+use sansftp::{Instant, TimeValue, adapters::runtime::Runtime};
 
 /// What a connection takes without being read, in bytes.
 pub const SOCKET_BUFFER: usize = 64 << 10;
@@ -293,16 +290,8 @@ impl Runtime for World {
         Ok(stream.local)
     }
 
-    fn unread(&self, stream: &Socket) -> Unread {
-        if self.lock().cannot_look {
-            return Unread::Nothing;
-        }
-        let pipe = stream.incoming.lock();
-        match (&pipe.end, pipe.bytes.is_empty()) {
-            (End::Broken, _) | (End::Finished, true) => Unread::End,
-            (_, false) => Unread::Bytes,
-            (End::Open, true) => Unread::Nothing,
-        }
+    fn has_ended(&self, stream: &Socket) -> bool {
+        !self.lock().cannot_look && !matches!(stream.incoming.lock().end, End::Open)
     }
 }
 
@@ -416,14 +405,9 @@ impl Socket {
         self.incoming.lock().end == End::Broken
     }
 
-    /// Lets what this side sends from now on come to the other system, but not to the notice of its runtime, until
-    /// [`notice`](Self::notice).
+    /// Lets what this side sends from now on come to the other system, but not to the notice of its runtime.
     pub fn hide(&self) {
         self.outgoing.lock().is_unnoticed = true;
-    }
-
-    pub fn notice(&self) {
-        self.outgoing.change(|pipe| pipe.is_unnoticed = false);
     }
 
     /// Bytes that the other side has not taken.
