@@ -25,6 +25,7 @@ use super::{
 use crate::{
     accounts::Accounts,
     config::{Config, Endpoints},
+    instant::Instant,
     session::{Action, Answer, DataConnectionMode, Event, Outcome, Session, TransferId},
 };
 
@@ -56,19 +57,28 @@ impl<R: Clone, A> Clone for Service<R, A> {
 /// [`Server`](super::server::Server) does this for each connection that it accepts; a program that accepts
 /// connections in a way of its own calls it itself, after [`Runtime::prepare_control`].
 ///
-/// When `shutdown` resolves, the session ends as soon as its transfer has. If the future is dropped, everything ends
-/// at once: an upload that is not finished is dropped, which means the same as an abort.
+/// When `shutdown` resolves, the session ends as soon as its transfer has; the output is the time at which that is
+/// aborted. If the future of this function is dropped, everything ends at once: an upload that is not finished is
+/// dropped, which means the same as an abort.
 ///
 /// It panics only where a store or the accounts do.
 pub async fn serve<R: Runtime, A: Accounts>(
     service: Service<R, A>,
     stream: R::Stream,
     control: Endpoints,
-    shutdown: impl Future<Output = ()> + Send + 'static,
+    shutdown: impl Future<Output = Instant> + Send + 'static,
 ) {
     let mut driver = Driver::new(service, stream, control, Box::pin(shutdown));
     driver.obey();
     poll_fn(|cx| driver.poll(cx)).await;
+}
+
+/// Whether the server wants to end.
+enum Shutdown {
+    Awaited(Pin<Box<dyn Future<Output = Instant> + Send>>),
+    /// It does, and cannot wait longer than this.
+    Requested(Instant),
+    Overdue,
 }
 
 /// A session, and everything that it is told of.
@@ -85,7 +95,7 @@ struct Driver<R: Runtime, A: Accounts> {
     /// The bytes of the running transfer that the session knows of.
     progress: Option<(TransferId, u64)>,
     timer: Timer<R>,
-    shutdown: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    shutdown: Shutdown,
     /// Whether this round changed anything, so that another one is needed.
     has_changed: bool,
 }
@@ -95,7 +105,7 @@ impl<R: Runtime, A: Accounts> Driver<R, A> {
         service: Service<R, A>,
         stream: R::Stream,
         control: Endpoints,
-        shutdown: Pin<Box<dyn Future<Output = ()> + Send>>,
+        shutdown: Pin<Box<dyn Future<Output = Instant> + Send>>,
     ) -> Self {
         let Service { runtime, accounts, config } = service;
         let endpoints = Endpoints { local: canonical(control.local), peer: canonical(control.peer) };
@@ -108,7 +118,7 @@ impl<R: Runtime, A: Accounts> Driver<R, A> {
             transfers: Transfers::new(Journal::new(endpoints.peer), config.killed_client_grace),
             progress: None,
             timer: Timer::new(runtime.clone()),
-            shutdown: Some(shutdown),
+            shutdown: Shutdown::Awaited(shutdown),
             has_changed: false,
             runtime,
             config,
@@ -199,8 +209,10 @@ impl<R: Runtime, A: Accounts> Driver<R, A> {
     }
 
     fn poll_shutdown(&mut self, cx: &mut Context<'_>) {
-        if self.shutdown.as_mut().is_some_and(|shutdown| shutdown.as_mut().poll(cx).is_ready()) {
-            self.shutdown = None;
+        if let Shutdown::Awaited(shutdown) = &mut self.shutdown
+            && let Poll::Ready(deadline) = shutdown.as_mut().poll(cx)
+        {
+            self.shutdown = Shutdown::Requested(deadline);
             self.handle(Event::ShutdownRequested);
         }
     }
@@ -289,11 +301,25 @@ impl<R: Runtime, A: Accounts> Driver<R, A> {
             self.session.poll_timeout(),
             self.control.deadline(),
             self.transfers.arrival().map(|arrival| arrival.settled),
+            self.shutdown_deadline(),
         ];
         let Some(deadline) = deadlines.into_iter().flatten().min() else { return };
-        if self.timer.poll(cx, deadline).is_ready() {
-            self.control.handle_elapsed(self.runtime.now());
-            self.handle(Event::Elapsed);
+        if self.timer.poll(cx, deadline).is_pending() {
+            return;
+        }
+        let now = self.runtime.now();
+        self.control.handle_elapsed(now);
+        self.handle(Event::Elapsed);
+        if self.shutdown_deadline().is_some_and(|deadline| deadline <= now) {
+            self.shutdown = Shutdown::Overdue;
+            self.handle(Event::ShutdownOverdue);
+        }
+    }
+
+    fn shutdown_deadline(&self) -> Option<Instant> {
+        match self.shutdown {
+            Shutdown::Requested(deadline) => Some(deadline),
+            Shutdown::Awaited(_) | Shutdown::Overdue => None,
         }
     }
 

@@ -6,7 +6,7 @@ use std::{
     io,
     net::SocketAddr,
     pin::{Pin, pin},
-    sync::Arc,
+    sync::{Arc, OnceLock},
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -22,6 +22,7 @@ use super::{
 use crate::{
     accounts::Accounts,
     config::{Config, Endpoints},
+    instant::Instant,
     reply::Reply,
 };
 
@@ -29,7 +30,7 @@ use crate::{
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 /// For a client to take the reply that refuses it.
 const REFUSAL_TIMEOUT: Duration = Duration::from_secs(2);
-/// For the tasks that were told to stop at once to be gone.
+/// For sessions whose transfers were aborted to end, and for tasks that were dropped to be gone.
 const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A server that listens, and the sessions of its clients.
@@ -60,7 +61,7 @@ pub struct Server<R> {
     /// No client is let in any more.
     closed: Signal,
     /// Sessions end when their transfers have.
-    ending: Signal,
+    ending: Ending,
     /// Sessions end now.
     stopped: Signal,
 }
@@ -85,7 +86,7 @@ impl<R: Runtime> Server<R> {
             address,
             connections: Arc::clone(&connections),
             closed: Signal::default(),
-            ending: Signal::default(),
+            ending: Ending::default(),
             stopped: Signal::default(),
         };
         let door = Door {
@@ -112,13 +113,14 @@ impl<R: Runtime> Server<R> {
 
     /// Ends the server: it stops listening, idle clients are told `421`, and the others when their transfers have ended.
     ///
-    /// Returns when all sessions have ended. Those that have not after `deadline` are dropped, and so are their
-    /// uploads, which means the same as an abort: what was there before stays.
+    /// Returns when all sessions have ended. Transfers that have not after `deadline` are aborted, and their clients
+    /// told so. A session that is still there five seconds later (its store or its client does nothing any more) is
+    /// dropped, and so is its upload, which means the same as an abort: what was there before stays.
     pub async fn shutdown(self, deadline: Duration) {
         self.closed.give();
-        self.ending.give();
+        self.ending.give(self.runtime.now() + deadline);
         let ended = self.connections.all_ended();
-        if ended.or(self.runtime.sleep(deadline)).await.is_some() {
+        if ended.or(self.runtime.sleep(deadline.saturating_add(STOP_TIMEOUT))).await.is_some() {
             self.stopped.give();
             ended.or(self.runtime.sleep(STOP_TIMEOUT)).await;
         }
@@ -137,12 +139,32 @@ impl<R> fmt::Debug for Server<R> {
     }
 }
 
+/// The signal for sessions to end, and by when.
+#[derive(Debug, Clone, Default)]
+struct Ending {
+    signal: Signal,
+    deadline: Arc<OnceLock<Instant>>,
+}
+
+impl Ending {
+    fn give(&self, deadline: Instant) {
+        // Only the first one counts, and there is only one: a server is shut down once.
+        let _ = self.deadline.set(deadline);
+        self.signal.give();
+    }
+
+    async fn wait(self) -> Instant {
+        self.signal.wait().await;
+        self.deadline.get().copied().unwrap_or_default()
+    }
+}
+
 /// Where clients are let in.
 struct Door<R, A> {
     service: Service<R, A>,
     connections: Arc<Connections>,
     closed: Signal,
-    ending: Signal,
+    ending: Ending,
     stopped: Signal,
     place: Place,
 }
@@ -174,7 +196,7 @@ impl<R: Runtime, A: Accounts> Door<R, A> {
                     self.service.clone(),
                     stream,
                     Endpoints { local, peer },
-                    self.ending.wait(),
+                    self.ending.clone().wait(),
                 );
                 let stopped = self.stopped.clone();
                 runtime.spawn(async move {

@@ -28,6 +28,12 @@ const NO_DATA_CONNECTION: Reply = Reply::from_static("425 The data connection co
 const SHORT: Reply =
     Reply::from_static("426 The file ended before the size that ALLO announced; it is not stored.\r\n");
 
+const SHUTTING_DOWN: Reply =
+    Reply::from_static("426 The server is shutting down; the transfer is aborted.\r\n");
+const SHUT_DOWN_WHILE_STORING: Reply = Reply::from_static(
+    "451 The server is shutting down; what was there before stays unless the file was just stored.\r\n",
+);
+
 impl ServerPi {
     // Opening.
 
@@ -272,6 +278,26 @@ impl ServerPi {
         if let Some(id) = self.transfer.as_ref().map(|transfer| transfer.id) {
             self.act(Action::Drop(id));
             self.complete(reply);
+        }
+    }
+
+    /// The server cannot wait any longer.
+    pub(super) fn handle_shutdown_overdue(&mut self) {
+        self.handle_shutdown_requested();
+        match self.transfer.as_ref().map(|transfer| &transfer.phase) {
+            Some(Phase::Opening(_)) => {
+                self.cancel_request();
+                self.close_data_connection();
+                self.complete(SHUTTING_DOWN);
+            }
+            Some(Phase::Connecting(_) | Phase::Moving) => {
+                self.abort(AbortReason::ShuttingDown, SHUTTING_DOWN)
+            }
+            Some(Phase::Finishing) => self.drop_transfer(SHUT_DOWN_WHILE_STORING),
+            Some(Phase::Aborting(_)) => {}
+            None => {
+                self.cancel_request();
+            }
         }
     }
 

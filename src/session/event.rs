@@ -30,6 +30,8 @@ pub enum Event<'a> {
     /// The server wants to end. A running transfer is completed; then, or at once if there is none, the client gets
     /// a `421`.
     ShutdownRequested,
+    /// The server has to end now: a running transfer is aborted, and the client gets a `421`.
+    ShutdownOverdue,
 
     /// The answer to [`Action::Ask`](super::Action::Ask).
     Answered(RequestId, Answer),

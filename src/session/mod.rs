@@ -110,6 +110,7 @@ impl Session {
             Event::ControlClosed => self.pi.close(),
             Event::Elapsed => self.pi.handle_elapsed(),
             Event::ShutdownRequested => self.pi.handle_shutdown_requested(),
+            Event::ShutdownOverdue => self.pi.handle_shutdown_overdue(),
             Event::Answered(id, answer) => self.pi.handle_answered(id, answer),
             Event::Listening(address) => self.pi.handle_listening(address),
             Event::ListenFailed => self.pi.handle_listen_failed(),

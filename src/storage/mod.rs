@@ -246,6 +246,9 @@ pub enum AbortReason {
     /// The store refused a write or could not read on.
     #[error("the store failed")]
     StoreFailed,
+    /// The server is shutting down, and the time for transfers to end is over.
+    #[error("the server is shutting down")]
+    ShuttingDown,
 }
 
 /// What a store knows about a file or directory.

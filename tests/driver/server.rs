@@ -6,7 +6,7 @@ use sansftp::{Settings, Stored};
 
 use super::{
     client::{SERVER, Scene, settings},
-    store::Finish,
+    store::{Abort, Finish},
 };
 
 #[test]
@@ -78,7 +78,7 @@ fn shutdown_tells_idle_clients_and_waits_for_transfers() {
 }
 
 #[test]
-fn what_is_left_at_the_deadline_of_a_shutdown_is_dropped() {
+fn what_is_left_at_the_deadline_of_a_shutdown_is_aborted_and_told() {
     let mut scene = Scene::new(Settings { data_stall_timeout: Duration::from_secs(1000), ..settings() });
     let mut user = scene.user();
     let data = user.store("/f");
@@ -89,8 +89,27 @@ fn what_is_left_at_the_deadline_of_a_shutdown_is_dropped() {
     assert!(ended.lock().unwrap().is_none());
     assert_eq!(scene.store.calls(), ["open /f"]);
     scene.advance(1);
+    assert_eq!(scene.store.calls(), ["abort: ShuttingDown"]);
+    user.expect(&[426, 421]);
+    user.leave();
     assert!(ended.lock().unwrap().is_some());
-    assert_eq!(scene.store.calls(), ["dropped"]);
+    assert_eq!(scene.world.tasks(), 0);
+}
+
+#[test]
+fn a_session_that_cannot_end_is_dropped_after_a_shutdown() {
+    let mut scene = Scene::new(Settings { data_stall_timeout: Duration::from_secs(1000), ..settings() });
+    scene.store.on_abort(Abort::Hangs);
+    let mut user = scene.user();
+    let data = user.store("/f");
+    data.send(b"half");
+    let server = scene.server.take().unwrap();
+    let ended = scene.world.start(async move { server.shutdown(Duration::from_secs(100)).await });
+    scene.advance(104);
+    assert_eq!(scene.store.calls(), ["open /f", "abort: ShuttingDown"]);
+    assert!(ended.lock().unwrap().is_none());
+    scene.advance(1);
+    assert!(ended.lock().unwrap().is_some());
     assert_eq!(scene.world.tasks(), 0);
 }
 

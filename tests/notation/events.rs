@@ -1,7 +1,7 @@
 //! What happens to a session, from text.
 //!
 //! ```text
-//! ControlClosed  Elapsed  RepliesSent  ShutdownRequested
+//! ControlClosed  Elapsed  RepliesSent  ShutdownRequested  ShutdownOverdue
 //! LoggedIn  Denied Refused|AccountNeeded|Unavailable
 //! Done  Opened  UploadOpened /a [offset=5] [CanStop]  Failed KIND ["sentence"]
 //! Metadata METADATA  Entries NAME:METADATA … [Truncated]  Available 12  Text "done"
@@ -65,6 +65,7 @@ pub fn parse(line: &str, ledger: &Ledger) -> Result<Event<'static>, String> {
         "Elapsed" => Event::Elapsed,
         "RepliesSent" => Event::RepliesSent,
         "ShutdownRequested" => Event::ShutdownRequested,
+        "ShutdownOverdue" => Event::ShutdownOverdue,
         "Listening" => Event::Listening(words.next_address()?),
         "ListenFailed" => Event::ListenFailed,
         "DataConnected" => Event::DataConnected { peer: words.next_address()? },
