@@ -36,6 +36,8 @@ const LISTING_CHUNK: usize = 32 << 10;
 const TURN: usize = 1 << 20;
 /// Chunks that are moved before others have their turn.
 const CHUNKS_A_TURN: usize = 16;
+/// Bytes that are read and forgotten when a client has sent them where it should only receive.
+const FORGOTTEN: usize = 64 << 10;
 
 /// How far a movement is, and whether it is to stop; shared by the movement and the driver.
 #[derive(Debug, Default)]
@@ -137,7 +139,7 @@ pub(super) enum Source<D, L> {
 }
 
 /// Sends a file or a listing. The data connection is closed when this ends.
-pub(super) async fn send<U, D: Download, L: Listing, S: AsyncWrite + Unpin>(
+pub(super) async fn send<U, D: Download, L: Listing, S: AsyncRead + AsyncWrite + Unpin>(
     source: Source<D, L>,
     stream: S,
     chunk_size: usize,
@@ -150,7 +152,9 @@ pub(super) async fn send<U, D: Download, L: Listing, S: AsyncWrite + Unpin>(
             Source::Listing(listing, format, now) => send_listing(listing, &mut wire, &format, now).await?,
             Source::Text(text) => wire.write(&text).await?,
         }
-        wire.close().await
+        wire.close().await?;
+        wire.forget_input().await;
+        Ok(())
     };
     progress.until_stopped(sending).await.map_or_else(Moved::Stopped, Moved::Sent)
 }
@@ -263,6 +267,24 @@ impl<S: AsyncWrite + Unpin> Wire<'_, S> {
     /// Shuts the connection down, so that the client sees the end of the file.
     async fn close(&mut self) -> Result<(), Failure> {
         Ok(poll_fn(|cx| Pin::new(&mut self.stream).poll_close(cx)).await?)
+    }
+}
+
+impl<S: AsyncRead + Unpin> Wire<'_, S> {
+    /// Reads what the client has sent, as far as it is there already. To close a connection with unread bytes is to
+    /// reset it, and then the client loses what it has not yet received.
+    async fn forget_input(&mut self) {
+        poll_fn(|cx| {
+            let (mut forgotten, mut buffer) = (0, [0; 1 << 10]);
+            while forgotten < FORGOTTEN {
+                match Pin::new(&mut self.stream).poll_read(cx, &mut buffer) {
+                    Poll::Ready(Ok(count)) if count > 0 => forgotten += count,
+                    _ => break,
+                }
+            }
+            Poll::Ready(())
+        })
+        .await;
     }
 }
 
@@ -478,6 +500,12 @@ mod tests {
     /// A client that takes every byte and then breaks the connection.
     struct BreaksAtTheEnd;
 
+    impl AsyncRead for BreaksAtTheEnd {
+        fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, _: &mut [u8]) -> Poll<io::Result<usize>> {
+            Poll::Pending
+        }
+    }
+
     impl AsyncWrite for BreaksAtTheEnd {
         fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
             Poll::Ready(Ok(bytes.len()))
@@ -498,6 +526,43 @@ mod tests {
         let sending = pin!(send::<Endless, _, _, _>(source, BreaksAtTheEnd, 512, Arc::default()));
         let sent = sending.poll(&mut Context::from_waker(Waker::noop()));
         assert!(matches!(sent, Poll::Ready(Moved::Sent(Outcome::Lost))));
+    }
+
+    /// A client that sends without end where it should only receive.
+    struct Talks(usize);
+
+    impl AsyncRead for Talks {
+        fn poll_read(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            buffer: &mut [u8],
+        ) -> Poll<io::Result<usize>> {
+            self.0 += buffer.len();
+            assert!(self.0 <= 2 * FORGOTTEN, "the end of what has none is waited for");
+            Poll::Ready(Ok(buffer.len()))
+        }
+    }
+
+    impl AsyncWrite for Talks {
+        fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+            Poll::Ready(Ok(bytes.len()))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[test]
+    fn a_client_that_sends_without_end_delays_no_end() {
+        let source = Source::<Endless, Endless>::Text(Bytes::from_static(b"all of it"));
+        let sending = pin!(send::<Endless, _, _, _>(source, Talks(0), 512, Arc::default()));
+        let sent = sending.poll(&mut Context::from_waker(Waker::noop()));
+        assert!(matches!(sent, Poll::Ready(Moved::Sent(Outcome::Complete { bytes: 9 }))));
     }
 
     fn fill(buffer: &mut ReceiveBuffer, mut bytes: &[u8]) -> usize {

@@ -93,6 +93,19 @@ fn an_abor_stops_a_download() {
     assert_eq!(scene.store.calls(), ["open /f", "closed"]);
 }
 
+/// Bytes that nobody has read would turn the end of the file into a reset, and take its last bytes with it.
+#[test]
+fn a_client_that_sends_where_it_should_only_receive_gets_the_whole_file() {
+    let mut scene = Scene::new(settings());
+    let content = noise(200_000);
+    scene.store.put("/f", &content);
+    let mut user = scene.user();
+    let data = begin(&mut user, "RETR /f");
+    assert_eq!(data.send(&[0; 10_000]), 10_000);
+    assert!(receive_all(&scene.world, &data) == content);
+    user.expect(&[226]);
+}
+
 #[test]
 fn lines_of_type_a_are_sent_with_cr_lf() {
     let mut scene = Scene::new(settings());

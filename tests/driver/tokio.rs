@@ -143,6 +143,25 @@ fn in_active_mode_the_server_connects() {
     });
 }
 
+/// A socket that is closed with unread bytes is reset, and what was not yet sent is lost.
+#[test]
+fn a_client_that_sends_where_it_should_only_receive_gets_the_whole_file() {
+    let store = Store::default();
+    let content = noise(8 << 20);
+    store.put("/f", &content);
+    with_server(&store, |server| {
+        let mut client = Client::log_in(server);
+        let mut data = client.data();
+        data.write_all(&[0; 100]).unwrap();
+        client.say("RETR /f");
+        client.expect("1");
+        let mut received = Vec::new();
+        data.read_to_end(&mut received).unwrap();
+        assert!(received == content);
+        client.expect("226 ");
+    });
+}
+
 /// The system closes the connections of a killed client in the order in which they were made.
 #[test]
 fn a_client_that_is_killed_leaves_nothing_half() {
