@@ -25,7 +25,7 @@ pub(super) struct Parameters {
     pub(super) setup: DataConnectionSetup,
     /// The facts of `MLST` and `MLSD` that the user wants.
     pub(super) facts: Facts,
-    /// `ALLO`: the size that the next upload promises.
+    /// `ALLO`: the size that the next transfer promises, if it is an upload.
     pub(super) announced: Option<u64>,
     /// `REST`: where the next transfer begins.
     pub(super) restart: Option<u64>,
