@@ -238,7 +238,7 @@ impl<R: Runtime, A: Accounts> Driver<R, A> {
                 self.store = Some(store);
             }
             Gain::Refusal(credentials, why) => journal.denied(&credentials, why),
-            Gain::Opened(opened, record) => self.transfers.hold(opened, record),
+            Gain::Opened(opened, record) => self.transfers.hold(opened, record, self.runtime.now()),
         }
         self.handle(Event::Answered(id, answered.answer));
     }

@@ -70,7 +70,7 @@ impl Journal {
 
     /// The end of a transfer. `outcome` says what became of the file.
     pub(super) fn transfer_ended(&self, record: &Record, now: Instant, outcome: &str) {
-        let seconds = now.saturating_since(record.started).as_secs_f64();
+        let seconds = (now.saturating_since(record.started).as_secs_f64() * 1e3).round() / 1e3;
         info!(
             user = self.user,
             peer = %self.peer,
@@ -112,7 +112,7 @@ impl Journal {
 pub(super) struct Record {
     verb: &'static str,
     pathname: Option<Pathname>,
-    /// When its bytes began to move.
+    /// When its bytes began to move, or when it was opened as long as they have not.
     pub(super) started: Instant,
     /// How many have.
     pub(super) bytes: u64,

@@ -106,9 +106,10 @@ impl<S: Storage> Transfers<S> {
     }
 
     /// Holds what a request has opened.
-    pub(super) fn hold(&mut self, opened: Opened<S>, record: Record) {
+    pub(super) fn hold(&mut self, opened: Opened<S>, record: Record, now: Instant) {
         self.stage = Stage::Opened(opened);
         self.record = record;
+        self.record.started = now;
     }
 
     /// Starts to move bytes between what was opened and the data connection. Without one of them the transfer ends

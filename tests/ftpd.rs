@@ -154,6 +154,24 @@ fn it_serves_the_user_that_it_prints_and_ends_on_sigterm() {
 }
 
 #[test]
+fn a_transfer_that_never_moved_is_logged_with_the_time_that_it_took() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut running = Running::start(&folder, &["--user", "anna:secret"]);
+    let mut client = running.log_in("anna", "secret").unwrap();
+    client.custom_command("EPSV", &[Status::ExtendedPassiveMode]).unwrap();
+    client.custom_command("STOR file", &[Status::AboutToSend]).unwrap();
+    client.custom_command("ABOR", &[Status::TransferAborted]).unwrap();
+    client.custom_command("NOOP", &[Status::ClosingDataConnection]).expect("the second reply to ABOR");
+    running.signal("TERM");
+    let (_, _, log) = running.wait();
+    let transfer = log.lines().find(|line| line.contains("/file")).expect("the transfer is in the log");
+    let seconds = transfer.split_once("seconds=").and_then(|(_, rest)| rest.split(' ').next()).unwrap();
+    assert!(seconds.parse::<f64>().unwrap() < PATIENCE.as_secs_f64(), "{transfer}");
+    let (_, decimals) = seconds.split_once('.').expect(seconds);
+    assert!(decimals.len() <= 3, "{transfer}");
+}
+
+#[test]
 fn two_runs_have_two_passwords() {
     let folder = tempfile::tempdir().unwrap();
     let preface = || Running::start(&folder, &[]).preface.clone();
