@@ -196,10 +196,13 @@ impl ServerPi {
         self.send(reply);
     }
 
-    /// Says what is wrong.
+    /// Says what is wrong, in a sentence.
     pub(super) fn reply_error(&mut self, code: ReplyCode, error: impl fmt::Display) {
-        let reply = self.replies.compose(code).value(error).text(".").finish();
-        self.send(reply);
+        let mut sentence = alloc::format!("{error}.");
+        if let Some(first) = sentence.get_mut(..1) {
+            first.make_ascii_uppercase();
+        }
+        self.reply(code, &sentence);
     }
 
     /// The argument as it was parsed; if it could not be, the client is told why.
