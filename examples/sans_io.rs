@@ -89,6 +89,7 @@ impl Driver {
             Action::Ask(id, request) => Event::Answered(id, self.answer(request)),
             Action::OpenDataConnection(DataConnectionMode::Connect(_)) => Event::DataRefused,
             Action::OpenDataConnection(DataConnectionMode::Listen) => {
+                self.data = None;
                 let passive = TcpListener::bind((self.control.local_addr()?.ip(), 0))?;
                 passive.set_nonblocking(true)?;
                 Event::Listening(self.passive.insert(passive).local_addr()?)
@@ -102,11 +103,11 @@ impl Driver {
                 Event::Finished(id, Ok(Stored::default()))
             }
             Action::Abort(id, _) => {
-                (self.data, self.passive) = (None, None);
+                (self.passive, self.data) = (None, None); // or a late connection would serve the next transfer
                 Event::Aborted(id)
             }
             Action::CloseDataConnection => {
-                (self.data, self.passive) = (None, None);
+                (self.passive, self.data) = (None, None);
                 return Ok(None);
             }
             Action::RefuseDataConnection => {

@@ -35,7 +35,8 @@ pub enum Action {
     OpenDataConnection(DataConnectionMode),
     /// The connection that was just told is a stranger's: close it, and go on listening.
     RefuseDataConnection,
-    /// Close the data connection and the passive port, whatever there is of them.
+    /// Close the data connection and the passive port, whatever there is of them. From here on no event of theirs may
+    /// be told any more, not even of a connection that had come already.
     CloseDataConnection,
 
     /// Start to move bytes between the data connection and what the last request opened, and tell
@@ -44,8 +45,9 @@ pub enum Action {
     Transfer(TransferId, Movement),
     /// Finish the upload, and tell [`Event::Finished`](super::Event::Finished).
     AwaitFinish(TransferId),
-    /// Close the data connection, stop moving bytes, abort an upload with this reason or close a download, and tell
-    /// [`Event::Aborted`](super::Event::Aborted).
+    /// Close the data connection and the passive port, stop moving bytes, abort an upload with this reason or close a
+    /// download, and tell [`Event::Aborted`](super::Event::Aborted). From here on no event of that data connection may
+    /// be told any more.
     Abort(TransferId, AbortReason),
     /// Drop the future of the finish or the abort. No event is wanted.
     Drop(TransferId),
