@@ -173,6 +173,9 @@ pub struct Settings {
     /// Between two commands, while no transfer runs. Default 5 min, the least of RFC 1123 4.1.3.2.
     pub control_idle_timeout: Duration,
     /// For the store's or the accounts' answer to one command. Default 2 min: a client has given up by then.
+    ///
+    /// For an `APPE`, and for a `REST` with `STOR`, this includes what the store does to open the file: the `Filesystem`
+    /// store copies the part that is kept where the file system cannot share it, so raise this for huge files.
     pub request_timeout: Duration,
     /// From the transfer command to the data connection. Default 20 s: some TCP retransmissions.
     pub data_connect_timeout: Duration,
@@ -210,7 +213,7 @@ pub struct Settings {
     pub site_commands: Vec<SiteCommand>,
 
     /// Control connections at once; one more is told `421`. Default 1000: below the usual limit of file descriptors,
-    /// two of which an active session takes.
+    /// two of which an active session takes. While 64 are being told so, further ones are closed without a reply.
     pub connections_limit: usize,
     /// Control connections from one address at once. Default 100: parallel clients behind one NAT.
     pub connections_per_address_limit: usize,
@@ -251,9 +254,11 @@ impl Default for Settings {
 /// What becomes of a finish that is still running at its deadline. The client gets a `451` either way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FinishOverdue {
-    /// Its future is dropped: the file is not stored.
+    /// Its future is dropped. As a rule the file is not stored then; but a finish that is past the point where it puts
+    /// the file in place leaves the whole new one (see [`Upload::finish`](crate::storage::Upload::finish)).
     Abort,
-    /// It goes on without the client; `STAT` and `SITE UPLOADS` tell its outcome.
+    /// It goes on without the client. `STAT` and `SITE UPLOADS` tell its outcome, but only in the same session: once
+    /// the control connection is closed, nobody is told.
     Detach,
 }
 

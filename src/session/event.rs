@@ -23,7 +23,8 @@ pub enum Event<'a> {
     /// All replies that were given out so far are written to the control connection. While more than
     /// [`reply_limit`](crate::config::Settings::reply_limit) bytes of them are not, no command is executed.
     RepliesSent,
-    /// The control connection is gone: its end came, or an error.
+    /// The control connection is gone: its end came, or an error. Commands that were received before and have not been
+    /// executed are not executed any more.
     ControlClosed,
     /// The time of [`poll_timeout`](super::Session::poll_timeout) has come.
     Elapsed,

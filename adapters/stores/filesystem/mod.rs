@@ -89,7 +89,8 @@ pub enum Durability {
 ///
 /// * the store needs room for both, and the server must be allowed to write to the directory;
 /// * `APPE` and `REST` with `STOR` first copy what stays of the present file, which takes time and room for as many
-///   bytes (neither where the file system shares them, as Btrfs and XFS do);
+///   bytes (neither where the file system shares them, as Btrfs and XFS do). The copy is made when the file is opened,
+///   within [`request_timeout`](crate::config::Settings::request_timeout), so raise that for huge files;
 /// * of two uploads at a time to one name, the one that is finished last wins, but one that appends is refused as
 ///   [`Busy`](crate::storage::StorageErrorKind::Busy) if the file was changed since it was copied;
 /// * a symbolic link as the target is replaced itself, unless it leads to a directory, which is refused;
