@@ -61,8 +61,9 @@ class Server:
             text += more
 
     def messages(self):
-        self.log.seek(0)
-        return self.log.read().decode(errors="replace")
+        # Without a seek: the server writes where this file stands.
+        length = os.fstat(self.log.fileno()).st_size
+        return os.pread(self.log.fileno(), length, 0).decode(errors="replace")
 
     def url(self, path=""):
         return f"ftp://{USER}:{PASSWORD}@127.0.0.1:{self.port}/{quote(path)}"
