@@ -186,7 +186,7 @@ impl<R: Runtime, A: Accounts> Driver<R, A> {
             Action::AwaitFinish(id) => self.transfers.finish(id),
             Action::Abort(id, why) => {
                 self.data.close();
-                self.transfers.abort(id, why);
+                self.transfers.abort(id, why, now);
             }
             Action::Drop(id) => self.transfers.drop_future(id, now),
             Action::Detach(_) => self.transfers.detach(),

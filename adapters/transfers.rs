@@ -146,7 +146,7 @@ impl<S: Storage> Transfers<S> {
     }
 
     /// Aborts what is opened or moving. A finish that has begun runs on.
-    pub(super) fn abort(&mut self, id: TransferId, why: AbortReason) {
+    pub(super) fn abort(&mut self, id: TransferId, why: AbortReason, now: Instant) {
         self.stage = match mem::replace(&mut self.stage, Stage::Idle) {
             Stage::Moving(moving) => {
                 moving.progress.stop(why);
@@ -155,7 +155,12 @@ impl<S: Storage> Transfers<S> {
             Stage::Opened(Opened::Upload(upload)) | Stage::Arrived(_, upload) | Stage::Held(upload) => {
                 Stage::Aborting(id, why, Box::pin(upload.abort(why)))
             }
-            Stage::Idle | Stage::Opened(_) => Stage::Aborting(id, why, Box::pin(ready(()))),
+            Stage::Opened(_) => Stage::Aborting(id, why, Box::pin(ready(()))),
+            Stage::Idle => {
+                self.record = Record::listing();
+                self.record.started = now;
+                Stage::Aborting(id, why, Box::pin(ready(())))
+            }
             other @ (Stage::Finishing(_) | Stage::Aborting(..)) => other,
         };
     }

@@ -220,7 +220,7 @@ fn a_reset_upload_leaves_the_old_file(store: impl Storage + Clone) {
     assert_eq!(journal.finishes(), 1);
 }
 
-/// The system closes a killed client's sockets in good order, the control connection first.
+/// The system closes a killed client's sockets in good order; here, the control connection first.
 fn a_killed_client_leaves_the_old_file(store: impl Storage + Clone) {
     let (store, journal) = Watched::new(store);
     let running = Running::start(store, Settings::default());

@@ -162,7 +162,8 @@ fn a_client_that_sends_where_it_should_only_receive_gets_the_whole_file() {
     });
 }
 
-/// The system closes the connections of a killed client in the order in which they were made.
+/// A client that is killed and whose control connection is closed first; `uploads` has the other order, which takes a
+/// clock that the test turns.
 #[test]
 fn a_client_that_is_killed_leaves_nothing_half() {
     let store = Store::default();
