@@ -212,3 +212,119 @@ fn is_abor(line: &[u8]) -> bool {
         .and_then(|command| rules::find(command.verb))
         .is_some_and(|rule| rule.in_transfer == InTransfer::Aborts)
 }
+
+#[cfg(test)]
+mod tests {
+    use core::cell::Cell;
+    use std::{vec, vec::Vec};
+
+    use super::*;
+    use crate::storage::Stored;
+
+    const BLANK_LINES: usize = 16 << 10;
+
+    /// A session whose client uploads to a store that answers at once.
+    struct Upload {
+        session: Session,
+        transfer: TransferId,
+    }
+
+    impl Upload {
+        /// Bytes can move.
+        fn start() -> Self {
+            let peer = ([198, 51, 100, 7], 50000).into();
+            let control = Endpoints { local: ([192, 0, 2, 1], 21).into(), peer };
+            let session = Session::new(Arc::new(Config::default()), control, Instant::default());
+            let mut upload = Self { session, transfer: TransferId(0) };
+            let codes = upload.tell(Event::Received(b"USER a\r\nPASS b\r\nPASV\r\nSTOR a\r\n"));
+            assert_eq!(codes, [220, 331, 230, 227, 150]);
+            assert_eq!(upload.tell(Event::DataConnected { peer }), []);
+            upload
+        }
+
+        /// Tells what has happened, and what the driver tells then. Returns the codes of the replies.
+        fn tell(&mut self, event: Event<'_>) -> Vec<u16> {
+            let mut codes = vec![];
+            self.session.handle(Instant::default(), event);
+            while let Some(action) = self.session.poll_action() {
+                if let Action::SendReply(reply) = &action {
+                    codes.push(reply.code().number());
+                }
+                if let Some(event) = self.perform(action) {
+                    self.session.handle(Instant::default(), event);
+                }
+            }
+            codes
+        }
+
+        fn perform(&mut self, action: Action) -> Option<Event<'static>> {
+            match action {
+                Action::SendReply(_) => Some(Event::RepliesSent),
+                Action::Ask(id, Request::LogIn(_)) => Some(Event::Answered(id, Answer::LoggedIn)),
+                Action::Ask(id, Request::OpenUpload { pathname, .. }) => {
+                    let finish = FinishKind::RunsToItsEnd;
+                    Some(Event::Answered(id, Answer::UploadOpened { pathname, offset: 0, finish }))
+                }
+                Action::OpenDataConnection(_) => Some(Event::Listening(([192, 0, 2, 1], 4242).into())),
+                Action::Transfer(id, _) => {
+                    self.transfer = id;
+                    None
+                }
+                Action::AwaitFinish(id) => Some(Event::Finished(id, Ok(Stored::default()))),
+                Action::Abort(id, _) => Some(Event::Aborted(id)),
+                _ => None,
+            }
+        }
+
+        /// Sends blank lines, as many as a session holds back.
+        fn send_blank_lines(&mut self) {
+            assert_eq!(self.tell(Event::Received(&[b'\n'; BLANK_LINES])), []);
+            assert_eq!(self.session.lines.buffered(), BLANK_LINES);
+            assert!(!self.session.wants_input());
+        }
+
+        /// How many lines a search for an `ABOR` would look at.
+        fn unsearched(&mut self) -> usize {
+            let looks = Cell::new(0);
+            self.session.lines.remove_first(|_| {
+                looks.set(looks.get() + 1);
+                false
+            });
+            looks.get()
+        }
+    }
+
+    /// Each of them was looked at again for every one that followed, and then at every event: the server stood still.
+    #[test]
+    fn blank_lines_in_a_transfer_are_searched_once() {
+        let mut upload = Upload::start();
+        upload.send_blank_lines();
+        assert_eq!(upload.unsearched(), 0);
+        assert_eq!(upload.tell(Event::Progressed(upload.transfer, 1)), []);
+        assert_eq!(upload.unsearched(), 0);
+
+        let outcome = Outcome::Complete { bytes: 1 };
+        let codes = upload.tell(Event::TransferEnded(upload.transfer, outcome));
+        assert_eq!(codes.len(), 1 + BLANK_LINES);
+        assert_eq!((codes[0], codes[BLANK_LINES]), (226, 500));
+        assert!(upload.session.wants_input());
+    }
+
+    #[test]
+    fn abor_is_found_behind_blank_lines() {
+        let mut upload = Upload::start();
+        upload.send_blank_lines();
+        let codes = upload.tell(Event::Received(b"ABOR\r\n"));
+        assert_eq!(codes[..3], [426, 226, 500]);
+        assert_eq!(codes.len(), 2 + BLANK_LINES);
+    }
+
+    /// While the first one has not been answered, nobody looks for the second.
+    #[test]
+    fn a_second_abor_is_found_in_the_next_transfer() {
+        let mut upload = Upload::start();
+        let codes =
+            upload.tell(Event::Received(b"NOOP\r\nTYPE I\r\nABOR\r\nPASV\r\nSTOR b\r\nPWD\r\nABOR\r\n"));
+        assert_eq!(codes, [200, 426, 226, 200, 227, 150, 426, 226, 257]);
+    }
+}
