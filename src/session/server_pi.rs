@@ -147,6 +147,7 @@ impl ServerPi {
         self.execute(rule, command.argument);
     }
 
+    /// Checks the command against its row (promise 4 among others), and calls its method.
     fn execute(&mut self, rule: &Rule, argument: &[u8]) {
         if rule.carries != Carries::Restart {
             self.parameters.restart = None;
@@ -154,8 +155,8 @@ impl ServerPi {
         if rule.carries != Carries::Rename {
             self.parameters.rename_from = None;
         }
-        if rule.log_in == LogIn::Needed && !self.login.is_logged_in() {
-            return self.reply(ReplyCode::NOT_LOGGED_IN, "Log in first, with USER and PASS.");
+        if rule.log_in == LogIn::Needed && !self.requires_login() {
+            return;
         }
         let is_wrong = match rule.argument {
             Argument::None => !argument.trim_ascii().is_empty(),

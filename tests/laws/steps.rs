@@ -20,6 +20,8 @@ pub enum Step {
     Lose,
     /// The server wants to end.
     ShutDown,
+    /// The server has to end now, whether or not it wanted to before.
+    EndNow,
 }
 
 /// An event out of order.
@@ -60,7 +62,7 @@ fn step() -> impl Strategy<Value = Step> {
         6 => (disturbance(), 1_usize..8).prop_map(|(disturbance, n)| Step::Disturb(disturbance, n)),
         3 => (0_u64..30_000).prop_map(Step::Pass),
         1 => (0_u64..4_000_000).prop_map(Step::Pass),
-        1 => prop_oneof![3 => Just(Step::Pass(1)), 1 => Just(Step::Lose), 1 => Just(Step::ShutDown)],
+        1 => prop_oneof![3 => Just(Step::Pass(1)), 1 => Just(Step::Lose), 1 => Just(Step::ShutDown), 1 => Just(Step::EndNow)],
     ]
 }
 

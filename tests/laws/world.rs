@@ -171,6 +171,7 @@ impl World {
             Step::Pass(milliseconds) => self.pass(Duration::from_millis(*milliseconds)),
             Step::Lose => self.happen(Event::ControlClosed),
             Step::ShutDown => self.happen(Event::ShutdownRequested),
+            Step::EndNow => self.happen(Event::ShutdownOverdue),
         }
     }
 
