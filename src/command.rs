@@ -3,6 +3,8 @@
 use alloc::string::String;
 use core::fmt;
 
+use memchr::memchr;
+
 use crate::{dtp::Representation, time_value::TimeValue};
 
 /// A command line, taken apart: the verb and what follows it.
@@ -94,8 +96,10 @@ pub enum ArgumentError {
 
 /// Splits at the first blank, which belongs to neither part.
 pub(crate) fn split_word(text: &[u8]) -> (&[u8], &[u8]) {
-    let mut parts = text.splitn(2, |&byte| byte == b' ');
-    (parts.next().unwrap_or_default(), parts.next().unwrap_or_default())
+    match memchr(b' ', text).and_then(|blank| text.split_at_checked(blank)) {
+        Some((word, rest)) => (word, rest.get(1..).unwrap_or_default()),
+        None => (text, &[]),
+    }
 }
 
 /// A decimal number that fits; blanks around it are forgiven.
