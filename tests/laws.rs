@@ -1,4 +1,4 @@
-//! The promises of a session (DESIGN, section 5), over random sessions.
+//! The promises of a session, as the documentation of `session` numbers them, over random sessions.
 //!
 //! A random session is a list of steps (`laws/steps.rs`): command lines and junk, what drivers, stores and networks
 //! tell in order and out of order, and time. A world (`laws/world.rs`) plays them against a [`Session`] and judges

@@ -1,4 +1,4 @@
-//! What happens to a transfer between its command and its final reply (DESIGN: the life of an upload).
+//! What happens to a transfer between its command and its final reply. `transfer` has the picture of it.
 
 use super::{
     action::{Action, DataConnectionMode, TransferId},
@@ -27,7 +27,6 @@ const STALLED: Reply = Reply::from_static("426 Nothing moved on the data connect
 const NO_DATA_CONNECTION: Reply = Reply::from_static("425 The data connection could not be made.\r\n");
 const SHORT: Reply =
     Reply::from_static("426 The file ended before the size that ALLO announced; it is not stored.\r\n");
-
 const SHUTTING_DOWN: Reply =
     Reply::from_static("426 The server is shutting down; the transfer is aborted.\r\n");
 const SHUT_DOWN_WHILE_STORING: Reply = Reply::from_static(
