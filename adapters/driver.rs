@@ -291,7 +291,7 @@ impl<R: Runtime, A: Accounts> Driver<R, A> {
         if self.control.open_stream().is_some_and(|stream| self.runtime.has_ended(stream)) {
             self.handle(Event::ControlClosed);
         } else if input.is_pending() && settled <= self.runtime.now() {
-            self.transfers.take_arrival();
+            self.transfers.handle_arrival_told();
             self.handle(Event::TransferEnded(id, Outcome::Complete { bytes }));
         }
     }

@@ -202,18 +202,12 @@ impl<S: Storage> Transfers<S> {
         }
     }
 
-    /// The same once more, to tell the session.
-    pub(super) fn take_arrival(&mut self) -> Option<Arrival> {
-        match mem::replace(&mut self.stage, Stage::Idle) {
-            Stage::Arrived(arrival, upload) => {
-                self.stage = Stage::Held(upload);
-                Some(arrival)
-            }
-            other => {
-                self.stage = other;
-                None
-            }
-        }
+    /// The session has been told of it, and says what becomes of the upload.
+    pub(super) fn handle_arrival_told(&mut self) {
+        self.stage = match mem::replace(&mut self.stage, Stage::Idle) {
+            Stage::Arrived(_, upload) => Stage::Held(upload),
+            other => other,
+        };
     }
 
     /// What has happened to the transfer. The arrival of a whole upload is not told here.

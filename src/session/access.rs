@@ -130,10 +130,6 @@ impl ServerPi {
             .map_or_else(|| String::from("Not logged in"), |user| "Logged in as ".to_string() + user)
     }
 
-    pub(super) fn not_implemented(&mut self, _: &[u8]) {
-        self.reply(ReplyCode::NOT_IMPLEMENTED, "This command is not implemented.");
-    }
-
     /// Whether a user is logged in; if not, the client is told.
     pub(super) fn requires_login(&mut self) -> bool {
         let is_logged_in = self.login.is_logged_in();

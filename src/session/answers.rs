@@ -1,6 +1,6 @@
 //! What the accounts and the store answer, and what the client is told of it.
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 
 use super::{
     action::{Movement, Request, RequestId},
@@ -64,14 +64,11 @@ impl ServerPi {
             (Purpose::Open | Purpose::OpenListing(..), Answer::Opened) => self.handle_opened(),
             (purpose, Answer::Metadata { metadata, now }) => self.handle_metadata(purpose, metadata, now),
             (Purpose::Status(_), Answer::Entries { entries, extent, now }) => {
-                self.reply_directory_status(&entries, extent, now);
+                self.reply_status(ReplyCode::DIRECTORY_STATUS, &entries, extent, now);
             }
             (Purpose::Available, Answer::Available(bytes)) => self.reply_number(bytes),
             (Purpose::Text, Answer::Text(text)) => self.reply(ReplyCode::OK, &text),
-            (purpose, _) => {
-                let error = StorageError::new(StorageErrorKind::Failed, "The server's answer made no sense.");
-                self.handle_failed(purpose, error);
-            }
+            (purpose, _) => self.handle_failed(purpose, no_answer()),
         }
     }
 
@@ -128,10 +125,7 @@ impl ServerPi {
                 let entry = entry_of(&pathname, metadata);
                 self.reply_status(ReplyCode::FILE_STATUS, &[entry], Extent::Whole, now);
             }
-            purpose => {
-                let error = StorageError::new(StorageErrorKind::Failed, "The server's answer made no sense.");
-                self.handle_failed(purpose, error);
-            }
+            purpose => self.handle_failed(purpose, no_answer()),
         }
     }
 
@@ -170,10 +164,6 @@ impl ServerPi {
         self.send(reply);
     }
 
-    fn reply_directory_status(&mut self, entries: &[Entry], extent: Extent, now: TimeValue) {
-        self.reply_status(ReplyCode::DIRECTORY_STATUS, entries, extent, now);
-    }
-
     /// `STAT pathname`: the lines of `LIST`, over the control connection.
     fn reply_status(&mut self, code: ReplyCode, entries: &[Entry], extent: Extent, now: TimeValue) {
         let mut reply = self.replies.compose(code).text("Status:");
@@ -209,6 +199,11 @@ impl ServerPi {
 }
 
 fn entry_of(pathname: &Pathname, metadata: Metadata) -> Entry {
-    let name = bytes::Bytes::copy_from_slice(pathname.name().unwrap_or(b"."));
+    let name = Bytes::copy_from_slice(pathname.name().unwrap_or(b"."));
     Entry { name, metadata }
+}
+
+/// For an answer that does not fit its request, which only a wrong driver gives.
+fn no_answer() -> StorageError {
+    StorageError::new(StorageErrorKind::Failed, "The server's answer made no sense.")
 }

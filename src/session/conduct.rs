@@ -1,12 +1,14 @@
 //! What happens to a transfer between its command and its final reply. `transfer` has the picture of it.
 
+use core::net::SocketAddr;
+
 use super::{
     action::{Action, DataConnectionMode, TransferId},
-    data_connection::{DataConnection, Readiness},
+    data_connection::{Arrival, DataConnection, Readiness},
     event::{FinishKind, Outcome},
     server_pi::ServerPi,
     timer::Timer,
-    transfer::{AborEffect, Naming, Phase, Subject},
+    transfer::{AborEffect, Naming, Phase, Subject, Transfer},
 };
 use crate::{
     config::FinishOverdue,
@@ -84,7 +86,16 @@ impl ServerPi {
 
     // Connecting.
 
-    pub(super) fn move_if_ready(&mut self) {
+    pub(super) fn handle_data_connected(&mut self, peer: SocketAddr) {
+        let arrival = self.data.judge(peer, self.control.peer, self.config.data_peer);
+        if arrival == Arrival::Stranger {
+            return self.act(Action::RefuseDataConnection);
+        }
+        self.data.handle_connected(arrival);
+        self.move_if_ready();
+    }
+
+    fn move_if_ready(&mut self) {
         if self.data.readiness() != Readiness::Ready {
             return;
         }
@@ -219,7 +230,7 @@ impl ServerPi {
     // Aborting.
 
     pub(super) fn abor(&mut self, _: &[u8]) {
-        let Some(effect) = self.abor_effect() else {
+        let Some(effect) = self.transfer.as_ref().map(Transfer::abor_effect) else {
             self.close_data_connection();
             return self.send(ABOR_DONE);
         };

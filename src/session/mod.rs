@@ -180,7 +180,7 @@ impl Session {
                 if pi.is_transfer_open() && lines.peek_line().is_some_and(is_answered_at_once) {
                     return lines.next_line().map(|line| pi.execute_line(line)).is_some();
                 }
-                let is_aborted = pi.can_abort() && lines.remove_first(is_abor);
+                let is_aborted = pi.is_abortable() && lines.remove_first(is_abor);
                 if is_aborted {
                     pi.execute_line(Line::Complete(b"ABOR"));
                 }

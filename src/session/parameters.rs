@@ -1,10 +1,10 @@
 //! Transfer parameter commands (RFC 959 4.1.2, RFC 2428, RFC 2389, RFC 2640).
 
-use core::net::{IpAddr, SocketAddr, SocketAddrV4};
+use core::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 
 use super::{
     action::{Action, DataConnectionMode},
-    data_connection::{Arrival, DataConnection, PassiveCommand, is_allowed},
+    data_connection::{DataConnection, PassiveCommand, is_allowed},
     server_pi::ServerPi,
 };
 use crate::{
@@ -180,14 +180,14 @@ impl ServerPi {
         self.send(reply);
     }
 
-    fn passive_address(&self, listening: SocketAddr) -> core::net::Ipv4Addr {
+    fn passive_address(&self, listening: SocketAddr) -> Ipv4Addr {
         match &self.config.passive_address {
             PassiveAddress::Fixed(address) => *address,
             PassiveAddress::Resolve(resolve) => resolve(&self.control),
             PassiveAddress::Local => {
                 match (self.control.local.ip().to_canonical(), listening.ip().to_canonical()) {
                     (IpAddr::V4(address), _) | (_, IpAddr::V4(address)) => address,
-                    _ => core::net::Ipv4Addr::UNSPECIFIED,
+                    _ => Ipv4Addr::UNSPECIFIED,
                 }
             }
         }
@@ -197,15 +197,6 @@ impl ServerPi {
         if self.data.handle_prepared(DataConnection::Closed).is_some() {
             self.reply(ReplyCode::NO_DATA_CONNECTION, "No passive port is free; try again later.");
         }
-    }
-
-    pub(super) fn handle_data_connected(&mut self, peer: SocketAddr) {
-        let arrival = self.judge(peer);
-        if arrival == Arrival::Stranger {
-            return self.act(Action::RefuseDataConnection);
-        }
-        self.data.handle_connected(arrival);
-        self.move_if_ready();
     }
 
     pub(super) fn opts(&mut self, argument: &[u8]) {

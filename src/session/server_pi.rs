@@ -1,20 +1,20 @@
 //! The place where the machines are joined.
 
 use alloc::{collections::VecDeque, sync::Arc};
-use core::{fmt, mem, net::SocketAddr};
+use core::{fmt, mem};
 
 use bytes::Bytes;
 
 use super::{
     action::{Action, Request, RequestId, TransferId},
-    answers::Pending,
-    data_connection::{Arrival, DataConnection},
+    answers::{Pending, Purpose},
+    data_connection::DataConnection,
     detached::DetachedFinishes,
     login::Login,
     parameters::Parameters,
     rules::{self, Argument, Carries, LogIn, Rule},
     timer::{Timer, Timers},
-    transfer::{AborEffect, Phase, Transfer},
+    transfer::{Phase, Transfer},
 };
 use crate::{
     command::{ArgumentError, Command},
@@ -116,7 +116,7 @@ impl ServerPi {
     }
 
     /// Whether an `ABOR` would act on the transfer. A second one waits for its turn.
-    pub(super) fn can_abort(&self) -> bool {
+    pub(super) fn is_abortable(&self) -> bool {
         self.transfer.as_ref().is_some_and(|transfer| !transfer.is_abor_waiting)
     }
 
@@ -229,7 +229,7 @@ impl ServerPi {
     }
 
     /// Asks the accounts or the store; the answer will be used as `purpose` says.
-    pub(super) fn ask(&mut self, request: Request, purpose: super::answers::Purpose) {
+    pub(super) fn ask(&mut self, request: Request, purpose: Purpose) {
         let id = RequestId(self.next_id());
         self.pending = Some(Pending { id, purpose });
         self.timers.start(Timer::Request, self.now, self.config.request_timeout);
@@ -341,15 +341,5 @@ impl ServerPi {
     /// The running transfer, if it is this one.
     pub(super) fn transfer_named(&mut self, id: TransferId) -> Option<&mut Transfer> {
         self.transfer.as_mut().filter(|transfer| transfer.id == id)
-    }
-
-    /// What `ABOR` means now; `None` without a transfer.
-    pub(super) fn abor_effect(&self) -> Option<AborEffect> {
-        self.transfer.as_ref().map(Transfer::abor_effect)
-    }
-
-    /// Whose a connection is that has just been made.
-    pub(super) fn judge(&self, peer: SocketAddr) -> Arrival {
-        self.data.judge(peer, self.control.peer, self.config.data_peer)
     }
 }

@@ -23,6 +23,10 @@ const IDENTITY: Reply =
     Reply::from_static(concat!("200 Name=sansftp; Version=", env!("CARGO_PKG_VERSION"), ";\r\n"));
 
 impl ServerPi {
+    pub(super) fn not_implemented(&mut self, _: &[u8]) {
+        self.reply(ReplyCode::NOT_IMPLEMENTED, "This command is not implemented.");
+    }
+
     pub(super) fn noop(&mut self, _: &[u8]) {
         self.send(NOOP_DONE);
     }
