@@ -16,6 +16,9 @@
     reason = "test code"
 )]
 
+#[allow(dead_code, reason = "the world comes next")]
+#[path = "laws/mod.rs"]
+mod laws;
 #[path = "laws/memory.rs"]
 mod memory;
 #[allow(dead_code, reason = "each test uses its part")]

@@ -1,0 +1,33 @@
+//! What the documentation of `Action` says of the order of actions, beyond the promises. Without it no driver could
+//! work. It has the number 0.
+
+use sansftp::session::Action;
+
+use super::{
+    facts::{Facts, content},
+    watch::{Judgement, law},
+};
+
+pub fn see(facts: &Facts, action: &Action) -> Judgement {
+    match action {
+        Action::SendTelnet(bytes) => {
+            law(0, bytes.len() % 3 == 0, || "half an answer to Telnet negotiation".into())
+        }
+        Action::Ask(id, _) => {
+            law(0, facts.request.is_none(), || "two requests at once".into())?;
+            let is_new = facts.last_request.is_none_or(|last| last < *id);
+            law(0, is_new, || format!("{id:?} is used twice"))
+        }
+        Action::Cancel(id) => {
+            let is_open = facts.request.is_some_and(|open| open.id == *id);
+            law(0, is_open, || format!("{id:?} is cancelled, and is not open"))
+        }
+        Action::Transfer(id, movement) => {
+            let is_new = facts.last_transfer.is_none_or(|last| last < *id);
+            law(0, is_new, || format!("{id:?} is used twice"))?;
+            let is_open = facts.opened == Some(content(movement));
+            law(0, is_open, || format!("{movement:?} moves, and {:?} was opened", facts.opened))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,383 @@
+//! What follows about a session from what it was told and from what it did.
+//!
+//! Only this: whether it was right is for the laws to say. So the facts are noted as if every action was a right one.
+
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
+
+use sansftp::{
+    config::{Config, DataPeer},
+    session::{Action, Answer, DataConnectionMode, Event, Movement, Outcome, Request, RequestId, TransferId},
+    storage::StorageErrorKind,
+};
+
+use super::watch::{PEER, Reading};
+
+/// What a request opens, and what then moves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Content {
+    Upload,
+    Download,
+    Listing,
+    /// The one line of a file's listing.
+    Line,
+}
+
+/// Where a transfer stands. One that is over is forgotten.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    Moving,
+    /// No byte moves any more, and nothing was said of it yet.
+    Ended {
+        is_whole: bool,
+    },
+    Finishing,
+    Detached,
+    Aborting,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct Transfer {
+    pub content: Content,
+    pub phase: Phase,
+}
+
+/// What the store or the accounts are asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    LogIn,
+    Open(Content),
+    Stat,
+    ListFirst,
+    Available,
+    Site,
+    /// Something that is done or not.
+    ToDo,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct OpenRequest {
+    pub id: RequestId,
+    pub asked: Asked,
+}
+
+/// The data connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Data {
+    Nothing,
+    Preparing,
+    Listening,
+    Connecting(SocketAddr),
+    Connected,
+    InUse,
+}
+
+/// The control connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Control {
+    Open,
+    /// The network has lost it.
+    Lost,
+    /// The session has closed it.
+    Closed,
+}
+
+/// Who protects the control connection. There is no handshake yet, so a promised one never comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protection {
+    Clear,
+    /// `234` was sent.
+    Promised,
+}
+
+/// A transfer command that has no final reply yet.
+#[derive(Debug, Clone, Copy)]
+pub struct Answering {
+    pub content: Content,
+    /// The finish of its upload has succeeded.
+    pub is_stored: bool,
+}
+
+/// What has to come before the session rests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Due {
+    /// A stranger is refused, and nothing else.
+    Refusal,
+    /// The stranger was refused.
+    NothingMore,
+    /// The 226 of a finish that succeeded.
+    Stored,
+}
+
+/// What is known of a session.
+#[derive(Debug, Clone)]
+pub struct Facts {
+    pub reading: Reading,
+    pub reply_limit: usize,
+    pub data_peer: DataPeer,
+    /// The longest of the deadlines in the configuration.
+    pub longest_wait: Duration,
+    /// Bytes that the client has not read.
+    pub unsent: usize,
+    pub control: Control,
+    pub protection: Protection,
+    pub is_logged_in: bool,
+    pub request: Option<OpenRequest>,
+    pub last_request: Option<RequestId>,
+    /// A listing turned out to be of a file, which the session asks about next.
+    pub lists_file: bool,
+    /// What the last request has opened and no transfer has yet.
+    pub opened: Option<Content>,
+    /// Those that are not over.
+    pub transfers: BTreeMap<TransferId, Transfer>,
+    /// The latest, over or not: what is not newer and not among `transfers` is over.
+    pub last_transfer: Option<TransferId>,
+    pub answering: Option<Answering>,
+    pub data: Data,
+    pub due: Option<Due>,
+    /// The event of this turn is `Elapsed`.
+    pub has_elapsed: bool,
+}
+
+impl Facts {
+    pub fn new(config: &Config, reading: Reading) -> Self {
+        let waits = [
+            config.log_in_timeout,
+            config.control_idle_timeout,
+            config.request_timeout,
+            config.data_connect_timeout,
+            config.data_stall_timeout,
+            config.finish_timeout,
+            config.abort_timeout,
+            config.detached_timeout,
+        ];
+        Self {
+            reading,
+            reply_limit: config.reply_limit,
+            data_peer: config.data_peer,
+            longest_wait: waits.into_iter().max().unwrap_or_default(),
+            unsent: 0,
+            control: Control::Open,
+            protection: Protection::Clear,
+            is_logged_in: false,
+            request: None,
+            last_request: None,
+            lists_file: false,
+            opened: None,
+            transfers: BTreeMap::new(),
+            last_transfer: None,
+            answering: None,
+            data: Data::Nothing,
+            due: None,
+            has_elapsed: false,
+        }
+    }
+
+    pub fn is_closed(&self) -> bool {
+        self.control == Control::Closed
+    }
+
+    /// Whether a command is being executed that needs the store or the network.
+    pub fn is_busy(&self) -> bool {
+        self.request.is_some()
+            || self.opened.is_some()
+            || self.data == Data::Preparing
+            || self.transfers.values().any(|transfer| transfer.phase != Phase::Detached)
+    }
+
+    pub fn phase(&self, id: TransferId) -> Option<Phase> {
+        self.transfers.get(&id).map(|transfer| transfer.phase)
+    }
+
+    /// Whether a data connection may lead to or come from `address`.
+    pub fn is_right_peer(&self, address: SocketAddr) -> bool {
+        let is_peer = address.ip().to_canonical() == IpAddr::from(PEER.0);
+        address.port() >= 1024 && (is_peer || self.data_peer == DataPeer::AnyAddress)
+    }
+
+    /// What a request is for.
+    pub fn asked(&self, request: &Request) -> Asked {
+        match request {
+            Request::LogIn(_) => Asked::LogIn,
+            Request::OpenUpload { .. } => Asked::Open(Content::Upload),
+            Request::OpenDownload { .. } => Asked::Open(Content::Download),
+            Request::OpenListing(_) => Asked::Open(Content::Listing),
+            Request::Stat(_) if self.lists_file => Asked::Open(Content::Line),
+            Request::Stat(_) => Asked::Stat,
+            Request::ListFirst(..) => Asked::ListFirst,
+            Request::Available(_) => Asked::Available,
+            Request::Site(_) => Asked::Site,
+            Request::MakeDirectory(_)
+            | Request::RemoveDirectory(_)
+            | Request::RemoveFile(_)
+            | Request::Rename { .. }
+            | Request::SetModified(..)
+            | Request::SetMode(..) => Asked::ToDo,
+        }
+    }
+
+    // What happens.
+
+    /// Notes an event. The code of the error, if the store says one that the client will be told.
+    pub fn tell(&mut self, event: &Event<'_>) -> Option<u16> {
+        self.has_elapsed = matches!(event, Event::Elapsed);
+        match event {
+            Event::RepliesSent => self.unsent = 0,
+            Event::ControlClosed if self.control == Control::Open => self.control = Control::Lost,
+            Event::Answered(id, answer) => return self.tell_answer(*id, answer),
+            Event::Listening(_) if self.data == Data::Preparing => self.data = Data::Listening,
+            Event::ListenFailed if self.data == Data::Preparing => self.data = Data::Nothing,
+            Event::DataConnected { peer } => match self.data {
+                Data::Listening if !self.is_right_peer(*peer) => self.due = Some(Due::Refusal),
+                Data::Listening | Data::Connecting(_) => self.data = Data::Connected,
+                _ => {}
+            },
+            Event::TransferEnded(id, outcome) => return self.tell_end(*id, outcome),
+            Event::Finished(id, result) => match (self.phase(*id), result) {
+                (Some(Phase::Finishing), Ok(_)) => {
+                    self.transfers.remove(id);
+                    self.answering.iter_mut().for_each(|answering| answering.is_stored = true);
+                    self.due = (!self.is_closed()).then_some(Due::Stored);
+                }
+                (Some(Phase::Finishing), Err(error)) => {
+                    self.transfers.remove(id);
+                    return Some(error.kind().reply_code().number());
+                }
+                (Some(Phase::Detached), _) => drop(self.transfers.remove(id)),
+                _ => {}
+            },
+            Event::Aborted(id) if self.phase(*id) == Some(Phase::Aborting) => {
+                self.transfers.remove(id);
+            }
+            _ => {}
+        }
+        None
+    }
+
+    fn tell_answer(&mut self, id: RequestId, answer: &Answer) -> Option<u16> {
+        let request = self.request.take_if(|open| open.id == id)?;
+        match (request.asked, answer) {
+            (Asked::LogIn, Answer::LoggedIn) => self.is_logged_in = true,
+            (asked, Answer::Failed(error)) => {
+                let is_file = error.kind() == StorageErrorKind::NotADirectory;
+                self.lists_file = is_file && asked == Asked::Open(Content::Listing);
+                return Some(error.kind().reply_code().number());
+            }
+            (Asked::Open(Content::Line), Answer::Metadata { .. }) => self.opened = Some(Content::Line),
+            (Asked::Open(content), Answer::Opened | Answer::UploadOpened { .. }) => {
+                self.opened = Some(content);
+            }
+            _ => {}
+        }
+        None
+    }
+
+    fn tell_end(&mut self, id: TransferId, outcome: &Outcome) -> Option<u16> {
+        if self.phase(id) != Some(Phase::Moving) {
+            return None;
+        }
+        self.enter(id, Phase::Ended { is_whole: matches!(outcome, Outcome::Complete { .. }) });
+        self.data = Data::Nothing;
+        match outcome {
+            Outcome::StoreFailed(error) => Some(error.kind().reply_code().number()),
+            _ => None,
+        }
+    }
+
+    // What the session does.
+
+    /// Notes an action.
+    pub fn see(&mut self, action: &Action) {
+        match action {
+            Action::SendReply(reply) => self.see_reply(reply.code().number(), reply.as_bytes().len()),
+            Action::SendTelnet(bytes) => self.unsent += bytes.len(),
+            Action::CloseControl => self.control = Control::Closed,
+            Action::Ask(id, request) => self.see_request(*id, request),
+            Action::Cancel(_) => self.request = None,
+            Action::OpenDataConnection(DataConnectionMode::Listen) => self.data = Data::Preparing,
+            Action::OpenDataConnection(DataConnectionMode::Connect(address)) => {
+                self.data = Data::Connecting(*address);
+            }
+            Action::RefuseDataConnection => self.due = Some(Due::NothingMore),
+            Action::CloseDataConnection => self.data = Data::Nothing,
+            Action::Transfer(id, movement) => {
+                self.opened = None;
+                self.data = Data::InUse;
+                self.add(*id, content(movement), Phase::Moving);
+            }
+            Action::AwaitFinish(id) => self.enter(*id, Phase::Finishing),
+            Action::Abort(id, _) => {
+                self.data = Data::Nothing;
+                match self.opened.take() {
+                    Some(content) => self.add(*id, content, Phase::Aborting),
+                    None => self.enter(*id, Phase::Aborting),
+                }
+            }
+            Action::Drop(id) => drop(self.transfers.remove(id)),
+            Action::Detach(id) => self.enter(*id, Phase::Detached),
+        }
+    }
+
+    fn see_reply(&mut self, code: u16, length: usize) {
+        self.unsent += length;
+        self.lists_file = false;
+        self.due = self.due.filter(|due| *due != Due::Stored);
+        match code {
+            // USER and REIN log out.
+            331 | 220 => self.is_logged_in = false,
+            234 => self.protection = Protection::Promised,
+            _ => {}
+        }
+        if is_final_of_transfer(code) {
+            self.answering = None;
+        }
+    }
+
+    fn see_request(&mut self, id: RequestId, request: &Request) {
+        let asked = self.asked(request);
+        if let Asked::Open(content @ (Content::Upload | Content::Download | Content::Listing)) = asked {
+            self.answering = Some(Answering { content, is_stored: false });
+        }
+        self.lists_file = false;
+        self.request = Some(OpenRequest { id, asked });
+        self.last_request = Some(id);
+    }
+
+    fn add(&mut self, id: TransferId, content: Content, phase: Phase) {
+        self.last_transfer = Some(id);
+        self.transfers.insert(id, Transfer { content, phase });
+    }
+
+    fn enter(&mut self, id: TransferId, phase: Phase) {
+        if let Some(transfer) = self.transfers.get_mut(&id) {
+            transfer.phase = phase;
+        }
+    }
+
+    /// The turn is over. A download or a listing that has ended is over by itself.
+    pub fn rest(&mut self) {
+        self.transfers.retain(|_, transfer| !matches!(transfer.phase, Phase::Ended { .. }));
+        self.lists_file = false;
+        self.due = None;
+        self.has_elapsed = false;
+    }
+}
+
+/// What moves.
+pub const fn content(movement: &Movement) -> Content {
+    match movement {
+        Movement::Receive(_) => Content::Upload,
+        Movement::Send(_) => Content::Download,
+        Movement::List(_) => Content::Listing,
+        Movement::Text(_) => Content::Line,
+    }
+}
+
+/// Whether a reply that comes while a transfer command is executed is its final one. The others are preliminary, or
+/// those of NOOP and STAT, which no transfer has.
+pub const fn is_final_of_transfer(code: u16) -> bool {
+    code >= 200 && !matches!(code, 200 | 211)
+}
