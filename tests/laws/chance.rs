@@ -6,24 +6,33 @@ use sansftp::{
     accounts::Denied,
     pathname::Pathname,
     session::{Answer, Event, Extent, FinishKind, Outcome, TransferId},
-    storage::{Metadata, StorageError, StorageErrorKind, Stored},
+    storage::{Entry, Metadata, StorageError, StorageErrorKind, Stored},
 };
 
-use super::{Data, LOCAL, LOW_PORT, OpenRequest, PEER, Phase, STRANGER, World};
-use crate::{notation::events::NOW, steps::Disturbance};
+use super::{
+    facts::{Asked, Content, Data, Phase},
+    steps::Disturbance,
+    watch::{LOCAL, LOW_PORT, PEER, STRANGER},
+    world::{Driver, World},
+};
+use crate::notation::events::NOW;
+
+/// A name that would break replies and listings.
+const EVIL: &[u8] = b"a\r\n226 b\0\xff";
 
 impl World {
     /// Something that a driver could tell now.
     pub(super) fn possible_event(&self, choice: u8) -> Option<Event<'static>> {
+        let facts = self.watch.facts();
         let mut possible = Vec::new();
-        if let Some(OpenRequest { id, .. }) = self.request {
-            let answers = self.possible_answers();
+        if let Some(open) = facts.request {
+            let answers = possible_answers(open.asked);
             let pick = usize::from(choice / 8) % answers.len();
-            possible.extend(answers.into_iter().nth(pick).map(|answer| Event::Answered(id, answer)));
+            possible.extend(answers.into_iter().nth(pick).map(|answer| Event::Answered(open.id, answer)));
         }
-        match self.data {
+        match facts.data {
             Data::Preparing if choice < 16 => possible.push(Event::ListenFailed),
-            Data::Preparing => possible.push(Event::Listening(SocketAddr::from((LOCAL.0, 4242)))),
+            Data::Preparing => possible.push(listening()),
             Data::Listening => {
                 possible.push(connected(PEER));
                 possible.push(connected(if choice % 16 < 8 { STRANGER } else { LOW_PORT }));
@@ -32,7 +41,7 @@ impl World {
             Data::Connecting(peer) => possible.push(Event::DataConnected { peer }),
             Data::Nothing | Data::Connected | Data::InUse => {}
         }
-        for (id, transfer) in &self.transfers {
+        for (id, transfer) in &facts.transfers {
             possible.extend(possible_transfer_event(*id, transfer.phase, choice));
         }
         if possible.is_empty() {
@@ -42,64 +51,25 @@ impl World {
         }
     }
 
-    fn possible_answers(&self) -> Vec<Answer> {
-        let failed = |kind: StorageErrorKind| Answer::Failed(kind.into());
-        let mut answers = match self.ledger_request() {
-            "LogIn" => vec![
-                Answer::LoggedIn,
-                Answer::LoggedIn,
-                Answer::LoggedIn,
-                Answer::Denied(Denied::Refused),
-                Answer::Denied(Denied::AccountNeeded),
-            ],
-            "Stat" => vec![
-                Answer::Metadata { metadata: Metadata::directory(), now: NOW },
-                Answer::Metadata { metadata: Metadata::file(12), now: NOW },
-            ],
-            "ListFirst" => {
-                let entries = || Answer::Entries { entries: Vec::new(), extent: Extent::Whole, now: NOW };
-                vec![entries(), failed(StorageErrorKind::NotADirectory)]
-            }
-            "OpenListing" => vec![Answer::Opened, Answer::Opened, failed(StorageErrorKind::NotADirectory)],
-            "OpenDownload" => vec![Answer::Opened, Answer::Opened, Answer::Opened],
-            "OpenUpload" => vec![
-                opened_upload(FinishKind::RunsToItsEnd),
-                opened_upload(FinishKind::CanStop),
-                opened_upload(FinishKind::RunsToItsEnd),
-            ],
-            "Available" => vec![Answer::Available(12)],
-            "Site" => vec![Answer::Text("done".into())],
-            _ => vec![Answer::Done, Answer::Done],
-        };
-        answers.push(failed(StorageErrorKind::PermissionDenied));
-        answers
-    }
-
-    /// The name of the open request.
-    fn ledger_request(&self) -> &str {
-        let ask = self.transcript.iter().rev().find_map(|line| line.strip_prefix("A: Ask "));
-        ask.and_then(|line| line.split(' ').next()).unwrap_or_default()
-    }
-
     /// An event about the n-th request or transfer, or the one that is open.
     pub(super) fn disturbing_event(&self, disturbance: Disturbance, n: usize) -> Option<Event<'static>> {
         use Disturbance as D;
         let request = self.ledger.request(Some(n));
         let transfer = self.ledger.transfer(Some(n));
-        let is_open = self.request.is_some_and(|open| open.id == request);
+        let is_open = self.watch.facts().request.is_some_and(|open| open.id == request);
         let answered = |answer| Some(Event::Answered(request, answer));
         match disturbance {
             D::LoggedIn => answered(Answer::LoggedIn),
             D::Done => answered(Answer::Done),
             // A driver that opens what it was not asked for is beyond help.
-            D::UploadOpened | D::Opened if is_open => None,
+            D::UploadOpened | D::Opened if is_open && self.driver != Driver::Wrong => None,
             D::UploadOpened => answered(opened_upload(FinishKind::CanStop)),
             D::Opened => answered(Answer::Opened),
             D::Failed(kind) => answered(Answer::Failed(kind.into())),
-            D::Entries => answered(Answer::Entries { entries: Vec::new(), extent: Extent::Whole, now: NOW }),
+            D::Entries => answered(entries()),
             D::Available => answered(Answer::Available(1)),
             D::Text => answered(Answer::Text("one\r\ntwo\0".into())),
-            D::Listening => Some(Event::Listening(SocketAddr::from((LOCAL.0, 4242)))),
+            D::Listening => Some(listening()),
             D::ListenFailed => Some(Event::ListenFailed),
             D::Connected => Some(connected(PEER)),
             D::Stranger => Some(connected(STRANGER)),
@@ -117,6 +87,38 @@ impl World {
     }
 }
 
+fn possible_answers(asked: Asked) -> Vec<Answer> {
+    let failed = |kind: StorageErrorKind| Answer::Failed(kind.into());
+    let mut answers = match asked {
+        Asked::LogIn => vec![
+            Answer::LoggedIn,
+            Answer::LoggedIn,
+            Answer::LoggedIn,
+            Answer::Denied(Denied::Refused),
+            Answer::Denied(Denied::AccountNeeded),
+        ],
+        Asked::Stat | Asked::Open(Content::Line) => vec![
+            Answer::Metadata { metadata: Metadata::directory(), now: NOW },
+            Answer::Metadata { metadata: Metadata::file(12), now: NOW },
+        ],
+        Asked::ListFirst => vec![entries(), failed(StorageErrorKind::NotADirectory)],
+        Asked::Open(Content::Listing) => {
+            vec![Answer::Opened, Answer::Opened, failed(StorageErrorKind::NotADirectory)]
+        }
+        Asked::Open(Content::Download) => vec![Answer::Opened, Answer::Opened, Answer::Opened],
+        Asked::Open(Content::Upload) => vec![
+            opened_upload(FinishKind::RunsToItsEnd),
+            opened_upload(FinishKind::CanStop),
+            opened_upload(FinishKind::RunsToItsEnd),
+        ],
+        Asked::Available => vec![Answer::Available(12)],
+        Asked::Site => vec![Answer::Text("done".into())],
+        Asked::ToDo => vec![Answer::Done, Answer::Done],
+    };
+    answers.push(failed(StorageErrorKind::PermissionDenied));
+    answers
+}
+
 fn possible_transfer_event(id: TransferId, phase: Phase, choice: u8) -> Option<Event<'static>> {
     let failed = || StorageError::from(StorageErrorKind::NoSpace);
     match phase {
@@ -131,7 +133,7 @@ fn possible_transfer_event(id: TransferId, phase: Phase, choice: u8) -> Option<E
         }
         Phase::Finishing | Phase::Detached => Some(Event::Finished(id, Ok(Stored::default()))),
         Phase::Aborting => Some(Event::Aborted(id)),
-        Phase::Ended { .. } | Phase::Over => None,
+        Phase::Ended { .. } => None,
     }
 }
 
@@ -146,4 +148,13 @@ fn connected(peer: ([u8; 4], u16)) -> Event<'static> {
 fn opened_upload(finish: FinishKind) -> Answer {
     let pathname = Pathname::root().resolve(b"a").unwrap();
     Answer::UploadOpened { pathname, offset: 0, finish }
+}
+
+fn listening() -> Event<'static> {
+    Event::Listening(SocketAddr::from((LOCAL.0, 4242)))
+}
+
+fn entries() -> Answer {
+    let entry = Entry { name: EVIL.into(), metadata: Metadata::file(12) };
+    Answer::Entries { entries: vec![entry], extent: Extent::Whole, now: NOW }
 }

@@ -357,9 +357,13 @@ impl Facts {
         }
     }
 
-    /// The turn is over. A download or a listing that has ended is over by itself.
-    pub fn rest(&mut self) {
+    /// A download or a listing that has ended is over by itself.
+    pub fn forget_ended(&mut self) {
         self.transfers.retain(|_, transfer| !matches!(transfer.phase, Phase::Ended { .. }));
+    }
+
+    /// The turn is over.
+    pub fn rest(&mut self) {
         self.lists_file = false;
         self.due = None;
         self.has_elapsed = false;

@@ -21,12 +21,13 @@ pub fn see(action: &Action) -> Judgement {
             law(11, broken.is_none(), || format!("{}: {reply:?}", broken.unwrap_or_default()))
         }
         Action::Ask(_, request) => {
-            let strange = pathnames(request).into_iter().find(|pathname| !is_normal(pathname));
+            let strange = pathnames(request).into_iter().find(|pathname| !is_normal(pathname.as_bytes()));
             law(11, strange.is_none(), || format!("the store sees {strange:?}"))
         }
         Action::Transfer(_, Movement::Text(line)) => {
-            let text = line.strip_suffix(b"\r\n");
-            law(11, text.is_some_and(is_harmless), || format!("this is no line of a listing: {line:?}"))
+            // Nothing, for a name that is no name.
+            let is_line = line.is_empty() || line.strip_suffix(b"\r\n").is_some_and(is_harmless);
+            law(11, is_line, || format!("this is no line of a listing: {line:?}"))
         }
         Action::Transfer(_, Movement::List(ListingFormat::Names { prefix })) => {
             law(11, is_harmless(prefix), || format!("this breaks a line of a listing: {prefix:?}"))
@@ -58,8 +59,8 @@ fn pathnames(request: &Request) -> Vec<&Pathname> {
 }
 
 /// Absolute, without empty segments, `.`, `..`, NUL, CR and LF.
-fn is_normal(pathname: &Pathname) -> bool {
-    let Some(rest) = pathname.as_bytes().strip_prefix(b"/") else { return false };
+pub fn is_normal(pathname: &[u8]) -> bool {
+    let Some(rest) = pathname.strip_prefix(b"/") else { return false };
     is_harmless(rest)
         && (rest.is_empty()
             || rest.split(|&byte| byte == b'/').all(|name| !matches!(name, b"" | b"." | b"..")))
@@ -67,7 +68,7 @@ fn is_normal(pathname: &Pathname) -> bool {
 
 /// What is wrong with the form of a reply: it is whole lines, the first of several begins with the code and `-`, the
 /// last one with the code, and those between with a blank.
-fn flaw(wire: &[u8], code: u16) -> Option<&'static str> {
+pub fn flaw(wire: &[u8], code: u16) -> Option<&'static str> {
     let Some(text) = wire.strip_suffix(b"\r\n") else { return Some("a reply without CR LF") };
     let lines: Vec<&[u8]> = text.split(|&byte| byte == b'\n').collect();
     let (last, first) = lines.split_last()?;

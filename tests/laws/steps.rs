@@ -1,14 +1,18 @@
-//! Random sessions: what clients, stores and networks do, in any order.
+//! What happens to a session in a play: the steps that strategies choose at random and that fuzzers' bytes mean.
 
-use proptest::{collection::vec, prelude::*, sample::select};
+use std::fmt;
+
 use sansftp::storage::StorageErrorKind;
 
-use crate::notation::{codes::TABLE, events::ERROR_KINDS, words::unescape};
+use crate::notation::{
+    codes::TABLE,
+    words::{escape, unescape},
+};
 
 /// One thing that happens to a session.
-#[derive(Debug, Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Step {
-    /// The client sends bytes. Only a whole line ends with LF.
+    /// The client sends bytes.
     Send(Vec<u8>),
     /// Something that a driver could really tell now; which one is chosen by the number.
     Proceed(u8),
@@ -16,6 +20,8 @@ pub enum Step {
     Disturb(Disturbance, usize),
     /// Time passes, in milliseconds.
     Pass(u64),
+    /// The clock is wrong, and goes back by so many milliseconds.
+    GoBack(u64),
     /// The control connection is lost.
     Lose,
     /// The server wants to end.
@@ -24,8 +30,24 @@ pub enum Step {
     EndNow,
 }
 
+/// As text that can be read.
+impl fmt::Debug for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Send(bytes) => write!(f, "Send({})", escape(bytes)),
+            Self::Proceed(choice) => write!(f, "Proceed({choice})"),
+            Self::Disturb(disturbance, n) => write!(f, "Disturb({disturbance:?}, {n})"),
+            Self::Pass(milliseconds) => write!(f, "Pass({milliseconds})"),
+            Self::GoBack(milliseconds) => write!(f, "GoBack({milliseconds})"),
+            Self::Lose => f.write_str("Lose"),
+            Self::ShutDown => f.write_str("ShutDown"),
+            Self::EndNow => f.write_str("EndNow"),
+        }
+    }
+}
+
 /// An event out of order.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Disturbance {
     LoggedIn,
     Done,
@@ -51,143 +73,92 @@ pub enum Disturbance {
     RepliesSent,
 }
 
-pub fn steps() -> impl Strategy<Value = Vec<Step>> {
-    vec(step(), 1..60)
-}
+/// All but `Failed`.
+pub const DISTURBANCES: [Disturbance; 21] = [
+    Disturbance::LoggedIn,
+    Disturbance::Done,
+    Disturbance::UploadOpened,
+    Disturbance::Opened,
+    Disturbance::Entries,
+    Disturbance::Available,
+    Disturbance::Text,
+    Disturbance::Listening,
+    Disturbance::ListenFailed,
+    Disturbance::Connected,
+    Disturbance::Stranger,
+    Disturbance::LowPort,
+    Disturbance::Refused,
+    Disturbance::Progressed,
+    Disturbance::Complete,
+    Disturbance::Lost,
+    Disturbance::Finished,
+    Disturbance::FinishFailed,
+    Disturbance::Aborted,
+    Disturbance::Elapsed,
+    Disturbance::RepliesSent,
+];
 
-fn step() -> impl Strategy<Value = Step> {
-    prop_oneof![
-        24 => command_line().prop_map(Step::Send),
-        24 => any::<u8>().prop_map(Step::Proceed),
-        6 => (disturbance(), 1_usize..8).prop_map(|(disturbance, n)| Step::Disturb(disturbance, n)),
-        3 => (0_u64..30_000).prop_map(Step::Pass),
-        1 => (0_u64..4_000_000).prop_map(Step::Pass),
-        1 => prop_oneof![3 => Just(Step::Pass(1)), 1 => Just(Step::Lose), 1 => Just(Step::ShutDown), 1 => Just(Step::EndNow)],
-    ]
-}
+/// Lines that lead somewhere, some of them more often than others.
+pub const USUAL_LINES: [&str; 43] = [
+    "USER anna",
+    "PASS secret",
+    "TYPE I",
+    "TYPE A",
+    "PASV",
+    "PASV",
+    "PASV",
+    "EPSV",
+    "EPSV ALL",
+    "PORT 198,51,100,7,195,80",
+    "EPRT |1|198.51.100.7|50000|",
+    "EPRT |1|203.0.113.9|50000|",
+    "STOR a",
+    "STOR a",
+    "STOR b",
+    "STOU",
+    "APPE a",
+    "RETR a",
+    "RETR a",
+    "LIST",
+    "NLST a",
+    "NLST dir/b",
+    "MLSD",
+    "ALLO 10",
+    "REST 5",
+    "ABOR",
+    "ABOR",
+    "NOOP",
+    "NOOP",
+    "STAT",
+    "STAT a",
+    "RNFR a",
+    "RNTO b",
+    "CWD a",
+    "CWD ../..",
+    "DELE a/../../b",
+    "MKD a \"b\"",
+    "PWD",
+    "SITE UPLOADS",
+    "AUTH TLS",
+    "HOST ftp.example.com",
+    "REIN",
+    "QUIT",
+];
 
-/// What a client sends at once: mostly one whole line.
-fn command_line() -> impl Strategy<Value = Vec<u8>> {
-    prop_oneof![
-        16 => usual_line(),
-        8 => any_line(),
-        1 => vec(1_u8..0x80, 0..20).prop_map(|junk| without_line_ends(&junk)),
-        1 => vec(0x80_u8..0xff, 0..20).prop_map(|junk| [&junk[..], b"\r\n"].concat()),
-        1 => (300_usize..2000).prop_map(|length| [&vec![b'x'; length][..], b"\r\n"].concat()),
-        1 => one_of(&[b"NO", b"ST", b" ", b"a"]),
-        1 => telnet(),
-        2 => vec(prop_oneof![8 => usual_line(), 1 => telnet()], 2..6).prop_map(|lines| lines.concat()),
-    ]
-}
+/// Telnet commands: WILL ECHO, DO, and what clients send before ABOR.
+pub const TELNET: [&[u8]; 3] = [b"\xff\xfb\x01", b"\xff\xfd\x18", b"\xff\xf4\xff\xf2"];
 
-fn telnet() -> impl Strategy<Value = Vec<u8>> {
-    one_of(&[b"\xff\xfb\x01", b"\xff\xfd\x18", b"\xff\xf4\xff\xf2"])
-}
+/// Pieces of lines.
+pub const PIECES: [&[u8]; 4] = [b"NO", b"ST", b" ", b"a"];
 
-fn one_of(pieces: &[&[u8]]) -> impl Strategy<Value = Vec<u8>> + use<> {
-    select(pieces.iter().map(|piece| piece.to_vec()).collect::<Vec<_>>())
-}
-
-fn without_line_ends(junk: &[u8]) -> Vec<u8> {
-    let clean = junk.iter().copied().filter(|byte| !matches!(byte, b'\r' | b'\n'));
-    clean.chain(*b"\r\n").collect()
-}
-
-/// Lines that lead somewhere.
-fn usual_line() -> impl Strategy<Value = Vec<u8>> {
-    let lines = [
-        "USER anna",
-        "PASS secret",
-        "TYPE I",
-        "TYPE A",
-        "PASV",
-        "PASV",
-        "PASV",
-        "EPSV",
-        "EPSV ALL",
-        "PORT 198,51,100,7,195,80",
-        "EPRT |1|198.51.100.7|50000|",
-        "EPRT |1|203.0.113.9|50000|",
-        "STOR a",
-        "STOR a",
-        "STOR b",
-        "STOU",
-        "APPE a",
-        "RETR a",
-        "RETR a",
-        "LIST",
-        "NLST a",
-        "MLSD",
-        "ALLO 10",
-        "REST 5",
-        "ABOR",
-        "ABOR",
-        "NOOP",
-        "NOOP",
-        "STAT",
-        "STAT a",
-        "RNFR a",
-        "RNTO b",
-        "CWD a",
-        "CWD ../..",
-        "DELE a/../../b",
-        "MKD a \"b\"",
-        "PWD",
-        "REIN",
-        "QUIT",
-    ];
-    let usual: Vec<Vec<u8>> = lines.iter().map(|line| [line.as_bytes(), b"\r\n"].concat()).collect();
-    select(usual)
-}
-
-/// Any command with any of its arguments, or with another one's.
-fn any_line() -> impl Strategy<Value = Vec<u8>> {
-    let arguments: Vec<Vec<u8>> = TABLE
-        .iter()
-        .flat_map(|row| row.good.iter().chain(row.bad))
-        .map(|text| unescape(text).unwrap())
-        .collect();
-    let own = (0..TABLE.len(), any::<prop::sample::Index>()).prop_map(|(row, index)| {
-        let arguments = [TABLE[row].good, TABLE[row].bad].concat();
-        line(row, &unescape(arguments[index.index(arguments.len())]).unwrap())
-    });
-    let foreign = (0..TABLE.len(), select(arguments)).prop_map(|(row, argument)| line(row, &argument));
-    prop_oneof![3 => own, 1 => foreign]
-}
-
-fn line(row: usize, argument: &[u8]) -> Vec<u8> {
+/// The line of a command of the table with an argument.
+pub fn line(row: usize, argument: &[u8]) -> Vec<u8> {
     let blank: &[u8] = if argument.is_empty() { b"" } else { b" " };
     [TABLE[row].verb.as_bytes(), blank, argument, b"\r\n"].concat()
 }
 
-fn disturbance() -> impl Strategy<Value = Disturbance> {
-    use Disturbance as D;
-    let plain = [
-        D::LoggedIn,
-        D::Done,
-        D::UploadOpened,
-        D::Opened,
-        D::Entries,
-        D::Available,
-        D::Text,
-        D::Listening,
-        D::ListenFailed,
-        D::Connected,
-        D::Stranger,
-        D::LowPort,
-        D::Refused,
-        D::Progressed,
-        D::Complete,
-        D::Lost,
-        D::Finished,
-        D::FinishFailed,
-        D::Aborted,
-        D::Elapsed,
-        D::RepliesSent,
-    ];
-    prop_oneof![8 => select(plain.to_vec()).boxed(), 1 => kind().prop_map(D::Failed).boxed()]
-}
-
-fn kind() -> impl Strategy<Value = StorageErrorKind> {
-    (0..ERROR_KINDS.len()).prop_map(|i| ERROR_KINDS[i].1)
+/// The right and wrong arguments of a command of the table.
+pub fn arguments(row: usize) -> Vec<Vec<u8>> {
+    let texts = TABLE[row].good.iter().chain(TABLE[row].bad);
+    texts.map(|text| unescape(text).unwrap()).collect()
 }

@@ -126,6 +126,8 @@ impl Watch {
         p09_the_right_peer::rest(facts)?;
         p02_finish_or_abort::rest(facts)?;
         p01_true_226::rest(facts)?;
+        self.facts.forget_ended();
+        let facts = &self.facts;
         p10_deadlines::rest(facts, now, timeout)?;
         p03_one_final_reply::rest(facts, &self.replies)?;
         self.facts.rest();

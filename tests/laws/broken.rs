@@ -1,0 +1,305 @@
+//! Sessions that break a promise on purpose: each law can fail.
+//!
+//! A [`Double`] is a real session behind a [`Fault`]. The random search of the laws has to find it, and to say which
+//! promise is broken.
+
+use std::{collections::VecDeque, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use sansftp::{
+    config::{Config, Endpoints},
+    instant::Instant,
+    pathname::Pathname,
+    reply::{Reply, ReplyCode},
+    session::{
+        Action, Answer, DataConnectionMode, Event, Movement, Outcome, Request, RequestId, Session, TransferId,
+    },
+    storage::{AbortReason, Stored},
+};
+
+use crate::laws::{
+    subject::Subject,
+    watch::{PEER, STRANGER},
+};
+
+/// What a double does wrong. The number is that of the promise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// 1: the 226 does not wait for the finish.
+    Hasty,
+    /// 1: a finish that failed is a 226, too.
+    Optimistic,
+    /// 2: the driver is not told to abort.
+    SwallowsAborts,
+    /// 2: it is told both.
+    FinishesAndAborts,
+    /// 2: a broken data connection is the end of the file.
+    FinishesWhatBroke,
+    /// 3: every seventh final reply is sent twice.
+    AnswersTwice,
+    /// 3: every seventh final reply is not sent.
+    DropsReplies,
+    /// 3: of two replies that leave together, the second one leaves first.
+    SwapsReplies,
+    /// 4: somebody is logged in from the beginning.
+    LogsInUnasked,
+    /// 5: a 234 answers AUTH where something follows in clear, which is executed.
+    ExecutesWhatCameInClear,
+    /// 5: a 234 answers AUTH, and no handshake begins.
+    PromisesAHandshake,
+    /// 6: answers to Telnet wait for the end of what came at once.
+    NegotiatesLate,
+    /// 6: a text says how often the session was told something.
+    CountsPieces,
+    /// 7: what is sent is kept.
+    HoardsCommands,
+    /// 7: replies that are not read are kept, and more are made.
+    HoardsReplies,
+    /// 8: a transfer that is not known is not expected.
+    PanicsAtLateEvents,
+    /// 8: clocks are not expected to go back.
+    PanicsAtOddClocks,
+    /// 9: whoever connects first is the client.
+    ServesStrangers,
+    /// 9: a stranger takes the passive port with it.
+    LosesPortsToStrangers,
+    /// 9: it connects to an address that is not the client's.
+    ConnectsToStrangers,
+    /// 9: it connects to a port behind which another service listens.
+    ConnectsToPort80,
+    /// 10: the deadline stays where it was.
+    StaysDue,
+    /// 10: once a client has gone, nobody looks at what is still open.
+    WaitsForEver,
+    /// 10: the deadline is further off than any of the configuration.
+    WaitsTooLong,
+    /// 11: names may have line ends.
+    BreaksListings,
+    /// 12: a last word.
+    SpeaksAfterClose,
+    /// 12: a last question.
+    AsksAfterClose,
+    /// 0: a request is cancelled that was answered.
+    CancelsWhatIsOver,
+}
+
+/// A session with a fault.
+pub struct Double {
+    session: Session,
+    fault: Fault,
+    /// What the session wanted to do, made wrong.
+    actions: VecDeque<Action>,
+    now: Instant,
+    /// The due time that has passed.
+    elapsed: Option<Instant>,
+    finals: usize,
+    pieces: usize,
+    hoard: Vec<Vec<u8>>,
+    /// Commands that were received and that `502` answers, in order: whether the double says `234`.
+    not_offered: VecDeque<bool>,
+    is_closed: bool,
+    /// The final reply of an upload that was answered too early is not sent.
+    is_answered: bool,
+}
+
+impl Double {
+    pub fn begin(fault: Fault, config: Arc<Config>, control: Endpoints, now: Instant) -> Box<dyn Subject> {
+        let mut double = Self {
+            session: Session::new(config, control, now),
+            fault,
+            actions: VecDeque::new(),
+            now,
+            elapsed: None,
+            finals: 0,
+            pieces: 0,
+            hoard: Vec::new(),
+            not_offered: VecDeque::new(),
+            is_closed: false,
+            is_answered: false,
+        };
+        if fault == Fault::LogsInUnasked {
+            double.log_in();
+        }
+        Box::new(double)
+    }
+
+    fn log_in(&mut self) {
+        self.actions.extend(self.session.poll_action());
+        for line in ["USER anna\r\n", "PASS secret\r\n"] {
+            self.session.handle(self.now, Event::RepliesSent);
+            self.session.handle(self.now, Event::Received(line.as_bytes()));
+            while let Some(action) = self.session.poll_action() {
+                if let Action::Ask(id, _) = action {
+                    self.session.handle(self.now, Event::Answered(id, Answer::LoggedIn));
+                }
+            }
+        }
+        self.session.handle(self.now, Event::RepliesSent);
+    }
+
+    fn receive(&mut self, bytes: &[u8]) {
+        self.pieces += 1;
+        match self.fault {
+            Fault::HoardsCommands => self.hoard.push(bytes.to_vec()),
+            Fault::ExecutesWhatCameInClear | Fault::PromisesAHandshake => self.note_not_offered(bytes),
+            _ => {}
+        }
+        let end =
+            bytes.windows(6).position(|window| window == b"AUTH T").map(|at| at + b"AUTH TLS\r\n".len());
+        let bytes = match (self.fault, end) {
+            // What came behind it is not executed.
+            (Fault::PromisesAHandshake, Some(end)) => &bytes[..end.min(bytes.len())],
+            _ => bytes,
+        };
+        self.session.handle(self.now, Event::Received(bytes));
+    }
+
+    fn note_not_offered(&mut self, bytes: &[u8]) {
+        const NOT_OFFERED: [&str; 11] =
+            ["SMNT", "AUTH", "ADAT", "PBSZ", "PROT", "CCC", "MIC", "CONF", "ENC", "LPRT", "LPSV"];
+        let mut rest = bytes;
+        while let Some(end) = rest.iter().position(|&byte| byte == b'\n') {
+            let (line, behind) = rest.split_at(end + 1);
+            rest = behind;
+            let verb = String::from_utf8_lossy(line).split([' ', '\r']).next().unwrap_or_default().to_owned();
+            if NOT_OFFERED.contains(&&*verb) {
+                let is_wanted = self.fault == Fault::PromisesAHandshake || !behind.is_empty();
+                self.not_offered.push_back(verb == "AUTH" && is_wanted);
+            }
+        }
+    }
+
+    /// What becomes of what the session does.
+    fn spoil(&mut self, action: Action) -> Vec<Action> {
+        self.is_closed |= matches!(action, Action::CloseControl);
+        match (self.fault, action) {
+            (Fault::Hasty, Action::AwaitFinish(id)) => {
+                self.is_answered = true;
+                vec![Action::AwaitFinish(id), reply(ReplyCode::TRANSFER_COMPLETE)]
+            }
+            (Fault::SwallowsAborts, Action::Abort(..)) => vec![],
+            (Fault::FinishesAndAborts, Action::AwaitFinish(id)) => {
+                vec![Action::AwaitFinish(id), Action::Abort(id, AbortReason::DataConnectionLost)]
+            }
+            (Fault::LosesPortsToStrangers, Action::RefuseDataConnection) => {
+                vec![Action::RefuseDataConnection, Action::CloseDataConnection]
+            }
+            (
+                Fault::ConnectsToPort80,
+                Action::OpenDataConnection(DataConnectionMode::Connect(mut address)),
+            ) => {
+                address.set_port(80);
+                vec![Action::OpenDataConnection(DataConnectionMode::Connect(address))]
+            }
+            (Fault::ConnectsToStrangers, Action::OpenDataConnection(DataConnectionMode::Connect(_))) => {
+                vec![Action::OpenDataConnection(DataConnectionMode::Connect(STRANGER.into()))]
+            }
+            (Fault::BreaksListings, Action::Transfer(id, Movement::Text(_))) => {
+                vec![Action::Transfer(id, Movement::Text(Bytes::from_static(b"a\r\n226 b\r\n")))]
+            }
+            (Fault::SpeaksAfterClose, Action::CloseControl) => {
+                vec![Action::CloseControl, reply(ReplyCode::CLOSING)]
+            }
+            (Fault::AsksAfterClose, Action::CloseControl) => {
+                vec![Action::CloseControl, Action::Ask(RequestId(u64::MAX), Request::Stat(Pathname::root()))]
+            }
+            (_, Action::SendReply(reply)) => self.spoil_reply(reply),
+            (_, action) => vec![action],
+        }
+    }
+
+    fn spoil_reply(&mut self, said: Reply) -> Vec<Action> {
+        let code = said.code().number();
+        let is_final = code >= 200;
+        self.finals += usize::from(is_final);
+        let is_seventh = is_final && self.finals % 7 == 0;
+        match self.fault {
+            Fault::Hasty if is_final && std::mem::take(&mut self.is_answered) => vec![],
+            Fault::AnswersTwice if is_seventh => vec![reply(said.code()), Action::SendReply(said)],
+            Fault::DropsReplies if is_seventh => vec![],
+            Fault::CountsPieces if code == 200 => {
+                vec![Action::SendReply(Reply::new(said.code(), &format!("{} pieces.", self.pieces)))]
+            }
+            Fault::ExecutesWhatCameInClear | Fault::PromisesAHandshake
+                if code == 502 && self.not_offered.pop_front() == Some(true) =>
+            {
+                vec![Action::SendReply(Reply::from_static("234 Shake hands.\r\n"))]
+            }
+            _ => vec![Action::SendReply(said)],
+        }
+    }
+
+    /// Takes what the session does now, and spoils it.
+    fn take_actions(&mut self) {
+        while let Some(action) = self.session.poll_action() {
+            if self.fault == Fault::HoardsReplies {
+                self.session.handle(self.now, Event::RepliesSent);
+            }
+            let actions = self.spoil(action);
+            self.actions.extend(actions);
+        }
+        let is_said = |action: &Action| matches!(action, Action::SendReply(_));
+        match self.fault {
+            Fault::SwapsReplies if self.actions.len() == 2 && self.actions.iter().all(is_said) => {
+                self.actions.swap(0, 1);
+            }
+            Fault::NegotiatesLate => {
+                let is_telnet = |action: &Action| matches!(action, Action::SendTelnet(_));
+                let (late, early): (VecDeque<_>, VecDeque<_>) = self.actions.drain(..).partition(is_telnet);
+                self.actions.extend(early.into_iter().chain(late));
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Subject for Double {
+    fn handle(&mut self, now: Instant, event: Event<'_>) {
+        assert!(self.fault != Fault::PanicsAtOddClocks || now >= self.now, "the clock goes back");
+        self.now = now;
+        self.elapsed = self.session.poll_timeout().filter(|due| *due <= now);
+        let event = match (self.fault, event) {
+            (_, Event::Received(bytes)) => return self.receive(bytes),
+            (Fault::Optimistic, Event::Finished(id, Err(_))) => Event::Finished(id, Ok(Stored::default())),
+            (Fault::FinishesWhatBroke, Event::TransferEnded(id, Outcome::Lost)) => {
+                Event::TransferEnded(id, Outcome::Complete { bytes: 7 })
+            }
+            (Fault::PanicsAtLateEvents, Event::Aborted(TransferId(u64::MAX))) => {
+                panic!("there is no such transfer")
+            }
+            (Fault::ServesStrangers, Event::DataConnected { peer }) if peer == STRANGER.into() => {
+                Event::DataConnected { peer: PEER.into() }
+            }
+            (Fault::CancelsWhatIsOver, Event::Answered(id, answer)) => {
+                self.actions.push_back(Action::Cancel(id));
+                Event::Answered(id, answer)
+            }
+            (_, event) => event,
+        };
+        self.session.handle(now, event);
+    }
+
+    fn poll_action(&mut self) -> Option<Action> {
+        if self.actions.is_empty() {
+            self.take_actions();
+        }
+        self.actions.pop_front()
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        match self.fault {
+            Fault::StaysDue if self.elapsed.is_some() => self.elapsed,
+            Fault::WaitsForEver if self.is_closed => None,
+            Fault::WaitsTooLong => self.session.poll_timeout().map(|due| due + Duration::from_secs(1 << 20)),
+            _ => self.session.poll_timeout(),
+        }
+    }
+
+    fn wants_input(&self) -> bool {
+        self.fault == Fault::HoardsReplies || self.session.wants_input()
+    }
+}
+
+fn reply(code: ReplyCode) -> Action {
+    Action::SendReply(Reply::new(code, "Done."))
+}
