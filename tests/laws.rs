@@ -24,6 +24,10 @@ mod floods;
 mod laws;
 #[allow(dead_code, reason = "each test uses its part")]
 mod notation;
+#[path = "laws/seeds.rs"]
+mod seeds;
+#[path = "targets/session.rs"]
+mod session_target;
 #[path = "laws/strategies.rs"]
 mod strategies;
 
@@ -134,6 +138,12 @@ proptest! {
         lengths in proptest::collection::vec(1_usize..12, 1..8),
     ) {
         prop_assert_eq!(judge_cutting(&session, &config, &steps, &lengths), Ok(()));
+    }
+
+    /// What fuzzers do, without their guidance.
+    #[test]
+    fn promises_hold_for_any_bytes(data in proptest::collection::vec(any::<u8>(), 0..200)) {
+        session_target::run(&data);
     }
 
     #[test]

@@ -212,7 +212,7 @@ impl Double {
         let code = said.code().number();
         let is_final = code >= 200;
         self.finals += usize::from(is_final);
-        let is_seventh = is_final && self.finals % 7 == 0;
+        let is_seventh = is_final && self.finals.is_multiple_of(7);
         match self.fault {
             Fault::Hasty if is_final && std::mem::take(&mut self.is_answered) => vec![],
             Fault::AnswersTwice if is_seventh => vec![reply(said.code()), Action::SendReply(said)],

@@ -7,6 +7,7 @@
 //! Nothing in here needs more than the library and `crate::notation`: the random laws, the exhaustive walk and the fuzz
 //! targets all include this one file.
 
+pub mod bytes;
 mod chance;
 pub mod contract;
 pub mod facts;
