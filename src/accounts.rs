@@ -43,7 +43,7 @@ pub enum Denied {
     /// User name or password is wrong, or the user may not log in from there (`530`). The client is not told which.
     #[error("user name or password refused")]
     Refused,
-    /// The user has to say an account, too (`332`).
+    /// The user has to say an account, too (`332`). Said of credentials that have one, it is [`Refused`](Self::Refused).
     #[error("an account is needed")]
     AccountNeeded,
     /// The accounts cannot be asked right now (`421`, and the control connection is closed).

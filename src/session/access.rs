@@ -59,11 +59,12 @@ impl ServerPi {
 
     pub(super) fn handle_denied(&mut self, why: Denied) {
         match why {
-            Denied::AccountNeeded => {
+            Denied::AccountNeeded if !self.login.has_account() => {
                 self.login.handle_account_needed();
                 self.reply(ReplyCode::NEED_ACCOUNT, "Send your account with ACCT.");
             }
-            Denied::Refused => {
+            // RFC 959 5.4 has no 332 for ACCT; without the count, accounts could be guessed without an end.
+            Denied::Refused | Denied::AccountNeeded => {
                 self.login.handle_refused();
                 if self.login.failures() < self.config.log_in_attempts {
                     self.send(DENIED);

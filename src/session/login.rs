@@ -55,6 +55,11 @@ impl Login {
         }
     }
 
+    /// Whether the credentials that the accounts are asked with have an account.
+    pub(super) const fn has_account(&self) -> bool {
+        matches!(&self.state, State::Asking(Credentials { account: Some(_), .. }))
+    }
+
     /// Log-ins that failed on this control connection.
     pub(super) const fn failures(&self) -> u32 {
         self.failures
