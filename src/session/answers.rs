@@ -73,14 +73,17 @@ impl ServerPi {
     }
 
     fn handle_failed(&mut self, purpose: Purpose, error: StorageError) {
-        let is_file = error.kind() == StorageErrorKind::NotADirectory;
+        // The root has no name that a line of a listing could tell.
+        let is_file = |pathname: &Pathname| {
+            error.kind() == StorageErrorKind::NotADirectory && pathname.name().is_some()
+        };
         match purpose {
             Purpose::OpenListing(pathname, format)
-                if is_file && !matches!(format, ListingFormat::Machine(_)) =>
+                if is_file(&pathname) && !matches!(format, ListingFormat::Machine(_)) =>
             {
                 self.ask(Request::Stat(pathname.clone()), Purpose::ListFile(pathname, format));
             }
-            Purpose::OpenListing(_, ListingFormat::Machine(_)) if is_file => {
+            Purpose::OpenListing(pathname, ListingFormat::Machine(_)) if is_file(&pathname) => {
                 self.refuse_transfer(
                     ReplyCode::ARGUMENT_ERROR,
                     "That is not a directory; MLST tells of a file.",
@@ -89,7 +92,7 @@ impl ServerPi {
             Purpose::Open | Purpose::OpenListing(..) | Purpose::ListFile(..) => {
                 self.refuse_transfer(error.kind().reply_code(), error.message());
             }
-            Purpose::Status(pathname) if is_file => {
+            Purpose::Status(pathname) if is_file(&pathname) => {
                 self.ask(Request::Stat(pathname.clone()), Purpose::StatusOfFile(pathname));
             }
             Purpose::LogIn => self.give_up("Nobody can log in right now; try again later."),
@@ -199,7 +202,7 @@ impl ServerPi {
 }
 
 fn entry_of(pathname: &Pathname, metadata: Metadata) -> Entry {
-    let name = Bytes::copy_from_slice(pathname.name().unwrap_or(b"."));
+    let name = Bytes::copy_from_slice(pathname.name().unwrap_or_default());
     Entry { name, metadata }
 }
 
