@@ -48,12 +48,14 @@ use proptest::{
 use sansftp::config::{Config, Settings};
 use strategies::{configs, endings, sessions, steps};
 
-const CASES: u32 = 1000;
+const CASES: u32 = 1500;
 /// Each of these is several plays.
 const CASES_OF_MANY: u32 = 300;
 
-fn cases(cases: u32) -> ProptestConfig {
-    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
+/// So many, or as many as `PROPTEST_CASES` wishes if that is more.
+fn cases(least: u32) -> ProptestConfig {
+    let default = ProptestConfig::default();
+    ProptestConfig { cases: default.cases.max(least), failure_persistence: None, ..default }
 }
 
 /// All promises but 6 and 7, over one play.

@@ -8,7 +8,6 @@ use sansftp::session::{Action, Request};
 
 use super::{
     facts::Facts,
-    p03_one_final_reply::Replies,
     watch::{Judgement, Reading, law},
 };
 
@@ -19,7 +18,8 @@ const FREE: [&str; 27] = [
     "LPSV",
 ];
 
-pub fn see(facts: &Facts, replies: &Replies, action: &Action) -> Judgement {
+/// `verb` is that of the command which a final reply would be for now, where that is known.
+pub fn see(facts: &Facts, verb: Option<&str>, action: &Action) -> Judgement {
     if facts.is_logged_in {
         return Ok(());
     }
@@ -30,7 +30,7 @@ pub fn see(facts: &Facts, replies: &Replies, action: &Action) -> Judgement {
         }
         Action::SendReply(reply) if facts.reading == Reading::Promptly => {
             let code = reply.code().number();
-            let Some(verb) = replies.verb_answered_next() else { return Ok(()) };
+            let Some(verb) = verb else { return Ok(()) };
             let is_refused = matches!(code, 530 | 421 | 500 | 501);
             law(4, FREE.contains(&verb) || is_refused, || format!("{code} to {verb} before log-in"))
         }

@@ -25,9 +25,8 @@ pub fn see(action: &Action) -> Judgement {
             law(11, strange.is_none(), || format!("the store sees {strange:?}"))
         }
         Action::Transfer(_, Movement::Text(line)) => {
-            // Nothing, for a name that is no name.
-            let is_line = line.is_empty() || line.strip_suffix(b"\r\n").is_some_and(is_harmless);
-            law(11, is_line, || format!("this is no line of a listing: {line:?}"))
+            let text = line.strip_suffix(b"\r\n");
+            law(11, text.is_some_and(is_harmless), || format!("this is no line of a listing: {line:?}"))
         }
         Action::Transfer(_, Movement::List(ListingFormat::Names { prefix })) => {
             law(11, is_harmless(prefix), || format!("this breaks a line of a listing: {prefix:?}"))

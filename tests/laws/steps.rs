@@ -99,9 +99,10 @@ pub const DISTURBANCES: [Disturbance; 21] = [
 ];
 
 /// Lines that lead somewhere, some of them more often than others.
-pub const USUAL_LINES: [&str; 43] = [
+pub const USUAL_LINES: [&str; 44] = [
     "USER anna",
     "PASS secret",
+    "ACCT sales",
     "TYPE I",
     "TYPE A",
     "PASV",

@@ -106,13 +106,14 @@ impl Watch {
         p12_silence_after_close::see(facts, action)?;
         p11_harmless_names::see(action)?;
         p05_nothing_in_clear_behind_auth::see(facts, action)?;
-        p04_nothing_before_log_in::see(facts, replies, action)?;
         p09_the_right_peer::see(facts, action)?;
         p02_finish_or_abort::see(facts, action)?;
         p01_true_226::see(facts, action)?;
         contract::see(facts, action)?;
-        // The last one, for where another is broken, the order of replies often is, too, and says less.
+        // Late, for where another one is broken, the order of replies often is, too, and says less.
+        let verb = replies.verb_answered_next();
         p03_one_final_reply::see(facts, replies, action)?;
+        p04_nothing_before_log_in::see(facts, verb, action)?;
         self.facts.see(action);
         Ok(())
     }
