@@ -3,7 +3,6 @@
 use std::{
     boxed::Box,
     future::Future,
-    hash::{BuildHasher, Hasher, RandomState},
     io, mem,
     net::SocketAddr,
     ops::RangeInclusive,
@@ -158,7 +157,7 @@ fn listen<R: Runtime>(
 ) -> io::Result<R::Listener> {
     let Some(ports) = ports else { return runtime.listen(address) };
     let count = u64::try_from(ports.len()).unwrap_or(u64::MAX).max(1);
-    let start = usize::try_from(random() % count).unwrap_or_default();
+    let start = usize::try_from(runtime.random_number() % count).unwrap_or_default();
     for port in ports.clone().skip(start).chain(ports.take(start)) {
         address.set_port(port);
         match runtime.listen(address) {
@@ -167,9 +166,4 @@ fn listen<R: Runtime>(
         }
     }
     Err(io::Error::new(io::ErrorKind::AddrInUse, "all ports of passive_ports are in use"))
-}
-
-/// A number that nobody can foresee: what keeps hash tables safe from their users.
-fn random() -> u64 {
-    RandomState::new().build_hasher().finish()
 }

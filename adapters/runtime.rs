@@ -1,6 +1,12 @@
 //! What an async runtime gives to the driver.
 
-use std::{future::Future, io, net::SocketAddr, time::Duration};
+use std::{
+    future::Future,
+    hash::{BuildHasher, Hasher, RandomState},
+    io,
+    net::SocketAddr,
+    time::Duration,
+};
 
 use futures_io::{AsyncRead, AsyncWrite};
 
@@ -25,6 +31,12 @@ pub trait Runtime: Clone + Send + Sync + 'static {
             i64::try_from(since_epoch.as_secs()).unwrap_or(i64::MAX),
             since_epoch.subsec_nanos(),
         )
+    }
+
+    /// A number that nobody can foresee: what keeps hash tables safe from their users. The search for a passive port
+    /// begins at it. A simulation that is to run the same way twice has numbers of its own.
+    fn random_number(&self) -> u64 {
+        RandomState::new().build_hasher().finish()
     }
 
     /// Waits.

@@ -1,0 +1,140 @@
+//! A client's end of its data connections.
+
+use std::{net::SocketAddr, time::Duration};
+
+use super::{Client, Gone};
+use crate::simulation::{
+    store::{Ended, Tag},
+    world::{SimListener, Socket, send_all},
+};
+
+/// How a data connection is to be made.
+pub enum Way {
+    /// To the server's passive port.
+    Dial(SocketAddr),
+    /// To this port of the client.
+    Accept(SimListener),
+}
+
+/// How far a client got with sending.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Sent {
+    All,
+    /// The server closed the connection.
+    Refused,
+    /// It took nothing for longer than the client likes to wait.
+    Stuck,
+}
+
+impl Client {
+    /// Prepares a data connection by one of the four commands; none if the server cannot.
+    pub async fn prepare(&mut self) -> Result<Option<Way>, Gone> {
+        let from = self.address;
+        match self.choose(|chance| chance.below(4)) {
+            0 => {
+                let answer = self.control.ask("EPSV", "").await?;
+                let port = answer.text.split('|').nth(3).and_then(|port| port.parse().ok());
+                Ok(port.map(|port| Way::Dial(SocketAddr::new(self.server.ip(), port))))
+            }
+            1 => {
+                let answer = self.control.ask("PASV", "").await?;
+                Ok(passive_address(&answer.text).map(Way::Dial))
+            }
+            choice => {
+                let Ok(listener) = self.world.open_port(SocketAddr::new(from, 0), false) else {
+                    return Ok(None);
+                };
+                let port = listener.address.port();
+                let (verb, argument) = if choice == 2 {
+                    ("EPRT", format!("|1|{from}|{port}|"))
+                } else {
+                    let host = from.to_string().replace('.', ",");
+                    ("PORT", format!("{host},{},{}", port >> 8, port & 255))
+                };
+                let id = self.control.say(verb, &argument, None).await?;
+                if !self.habits.pipelines {
+                    self.control.answer(id).await?;
+                }
+                Ok(Some(Way::Accept(listener)))
+            }
+        }
+    }
+
+    /// Makes the data connection; none if that takes too long or fails.
+    pub async fn connect(&mut self, way: Way) -> Option<Socket> {
+        let patience = self.control.patience.min(Duration::from_secs(60));
+        match way {
+            Way::Dial(to) => {
+                let port = self.world.lock().fresh_port();
+                let from = SocketAddr::new(self.address, port);
+                self.world.within(patience, self.world.dial(from, to, false)).await?.ok()
+            }
+            Way::Accept(listener) => {
+                let (socket, _) = self.world.within(patience, self.world.accept_next(&listener)).await?.ok()?;
+                Some(socket)
+            }
+        }
+    }
+
+    /// Sends bytes at the client's own pace.
+    pub async fn send(&mut self, data: &mut Socket, bytes: &[u8]) -> Sent {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let most = rest.len().min(self.habits.piece);
+            let cut = self.choose(|chance| chance.between(1, most as u64)) as usize;
+            match self.world.within(self.control.patience, send_all(data, &rest[..cut])).await {
+                None => return Sent::Stuck,
+                Some(Err(_)) => return Sent::Refused,
+                Some(Ok(())) => rest = &rest[cut..],
+            }
+            self.pause().await;
+        }
+        Sent::All
+    }
+
+    /// Waits a moment now and then.
+    async fn pause(&self) {
+        let pause = self.habits.pause;
+        if !pause.is_zero() && self.choose(|chance| chance.one_in(3)) {
+            self.world.wait(self.choose(|chance| chance.time(pause))).await;
+        }
+    }
+
+    /// Is killed: the system closes both connections in good order, one after the other, with a small gap.
+    pub fn die(&mut self, tag: Tag, data: &Socket) -> Gone {
+        let is_control_first = self.choose(|chance| chance.one_in(3));
+        let gap = self.choose(|chance| chance.time(Duration::from_millis(8)));
+        let bytes = self.world.bytes_arrival(data);
+        // An end that is held up on its way does not hold up the other one.
+        let soon = bytes + Duration::from_secs(1);
+        let (first, second) =
+            if is_control_first { (&self.control.socket, data) } else { (data, &self.control.socket) };
+        let first_end = self.world.close_late(first, Duration::ZERO);
+        let second_end = self.world.close_late(second, first_end.min(soon) + gap);
+        let (data, control) =
+            if is_control_first { (second_end, first_end) } else { (first_end, second_end) };
+        self.set_ended(tag, Ended::Killed { bytes, data, control });
+        self.world.count("clients: killed in an upload");
+        Gone::Left
+    }
+
+    /// Vanishes without a word: nothing is heard of its system any more.
+    pub fn vanish(&mut self, data: &Socket) -> Gone {
+        self.world.vanish(data);
+        self.world.vanish(&self.control.socket);
+        self.world.count("clients: vanished in a transfer");
+        Gone::Left
+    }
+
+    pub fn set_ended(&self, tag: Tag, ended: Ended) {
+        self.store.lock().attempt(tag).ended = ended;
+    }
+}
+
+/// The address in the reply to `PASV`.
+fn passive_address(text: &str) -> Option<SocketAddr> {
+    let inner = text.split_once('(')?.1.split_once(')')?.0;
+    let numbers: Vec<u8> = inner.split(',').map_while(|number| number.parse().ok()).collect();
+    let [a, b, c, d, high, low] = numbers[..] else { return None };
+    Some(SocketAddr::from(([a, b, c, d], u16::from(high) << 8 | u16::from(low))))
+}

@@ -1,0 +1,160 @@
+//! How clients download files and listings, and how they break off.
+
+use std::time::Duration;
+
+use super::{Client, Gone, Way, uploads::to_wire};
+use crate::simulation::{
+    store::{Subject, Tag},
+    world::{Socket, receive, send_all},
+};
+
+/// What a client does in the middle.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Ending {
+    Whole,
+    Closes,
+    Resets,
+    Vanishes,
+    Stalls,
+    Aborts,
+    Quits,
+    /// Sends where it should only receive.
+    Talks,
+    NeverConnects,
+}
+
+/// How reading ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Read {
+    Whole,
+    Enough,
+    Broken,
+}
+
+impl Client {
+    pub async fn download(&mut self) -> Result<(), Gone> {
+        let path = self.path();
+        let offset = if self.is_ascii { 0 } else { self.choose(|chance| chance.pick(&[0, 0, 0, 1, 500])) };
+        self.fetch("RETR", &path, offset).await
+    }
+
+    pub async fn list(&mut self) -> Result<(), Gone> {
+        let verb = self.choose(|chance| chance.pick(&["LIST", "NLST", "MLSD"]));
+        let path = self.choose(|chance| chance.pick(&["/", "/", "/d", "/a"]));
+        self.fetch(verb, path, 0).await
+    }
+
+    async fn fetch(&mut self, verb: &'static str, path: &str, offset: u64) -> Result<(), Gone> {
+        let Some(way) = self.prepare().await? else { return Ok(()) };
+        if offset > 0 {
+            self.control.ask("REST", &offset.to_string()).await?;
+        }
+        let (given, names, got) = (Vec::new(), Vec::new(), Vec::new());
+        let tag = self.begin(verb, Subject::Source { given, names, got, is_whole: false });
+        self.world.count("downloads and listings: attempted");
+        let wildness = self.habits.wildness;
+        let ending = self.choose(|chance| if chance.one_in(wildness) { wild(chance) } else { Ending::Whole });
+        let stop = self.choose(|chance| chance.pick(&[0, 10, 2000])) as usize;
+        let id = self.control.say(verb, &format!("{path}~{}", tag.0), Some(tag)).await?;
+        if ending == Ending::NeverConnects {
+            self.control.answer(id).await?;
+            return Ok(());
+        }
+        if !self.habits.reads_late && matches!(way, Way::Accept(_)) {
+            self.control.preliminary(id).await?;
+        }
+        if self.control.is_answered(id) {
+            return Ok(());
+        }
+        let Some(mut data) = self.connect(way).await else {
+            self.control.answer(id).await?;
+            return Ok(());
+        };
+        let most = if ending == Ending::Whole { usize::MAX } else { stop };
+        match self.receive(&mut data, tag, most).await {
+            Read::Whole => drop(data),
+            Read::Broken => data.reset(),
+            Read::Enough => return self.break_off(ending, tag, id, data).await,
+        }
+        let answer = self.control.answer(id).await?;
+        if verb != "RETR" && path == "/" {
+            self.check_success(&answer, "a listing");
+        }
+        Ok(())
+    }
+
+    async fn break_off(&mut self, ending: Ending, tag: Tag, id: u64, mut data: Socket) -> Result<(), Gone> {
+        match ending {
+            Ending::Closes | Ending::NeverConnects | Ending::Whole => drop(data),
+            Ending::Resets => data.reset(),
+            Ending::Vanishes => return Err(self.vanish(&data)),
+            Ending::Stalls => {
+                self.control.answer(id).await?;
+                drop(data);
+            }
+            Ending::Aborts => {
+                let abor = self.control.say("ABOR", "", None).await?;
+                self.control.answer(abor).await?;
+                drop(data);
+            }
+            Ending::Quits => {
+                self.control.say("QUIT", "", None).await?;
+                self.receive(&mut data, tag, usize::MAX).await;
+            }
+            Ending::Talks => {
+                let patience = self.control.patience;
+                let _ = self.world.within(patience, send_all(&mut data, &[b'?'; 3000])).await;
+                self.receive(&mut data, tag, usize::MAX).await;
+            }
+        }
+        self.control.answer(id).await?;
+        Ok(())
+    }
+
+    /// Receives at most so much, and writes it down.
+    async fn receive(&mut self, data: &mut Socket, tag: Tag, most: usize) -> Read {
+        let patience = self.control.patience;
+        let mut count = 0;
+        while count < most {
+            let piece = self.habits.piece.min(most - count);
+            let received = self.world.within(patience, receive(data, piece)).await;
+            let Some(Ok(bytes)) = received else { return Read::Broken };
+            self.note_received(tag, &bytes);
+            if bytes.is_empty() {
+                return Read::Whole;
+            }
+            count += bytes.len();
+            if self.habits.pause > Duration::ZERO && self.choose(|chance| chance.one_in(4)) {
+                let pause = self.habits.pause;
+                self.world.wait(self.choose(|chance| chance.time(pause))).await;
+            }
+        }
+        Read::Enough
+    }
+
+    /// Nothing means the end.
+    fn note_received(&self, tag: Tag, bytes: &[u8]) {
+        if let Subject::Source { got, is_whole, .. } = &mut self.store.lock().attempt(tag).subject {
+            got.extend_from_slice(bytes);
+            *is_whole = bytes.is_empty();
+        }
+    }
+}
+
+fn wild(chance: &mut crate::simulation::chance::Chance) -> Ending {
+    chance.pick(&[
+        Ending::Closes,
+        Ending::Resets,
+        Ending::Vanishes,
+        Ending::Stalls,
+        Ending::Aborts,
+        Ending::Quits,
+        Ending::Talks,
+        Ending::NeverConnects,
+    ])
+}
+
+/// What a client should get of a file.
+pub fn on_wire(given: &[u8], is_ascii: bool) -> Vec<u8> {
+    if is_ascii { to_wire(given).to_vec() } else { given.to_vec() }
+}

@@ -1,0 +1,157 @@
+//! Clients: well-behaved ones, and all the others.
+
+mod control;
+mod data;
+mod downloads;
+mod errands;
+mod uploads;
+
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    time::Duration,
+};
+
+pub use self::{control::Gone, downloads::on_wire};
+use self::{
+    control::Control,
+    data::{Sent, Way},
+};
+use super::{
+    chance::Chance,
+    store::{Answer, Store, Subject, Tag},
+    world::World,
+};
+
+/// What kind of client it is.
+#[derive(Clone, Debug)]
+pub struct Habits {
+    /// How long it waits for the server.
+    patience: Duration,
+    /// It does something unexpected in one transfer of so many; never if that is 0.
+    wildness: u64,
+    /// It sends commands before it has read the replies to others.
+    pipelines: bool,
+    /// It does not read replies while it sends.
+    reads_late: bool,
+    /// Bytes that it sends and receives at once, at most.
+    piece: usize,
+    /// How long it does nothing now and then.
+    pause: Duration,
+    /// Errands of a session, and sessions.
+    errands: u64,
+    sessions: u64,
+    /// The largest file that it sends.
+    pub sizes: usize,
+}
+
+impl Habits {
+    pub fn new(chance: &mut Chance, sizes: usize) -> Self {
+        let good = Self {
+            patience: Duration::from_secs(4000),
+            wildness: 0,
+            pipelines: false,
+            reads_late: false,
+            piece: chance.pick(&[64 << 10, 4000, 700]),
+            pause: Duration::ZERO,
+            errands: chance.between(1, 5),
+            sessions: 1,
+            sizes,
+        };
+        if chance.below(3) == 0 {
+            return good;
+        }
+        let pauses = [Duration::ZERO, Duration::from_millis(3), Duration::from_secs(20)];
+        let patiences = [4000, 400, 60, 15];
+        Self {
+            patience: Duration::from_secs(chance.pick(&patiences)),
+            wildness: chance.pick(&[2, 4, 1]),
+            pipelines: chance.one_in(4),
+            reads_late: chance.one_in(4),
+            pause: chance.pick(&pauses),
+            sessions: chance.between(1, 3),
+            ..good
+        }
+    }
+
+    const fn is_good(&self) -> bool {
+        self.wildness == 0
+    }
+}
+
+/// A client in one session.
+pub struct Client {
+    world: World,
+    store: Store,
+    control: Control,
+    habits: Habits,
+    address: std::net::IpAddr,
+    server: SocketAddr,
+    is_ascii: bool,
+}
+
+/// Lives through its sessions. After one that fell silent it repeats its last upload in the next.
+pub async fn live(store: Store, server: SocketAddr, address: Ipv4Addr, habits: Habits) {
+    let mut repeated = None;
+    for _ in 0..habits.sessions.max(1) {
+        let Some(mut client) = Client::arrive(&store, server, address, &habits).await else { return };
+        store.world.count("sessions");
+        let gone = client.serve_oneself(&mut repeated).await;
+        let world = store.world.clone();
+        world.note(|| format!("{address} is done: {gone:?}"));
+        match gone {
+            Ok(()) | Err(Gone::Ended) => repeated = None,
+            Err(Gone::Silent) => world.count("clients: tired of waiting"),
+            Err(Gone::Left) if world.choose(|chance| chance.one_in(2)) => return,
+            Err(Gone::Left) => {}
+        }
+    }
+}
+
+impl Client {
+    async fn arrive(store: &Store, server: SocketAddr, address: Ipv4Addr, habits: &Habits) -> Option<Self> {
+        let world = store.world.clone();
+        let port = world.lock().fresh_port();
+        let from = SocketAddr::new(address.into(), port);
+        let socket = world.within(Duration::from_secs(60), world.dial(from, server, false)).await?.ok()?;
+        let control = Control::new(store, socket, habits.patience);
+        let (store, habits, address) = (store.clone(), habits.clone(), address.into());
+        Some(Self { world, store, control, habits, address, server, is_ascii: true })
+    }
+
+    async fn serve_oneself(&mut self, repeated: &mut Option<String>) -> Result<(), Gone> {
+        self.control.greeting().await?;
+        self.log_in().await?;
+        if let Some(path) = repeated.take() {
+            self.world.count("uploads: repeated in another session");
+            self.upload(path).await?;
+        }
+        for _ in 0..self.habits.errands {
+            self.run_errand(repeated).await?;
+            *repeated = None;
+        }
+        self.leave().await
+    }
+
+    fn choose<T>(&self, choose: impl FnOnce(&mut Chance) -> T) -> T {
+        self.world.choose(choose)
+    }
+
+    /// A name that others use as well.
+    fn path(&self) -> String {
+        self.choose(|chance| chance.pick(&["/a", "/b", "/c", "/a", "/d/a", "/e"])).to_owned()
+    }
+
+    fn begin(&self, verb: &'static str, subject: Subject) -> Tag {
+        self.store.lock().begin(self.control.socket.local(), verb, subject)
+    }
+
+    /// Where nothing goes wrong, a client that does nothing wrong gets what it wants.
+    fn check_success(&self, answer: &Answer, what: &str) {
+        let state = self.world.lock();
+        let is_easy = state.weather.is_fair() && !state.excuses_ends && !state.is_crowded;
+        drop(state);
+        if is_easy && self.store.moods.is_good() && self.habits.is_good() && answer.code != 226 {
+            self.world.violate(format!("{what} is refused in fair weather: {}", answer.text));
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! A deterministic world around the real driver and server: network, clock, stores and clients are simulated, and all
+//! that could differ from run to run is chosen by one [`Chance`](chance::Chance).
+//!
+//! Reading order: [`chance`]; [`world`] (clock, tasks, network); [`store`], which goes wrong and keeps the ledger;
+//! [`client`]; [`play`], which puts them together; [`oracle`], which judges.
+
+pub mod chance;
+pub mod client;
+pub mod counts;
+pub mod log;
+pub mod oracle;
+pub mod play;
+pub mod store;
+pub mod world;

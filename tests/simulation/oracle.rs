@@ -1,0 +1,240 @@
+//! Compares what clients were told with what the store was asked and holds.
+
+use std::time::Duration;
+
+use sansftp::AbortReason;
+
+use super::{
+    client::on_wire,
+    store::{Answer, Attempt, Ended, Fate, Ledger, Store, Subject, Tag, Upload},
+    world::World,
+};
+
+/// Of an upload that came in one go, the end of the control connection is not waited for: at most so many bytes, …
+const ONE_GO_LIMIT: usize = 64 << 10;
+/// … and the end so long after the last of them, and as much later as the machine is slow and a notice late.
+const ONE_GO_PAUSE: Duration = Duration::from_micros(500 + 2 * 300);
+
+/// Judges a world that has come to its end.
+pub fn judge(world: &World, store: &Store, grace: Duration) {
+    let mut violations = world.lock().leftovers();
+    let ledger = store.lock();
+    if ledger.tree.reserved > 0 || ledger.open_sources > 0 {
+        let (reserved, open) = (ledger.tree.reserved, ledger.open_sources);
+        violations.push(format!("{reserved} bytes are still reserved, {open} downloads or listings are open"));
+    }
+    let oracle = Oracle { world, ledger: &ledger, grace };
+    for (number, attempt) in ledger.attempts.iter().enumerate() {
+        if let Err(what) = oracle.judge(attempt) {
+            violations.push(format!("{:?} ({} of {}): {what}", Tag(number), attempt.verb, attempt.peer));
+        }
+    }
+    violations.extend(oracle.judge_unread_replies());
+    drop(ledger);
+    violations.extend(store.differences());
+    violations.into_iter().for_each(|what| world.violate(what));
+}
+
+struct Oracle<'a> {
+    world: &'a World,
+    ledger: &'a Ledger,
+    grace: Duration,
+}
+
+type Judgement = Result<(), String>;
+
+fn ensure(is_true: bool, what: impl FnOnce() -> String) -> Judgement {
+    if is_true { Ok(()) } else { Err(what()) }
+}
+
+impl Oracle<'_> {
+    fn judge(&self, attempt: &Attempt) -> Judgement {
+        match &attempt.subject {
+            Subject::Upload(upload) => {
+                self.count_upload(attempt);
+                self.judge_end(attempt, upload)?;
+                self.judge_content(attempt, upload)?;
+                self.judge_answer(attempt, upload)
+            }
+            Subject::Source { given, names, got, is_whole } => {
+                self.count("downloads and listings: answered ", attempt.answer.as_ref());
+                if *is_whole && attempt.answer.as_ref().is_some_and(|answer| answer.code == 226) {
+                    self.world.count("downloads and listings: whole");
+                    return judge_source(attempt, given, names, got);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Promise 2: exactly one of finish, abort and drop; finish only after a clean end.
+    fn judge_end(&self, attempt: &Attempt, upload: &Upload) -> Judgement {
+        let has_ended = attempt.opened.is_none() || !matches!(attempt.fate, Fate::Open | Fate::Finishing);
+        ensure(has_ended, || format!("opened, and never ended: {:?}", attempt.fate))?;
+        let is_finished = matches!(attempt.fate, Fate::Finished(_) | Fate::DroppedInFinish);
+        match attempt.ended {
+            Ended::InOrder => Ok(()),
+            Ended::NotInOrder => {
+                ensure(!is_finished, || "finished, though the client did not end it in good order".into())
+            }
+            Ended::Killed { bytes, data, control } => {
+                let is_one_go = upload.written.len() <= ONE_GO_LIMIT
+                    && data.saturating_sub(bytes) < ONE_GO_PAUSE
+                    && !upload.written.is_empty();
+                let can_look = self.world.lock().weather.can_look;
+                let is_told_late = data.checked_add(self.grace).is_none_or(|settled| control >= settled);
+                // Where the promise ends, as `killed_client_grace` and `Runtime::has_ended` say.
+                let is_beyond = is_told_late || is_one_go && (control >= data || !can_look);
+                if is_finished && is_beyond {
+                    self.world.count("uploads: finished for a killed client, where the promise ends");
+                }
+                ensure(!is_finished || is_beyond, || {
+                    format!("finished, though the client was killed: {:?}", attempt.ended)
+                })
+            }
+        }
+    }
+
+    /// Every content is the whole of what a client sent, with what was to stay before it.
+    fn judge_content(&self, attempt: &Attempt, upload: &Upload) -> Judgement {
+        let Some(commit) = &upload.committed else { return Ok(()) };
+        let is_torn = commit.content != upload.result();
+        if is_torn && matches!(attempt.ended, Ended::Killed { .. }) {
+            return Ok(());
+        }
+        ensure(!is_torn, || {
+            let (found, whole) = (commit.content.len(), upload.result().len());
+            format!("torn: {found} bytes are stored, and {whole} were sent, or others")
+        })?;
+        let is_short =
+            upload.announced.is_some_and(|size| size > (upload.base.len() + upload.whole.len()) as u64 * 2);
+        ensure(!is_short, || "stored, though shorter than announced".into())
+    }
+
+    /// Promise 1, and that a failure is none.
+    fn judge_answer(&self, attempt: &Attempt, upload: &Upload) -> Judgement {
+        let Some(answer) = &attempt.answer else { return Ok(()) };
+        let is_stored = matches!(attempt.fate, Fate::Finished(Ok(_)));
+        match (answer.code, &upload.committed) {
+            (226, Some(commit)) => ensure(commit.stamp < answer.stamp && is_stored, || {
+                format!("the 226 left before the file was stored: {:?}", attempt.fate)
+            }),
+            (226, None) => Err(format!("226, and nothing was stored: {:?}", attempt.fate)),
+            (_, None) => Ok(()),
+            (_, Some(_)) => {
+                let is_documented = answer.text.contains("takes longer than")
+                    || answer.text.contains("unless the file was just stored");
+                if is_documented {
+                    self.world.count("uploads: stored after the client was told that it may be");
+                }
+                ensure(answer.code == 451 && is_documented, || {
+                    format!("stored, and the client is told {}", answer.text)
+                })
+            }
+        }
+    }
+
+    /// The server has not sent more confirmations than the store gave it, read or unread, nor any too early.
+    fn judge_unread_replies(&self) -> Vec<String> {
+        let mut violations = Vec::new();
+        let state = self.world.lock();
+        for connection in state.connections().filter(|connection| !connection.transcript.is_empty()) {
+            let sent = confirmations(&connection.transcript, &connection.marks);
+            let of_client = |attempt: &&Attempt| attempt.peer == connection.client();
+            let mut stored: Vec<u64> = self
+                .ledger
+                .attempts
+                .iter()
+                .filter(of_client)
+                .filter_map(|attempt| match (&attempt.subject, &attempt.fate) {
+                    (Subject::Upload(upload), Fate::Finished(Ok(_))) => {
+                        upload.committed.as_ref().map(|commit| commit.stamp)
+                    }
+                    _ => None,
+                })
+                .collect();
+            stored.sort_unstable();
+            let is_too_early =
+                sent.iter().enumerate().any(|(index, sent)| stored.get(index).is_none_or(|stored| stored > sent));
+            if is_too_early {
+                violations.push(format!("promise 1: {} was told of a store too early", connection.client()));
+            }
+        }
+        violations
+    }
+
+    fn count_upload(&self, attempt: &Attempt) {
+        self.count("uploads: answered ", attempt.answer.as_ref());
+        if attempt.opened.is_none() {
+            return;
+        }
+        let name = match &attempt.fate {
+            Fate::Aborted(why) => format!("uploads: aborted, {}", name_of(*why)),
+            Fate::Finished(Ok(_)) if attempt.answer.is_none() => "uploads: stored, and nobody read it".into(),
+            Fate::Finished(Ok(_)) => "uploads: stored".into(),
+            Fate::Finished(Err(_)) => "uploads: finish failed".into(),
+            Fate::Dropped => "uploads: dropped".into(),
+            Fate::DroppedInFinish => "uploads: dropped in the finish".into(),
+            Fate::Open | Fate::Finishing => return,
+        };
+        self.world.count(&name);
+    }
+
+    fn count(&self, what: &str, answer: Option<&Answer>) {
+        let Some(answer) = answer else { return };
+        self.world.count(&format!("{what}{}", answer.code));
+        let sentences = [
+            "it goes on, and STAT",
+            "it was stopped, and what was there",
+            "The server is shutting down",
+            "shorter than",
+            "size that ALLO announced",
+            "did not answer in time",
+        ];
+        for sentence in sentences.into_iter().filter(|sentence| answer.text.contains(sentence)) {
+            self.world.count(&format!("answers: {sentence}"));
+        }
+    }
+}
+
+/// What a client has got is what the store has given, as the wire has it.
+fn judge_source(attempt: &Attempt, given: &[u8], names: &[String], got: &[u8]) -> Judgement {
+    if attempt.verb == "RETR" {
+        let is_same = got == given || got == on_wire(given, true);
+        return ensure(is_same, || format!("226, and {} bytes of {} are others", got.len(), given.len()));
+    }
+    if attempt.opened.is_none() {
+        return Ok(());
+    }
+    let lines: Vec<&[u8]> = got.split_inclusive(|byte| *byte == b'\n').collect();
+    let is_same = lines.len() == names.len()
+        && lines.iter().zip(names).all(|(line, name)| line.ends_with(format!("{name}\r\n").as_bytes()));
+    ensure(is_same, || format!("226, and the listing of {names:?} is {:?}", String::from_utf8_lossy(got)))
+}
+
+/// When the replies to uploads that say that the file is stored were written.
+fn confirmations(transcript: &[u8], marks: &[(usize, u64)]) -> Vec<u64> {
+    let mut end = 0;
+    let mut sent = Vec::new();
+    for line in transcript.split_inclusive(|byte| *byte == b'\n') {
+        end += line.len();
+        if line.starts_with(b"226 Transfer complete; the file is stored") {
+            sent.extend(marks.iter().find(|(mark, _)| *mark >= end).map(|(_, stamp)| *stamp));
+        }
+    }
+    sent
+}
+
+/// The name of a reason, and so each of them.
+pub const fn name_of(why: AbortReason) -> &'static str {
+    match why {
+        AbortReason::ClientAborted => "ClientAborted",
+        AbortReason::NoDataConnection => "NoDataConnection",
+        AbortReason::DataConnectionLost => "DataConnectionLost",
+        AbortReason::DataStalled => "DataStalled",
+        AbortReason::ControlConnectionLost => "ControlConnectionLost",
+        AbortReason::Incomplete => "Incomplete",
+        AbortReason::StoreFailed => "StoreFailed",
+        AbortReason::ShuttingDown => "ShuttingDown",
+    }
+}

@@ -1,0 +1,141 @@
+//! What clients wanted, what they were told, and what the store was asked.
+
+use std::{net::SocketAddr, time::Duration};
+
+use bytes::Bytes;
+use sansftp::{AbortReason, StorageError, Stored};
+
+use super::Tree;
+
+/// One attempt of a client to transfer something.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Tag(pub usize);
+
+pub struct Ledger {
+    pub attempts: Vec<Attempt>,
+    pub tree: Tree,
+    /// Downloads and listings that are open.
+    pub open_sources: usize,
+}
+
+pub struct Attempt {
+    /// The client's end of its control connection.
+    pub peer: SocketAddr,
+    pub verb: &'static str,
+    pub subject: Subject,
+    /// How the client ended the data connection.
+    pub ended: Ended,
+    /// The final reply that it read.
+    pub answer: Option<Answer>,
+    /// Whether the store opened it, and by which stamp.
+    pub opened: Option<u64>,
+    pub fate: Fate,
+}
+
+pub enum Subject {
+    Upload(Upload),
+    /// What the store has given, what the client has got, and whether that came to its end in good order.
+    Source {
+        given: Vec<u8>,
+        names: Vec<String>,
+        got: Vec<u8>,
+        is_whole: bool,
+    },
+}
+
+pub struct Upload {
+    /// What the store should get if all of it comes.
+    pub whole: Bytes,
+    pub announced: Option<u64>,
+    pub path: String,
+    /// What of the present file stays, as it was when the upload was opened.
+    pub base: Bytes,
+    pub written: Vec<u8>,
+    pub committed: Option<Commit>,
+}
+
+#[derive(Clone)]
+pub struct Commit {
+    pub stamp: u64,
+    pub content: Bytes,
+}
+
+/// How a client ended its data connection.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ended {
+    /// Not at all, or by breaking it.
+    NotInOrder,
+    /// In good order, after everything.
+    InOrder,
+    /// It was killed in the middle. When its last bytes and the ends of both connections arrive.
+    Killed { bytes: Duration, data: Duration, control: Duration },
+}
+
+#[derive(Clone, Debug)]
+pub struct Answer {
+    pub code: u16,
+    pub text: String,
+    /// When the server had written it.
+    pub stamp: u64,
+}
+
+/// What became of what the store opened.
+#[derive(Clone, Debug)]
+pub enum Fate {
+    Open,
+    Finishing,
+    Finished(Result<Stored, String>),
+    Aborted(AbortReason),
+    /// Without a finish or an abort.
+    Dropped,
+    /// While it was being finished.
+    DroppedInFinish,
+}
+
+impl Ledger {
+    pub fn new(capacity: u64) -> Self {
+        Self { attempts: Vec::new(), tree: Tree::new(capacity), open_sources: 0 }
+    }
+
+    pub fn attempt(&mut self, tag: Tag) -> &mut Attempt {
+        &mut self.attempts[tag.0]
+    }
+
+    pub fn begin(&mut self, peer: SocketAddr, verb: &'static str, subject: Subject) -> Tag {
+        let (ended, answer, opened, fate) = (Ended::NotInOrder, None, None, Fate::Open);
+        self.attempts.push(Attempt { peer, verb, subject, ended, answer, opened, fate });
+        Tag(self.attempts.len() - 1)
+    }
+
+    pub fn upload(&mut self, tag: Tag) -> &mut Upload {
+        match &mut self.attempt(tag).subject {
+            Subject::Upload(upload) => upload,
+            Subject::Source { .. } => panic!("{tag:?} is no upload"),
+        }
+    }
+
+    /// What the store gives to a client, to be added to.
+    pub fn source(&mut self, tag: Tag) -> (&mut Vec<u8>, &mut Vec<String>) {
+        match &mut self.attempt(tag).subject {
+            Subject::Source { given, names, .. } => (given, names),
+            Subject::Upload(_) => panic!("{tag:?} is an upload"),
+        }
+    }
+}
+
+impl Upload {
+    pub fn new(path: String, whole: Bytes, announced: Option<u64>) -> Self {
+        Self { whole, announced, path, base: Bytes::new(), written: Vec::new(), committed: None }
+    }
+
+    /// What the file has to be if this upload is stored.
+    pub fn result(&self) -> Vec<u8> {
+        [&self.base[..], &self.whole].concat()
+    }
+}
+
+impl Fate {
+    pub fn finished(result: &Result<Stored, StorageError>) -> Self {
+        Self::Finished(result.as_ref().map(Clone::clone).map_err(ToString::to_string))
+    }
+}

@@ -1,0 +1,480 @@
+//! Connections: two pipes each, through which segments travel one after the other.
+
+use std::{
+    collections::VecDeque,
+    fmt,
+    io::{self, ErrorKind},
+    net::SocketAddr,
+    task::Waker,
+    time::Duration,
+};
+
+use super::{Happening, State, Weather};
+
+/// Port of the server's control connections. What the server sends over them is kept for the oracle.
+pub const CONTROL_PORT: u16 = 21;
+/// A connection whose other end is silent is given up by the system at last.
+const SILENCE: Duration = Duration::from_secs(1000);
+
+/// An end of a connection.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Side {
+    Dialler,
+    Acceptor,
+}
+
+impl Side {
+    pub const fn other(self) -> Self {
+        match self {
+            Self::Dialler => Self::Acceptor,
+            Self::Acceptor => Self::Dialler,
+        }
+    }
+}
+
+/// One direction of a connection, by the end that it leads to.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct PipeId {
+    pub connection: u64,
+    pub to: Side,
+}
+
+pub struct Connection {
+    pub dialler: SocketAddr,
+    pub acceptor: SocketAddr,
+    pub server: Side,
+    /// Those that lead to the dialler and to the acceptor.
+    pipes: [Pipe; 2],
+    is_closed: [bool; 2],
+    /// Whether the network has done something to it.
+    pub is_harmed: bool,
+    /// What the server has written, and by which stamp it had written how much.
+    pub transcript: Vec<u8>,
+    pub marks: Vec<(usize, u64)>,
+}
+
+pub struct Pipe {
+    in_flight: VecDeque<Load>,
+    /// Bytes of them.
+    flying: usize,
+    pub arrived: VecDeque<u8>,
+    pub end: End,
+    pub has_sent_end: bool,
+    /// When the last segment arrives, or has arrived.
+    last_arrival: Duration,
+    /// When the last bytes and the end arrive or have arrived.
+    pub bytes_arrival: Duration,
+    end_arrival: Option<Duration>,
+    /// The receiver's runtime notices what has arrived at this time.
+    noticed: Duration,
+    capacity: usize,
+    latency: Duration,
+    /// Nothing arrives any more.
+    is_hole: bool,
+    pub reader: Option<Waker>,
+    pub writer: Option<Waker>,
+}
+
+/// What has arrived behind the bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum End {
+    Open,
+    Finished,
+    Broken(ErrorKind),
+}
+
+enum Load {
+    Bytes(Vec<u8>),
+    End,
+    Reset,
+}
+
+impl Pipe {
+    fn new(latency: Duration, capacity: usize) -> Self {
+        Self {
+            in_flight: VecDeque::new(),
+            flying: 0,
+            arrived: VecDeque::new(),
+            end: End::Open,
+            has_sent_end: false,
+            last_arrival: Duration::ZERO,
+            bytes_arrival: Duration::ZERO,
+            end_arrival: None,
+            noticed: Duration::ZERO,
+            capacity,
+            latency,
+            is_hole: false,
+            reader: None,
+            writer: None,
+        }
+    }
+
+    /// How many bytes more the connection takes.
+    pub fn room(&self) -> usize {
+        self.capacity.saturating_sub(self.flying + self.arrived.len())
+    }
+
+    pub fn is_noticed(&self, now: Duration) -> bool {
+        self.noticed <= now
+    }
+
+    /// When its end arrives; none if it does not.
+    pub fn end_arrival(&self) -> Option<Duration> {
+        self.end_arrival.filter(|_| !self.is_hole)
+    }
+
+    fn wake(&mut self) {
+        for waker in [self.reader.take(), self.writer.take()].into_iter().flatten() {
+            waker.wake();
+        }
+    }
+}
+
+impl Connection {
+    pub fn pipe(&mut self, to: Side) -> &mut Pipe {
+        &mut self.pipes[to as usize]
+    }
+
+    pub fn is_open(&self) -> bool {
+        self.is_closed.contains(&false)
+    }
+
+    pub fn client(&self) -> SocketAddr {
+        if self.server == Side::Acceptor { self.dialler } else { self.acceptor }
+    }
+
+    fn is_control(&self) -> bool {
+        self.acceptor.port() == CONTROL_PORT
+    }
+}
+
+impl fmt::Display for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} -> {} {:?}", self.dialler, self.acceptor, self.is_closed)
+    }
+}
+
+impl State {
+    pub(super) fn connection(&mut self, id: u64) -> &mut Connection {
+        self.connections.get_mut(&id).unwrap()
+    }
+
+    /// The connection that a socket is an end of.
+    pub fn connection_of(&self, socket: &super::Socket) -> &Connection {
+        &self.connections[&socket.id]
+    }
+
+    pub fn connections(&self) -> impl Iterator<Item = &Connection> {
+        self.connections.values()
+    }
+
+    pub(super) fn connect(&mut self, dialler: SocketAddr, acceptor: SocketAddr, server: Side) -> u64 {
+        let id = self.stamp();
+        let pipes = [0, 1].map(|_| {
+            let Weather { latency, narrow, .. } = self.weather;
+            let capacities: &[usize] = if narrow { &[2048, 100, 700] } else { &[65536, 16384] };
+            Pipe::new(self.chance.time(latency), self.chance.pick(capacities))
+        });
+        let connection = Connection {
+            dialler,
+            acceptor,
+            server,
+            pipes,
+            is_closed: [false; 2],
+            is_harmed: false,
+            transcript: Vec::new(),
+            marks: Vec::new(),
+        };
+        self.note(|| format!("connection {id}: {dialler} -> {acceptor}"));
+        self.connections.insert(id, connection);
+        id
+    }
+
+    // Sending.
+
+    /// Sends bytes, as many as there is room for, and tells how many those are.
+    pub(super) fn send(&mut self, pipe: PipeId, bytes: &[u8]) -> io::Result<usize> {
+        let from = pipe.to.other();
+        let connection = self.connection(pipe.connection);
+        if let End::Broken(kind) = connection.pipe(from).end {
+            return Err(kind.into());
+        }
+        if connection.pipe(pipe.to).has_sent_end {
+            return Err(ErrorKind::BrokenPipe.into());
+        }
+        let mut count = connection.pipe(pipe.to).room().min(bytes.len());
+        let keeps = connection.is_control() && connection.server == from;
+        if count > 1 && self.chance.one_in(self.weather.splits) {
+            count = self.chance.between(1, count as u64) as usize;
+        }
+        self.note(|| format!("{pipe:?} takes {count} of {}", bytes.len()));
+        let mut rest = &bytes[..count];
+        while !rest.is_empty() {
+            let mut cut = rest.len();
+            if self.chance.one_in(self.weather.splits) {
+                cut = self.chance.between(1, rest.len() as u64) as usize;
+            }
+            self.dispatch(pipe, Load::Bytes(rest[..cut].to_vec()), Duration::ZERO);
+            rest = &rest[cut..];
+        }
+        if keeps && count > 0 {
+            let stamp = self.stamp();
+            let connection = self.connection(pipe.connection);
+            connection.transcript.extend_from_slice(&bytes[..count]);
+            connection.marks.push((connection.transcript.len(), stamp));
+        }
+        self.tasks.progressed();
+        Ok(count)
+    }
+
+    /// Ends the sending side in good order; it arrives at `earliest` or later.
+    pub(super) fn finish(&mut self, pipe: PipeId, earliest: Duration) {
+        let sending = self.connection(pipe.connection).pipe(pipe.to);
+        if !sending.has_sent_end {
+            sending.has_sent_end = true;
+            self.dispatch(pipe, Load::End, earliest);
+        }
+    }
+
+    /// Breaks the connection from the end that `pipe` leads away from.
+    pub(super) fn reset(&mut self, pipe: PipeId, earliest: Duration) {
+        self.dispatch(pipe, Load::Reset, earliest);
+        let connection = self.connection(pipe.connection);
+        connection.pipe(pipe.to).has_sent_end = true;
+        let own = connection.pipe(pipe.to.other());
+        if !matches!(own.end, End::Broken(_)) {
+            own.end = End::Broken(ErrorKind::ConnectionReset);
+        }
+        own.wake();
+    }
+
+    /// Puts a segment on its way.
+    fn dispatch(&mut self, id: PipeId, load: Load, earliest: Duration) {
+        let delay = self.delay(id);
+        let now = self.now;
+        let pipe = self.connection(id.connection).pipe(id.to);
+        if let Load::Bytes(bytes) = &load {
+            pipe.flying += bytes.len();
+        }
+        if pipe.is_hole {
+            return;
+        }
+        let arrival = (now + pipe.latency + delay).max(pipe.last_arrival).max(earliest);
+        pipe.last_arrival = arrival;
+        match load {
+            Load::Bytes(_) => pipe.bytes_arrival = arrival,
+            Load::End | Load::Reset => pipe.end_arrival = Some(arrival),
+        }
+        pipe.in_flight.push_back(load);
+        self.plan(arrival, Happening::Arrive(id));
+    }
+
+    /// What the network does to the next segment.
+    fn delay(&mut self, id: PipeId) -> Duration {
+        let Weather { jitter, hiccups, holes, resets, .. } = self.weather;
+        let mut delay = self.chance.time(jitter);
+        if self.chance.one_in(hiccups) {
+            delay += self.chance.time(Duration::from_secs(100));
+            self.connection(id.connection).is_harmed = true;
+            self.counts.add("network: hiccups", 1);
+        }
+        if self.chance.one_in(holes) {
+            self.silence(id.connection);
+            self.counts.add("network: connections that fell silent", 1);
+        }
+        if self.chance.one_in(resets) {
+            self.counts.add("network: resets", 1);
+            self.connection(id.connection).is_harmed = true;
+            for to in [Side::Dialler, Side::Acceptor] {
+                let earliest = self.now;
+                let pipe = self.connection(id.connection).pipe(to);
+                let arrival = (earliest + pipe.latency).max(pipe.last_arrival);
+                pipe.last_arrival = arrival;
+                pipe.end_arrival = Some(arrival);
+                pipe.in_flight.push_back(Load::Reset);
+                self.plan(arrival, Happening::Arrive(PipeId { connection: id.connection, to }));
+            }
+        }
+        delay
+    }
+
+    /// Nothing comes through any more, in neither direction. The systems notice late.
+    pub(super) fn silence(&mut self, id: u64) {
+        let connection = self.connection(id);
+        connection.is_harmed = true;
+        for pipe in &mut connection.pipes {
+            pipe.is_hole = true;
+        }
+        let at = self.now + SILENCE + self.chance.time(SILENCE);
+        self.plan(at, Happening::Perished(id));
+    }
+
+    pub(super) fn perish(&mut self, id: u64) {
+        for pipe in &mut self.connection(id).pipes {
+            if pipe.end == End::Open {
+                pipe.end = End::Broken(ErrorKind::TimedOut);
+            }
+            pipe.wake();
+        }
+    }
+
+    // Arriving.
+
+    pub(super) fn arrive(&mut self, id: PipeId) {
+        let is_late = self.chance.one_in(self.weather.late_notices);
+        let notice = if is_late { self.now + self.chance.time(super::tasks::LAG) } else { self.now };
+        let drops_unread = self.chance.one_in(2);
+        let connection = self.connection(id.connection);
+        let is_closed = connection.is_closed[id.to as usize];
+        let pipe = connection.pipe(id.to);
+        let Some(load) = pipe.in_flight.pop_front() else { return };
+        match load {
+            Load::Bytes(bytes) => {
+                pipe.flying -= bytes.len();
+                if is_closed {
+                    // Nobody reads them: the system says so.
+                    let back = PipeId { to: id.to.other(), ..id };
+                    return self.reset(back, Duration::ZERO);
+                }
+                if !matches!(pipe.end, End::Broken(_)) {
+                    pipe.arrived.extend(&bytes);
+                }
+            }
+            Load::End if pipe.end == End::Open => pipe.end = End::Finished,
+            Load::End => {}
+            Load::Reset => {
+                pipe.end = End::Broken(ErrorKind::ConnectionReset);
+                if drops_unread {
+                    pipe.arrived.clear();
+                }
+                connection.pipe(id.to.other()).wake();
+            }
+        }
+        self.note(|| format!("{id:?} has arrived"));
+        let pipe = self.connection(id.connection).pipe(id.to);
+        pipe.noticed = pipe.noticed.max(notice);
+        if is_late {
+            self.plan(notice, Happening::Notice(id));
+        } else {
+            self.notice(id);
+        }
+    }
+
+    pub(super) fn notice(&mut self, id: PipeId) {
+        let now = self.now;
+        let pipe = self.connection(id.connection).pipe(id.to);
+        if pipe.is_noticed(now) {
+            pipe.wake();
+        }
+    }
+
+    /// Closes an end as the system does: unread bytes make a reset of what should be an end in good order.
+    pub(super) fn close(&mut self, id: u64, side: Side, earliest: Duration) {
+        let connection = self.connection(id);
+        if std::mem::replace(&mut connection.is_closed[side as usize], true) {
+            return;
+        }
+        let own = connection.pipe(side);
+        own.reader = None;
+        let is_read = own.arrived.is_empty();
+        own.arrived.clear();
+        let out = PipeId { connection: id, to: side.other() };
+        self.note(|| format!("connection {id} is closed by the {side:?}"));
+        if is_read { self.finish(out, earliest) } else { self.reset(out, earliest) }
+    }
+
+    /// An end vanishes: nothing is said, and nothing comes through any more.
+    pub(super) fn vanish(&mut self, id: u64, side: Side) {
+        self.note(|| format!("the {side:?} of connection {id} vanishes"));
+        self.silence(id);
+        self.connection(id).is_closed[side as usize] = true;
+    }
+}
+
+// Making connections.
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct DialId(pub u64);
+
+/// A connection attempt.
+#[derive(Debug)]
+pub struct Dialing {
+    pub from: SocketAddr,
+    pub to: SocketAddr,
+    pub by_server: bool,
+    pub result: DialResult,
+    pub waker: Option<Waker>,
+    way_back: Duration,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum DialResult {
+    Unknown,
+    /// It has been decided, and the answer is on its way.
+    Made(u64),
+    Refused,
+    Told(Option<u64>),
+}
+
+/// A listening socket, and the connections that nobody has accepted yet.
+pub struct Listening {
+    pub by_server: bool,
+    pub queue: VecDeque<(u64, SocketAddr)>,
+    pub waker: Option<Waker>,
+}
+
+impl State {
+    pub(super) fn dial(&mut self, from: SocketAddr, to: SocketAddr, by_server: bool) -> DialId {
+        let id = DialId(self.stamp());
+        let latency = self.weather.latency;
+        let (there, way_back) = (self.chance.time(latency), self.chance.time(latency));
+        let is_lost = self.chance.one_in(self.weather.lost_dials);
+        self.note(|| format!("{from} dials {to}{}", if is_lost { ", in vain" } else { "" }));
+        let result = DialResult::Unknown;
+        self.dialings.insert(id, Dialing { from, to, by_server, result, waker: None, way_back });
+        if is_lost && self.chance.one_in(2) {
+            self.dialings.get_mut(&id).unwrap().result = DialResult::Refused;
+            self.plan(self.now + there + way_back, Happening::Answered(id));
+        } else if !is_lost {
+            self.plan(self.now + there, Happening::Dialled(id));
+        }
+        id
+    }
+
+    pub(super) fn handle_dialled(&mut self, id: DialId) {
+        let Some(dialing) = self.dialings.get(&id) else { return };
+        let (from, to, by_server, back) = (dialing.from, dialing.to, dialing.by_server, dialing.way_back);
+        let result = match self.listening.contains_key(&to) {
+            true => {
+                let server = if by_server { Side::Dialler } else { Side::Acceptor };
+                let connection = self.connect(from, to, server);
+                let listening = self.listening.get_mut(&to).unwrap();
+                listening.queue.push_back((connection, from));
+                listening.waker.take().into_iter().for_each(Waker::wake);
+                DialResult::Made(connection)
+            }
+            false => DialResult::Refused,
+        };
+        self.dialings.get_mut(&id).unwrap().result = result;
+        self.plan(self.now + back, Happening::Answered(id));
+    }
+
+    pub(super) fn handle_answered(&mut self, id: DialId) {
+        let Some(dialing) = self.dialings.get_mut(&id) else { return };
+        dialing.result = match dialing.result {
+            DialResult::Made(connection) => DialResult::Told(Some(connection)),
+            DialResult::Refused => DialResult::Told(None),
+            other => other,
+        };
+        dialing.waker.take().into_iter().for_each(Waker::wake);
+    }
+
+    /// Nobody waits for it any more.
+    pub(super) fn forget_dialing(&mut self, id: DialId) {
+        if let Some(dialing) = self.dialings.remove(&id)
+            && let DialResult::Made(connection) | DialResult::Told(Some(connection)) = dialing.result
+        {
+            self.close(connection, Side::Dialler, Duration::ZERO);
+        }
+    }
+}
