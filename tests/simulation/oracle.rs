@@ -21,7 +21,8 @@ pub fn judge(world: &World, store: &Store, grace: Duration) {
     let ledger = store.lock();
     if ledger.tree.reserved > 0 || ledger.open_sources > 0 {
         let (reserved, open) = (ledger.tree.reserved, ledger.open_sources);
-        violations.push(format!("{reserved} bytes are still reserved, {open} downloads or listings are open"));
+        violations
+            .push(format!("{reserved} bytes are still reserved, {open} downloads or listings are open"));
     }
     let oracle = Oracle { world, ledger: &ledger, grace };
     for (number, attempt) in ledger.attempts.iter().enumerate() {
@@ -154,8 +155,10 @@ impl Oracle<'_> {
                 })
                 .collect();
             stored.sort_unstable();
-            let is_too_early =
-                sent.iter().enumerate().any(|(index, sent)| stored.get(index).is_none_or(|stored| stored > sent));
+            let is_too_early = sent
+                .iter()
+                .enumerate()
+                .any(|(index, sent)| stored.get(index).is_none_or(|stored| stored > sent));
             if is_too_early {
                 violations.push(format!("promise 1: {} was told of a store too early", connection.client()));
             }

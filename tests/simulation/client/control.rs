@@ -72,9 +72,7 @@ impl Control {
     /// Sends a command, and tells its number.
     pub async fn say(&mut self, verb: &'static str, rest: &str, tag: Option<Tag>) -> Result<u64, Gone> {
         let line = match verb {
-            "ABOR" if self.world.choose(|chance| chance.one_in(2)) => {
-                b"\xFF\xF4\xFF\xF2ABOR\r\n".to_vec()
-            }
+            "ABOR" if self.world.choose(|chance| chance.one_in(2)) => b"\xFF\xF4\xFF\xF2ABOR\r\n".to_vec(),
             "junk" => format!("{rest}\r\n").into_bytes(),
             _ if rest.is_empty() => format!("{verb}\r\n").into_bytes(),
             _ => format!("{verb} {rest}\r\n").into_bytes(),

@@ -70,7 +70,8 @@ impl Client {
                 self.world.within(patience, self.world.dial(from, to, false)).await?.ok()
             }
             Way::Accept(listener) => {
-                let (socket, _) = self.world.within(patience, self.world.accept_next(&listener)).await?.ok()?;
+                let (socket, _) =
+                    self.world.within(patience, self.world.accept_next(&listener)).await?.ok()?;
                 Some(socket)
             }
         }

@@ -11,11 +11,11 @@ use std::{
     time::Duration,
 };
 
-pub use self::{control::Gone, downloads::on_wire};
 use self::{
     control::Control,
     data::{Sent, Way},
 };
+pub use self::{control::Gone, downloads::on_wire};
 use super::{
     chance::Chance,
     store::{Answer, Store, Subject, Tag},

@@ -234,7 +234,8 @@ impl Client {
         let wire = content(number as u64, size, is_ascii);
         let whole = if is_ascii { to_store(&wire) } else { wire.clone() };
         let verb = chance.pick(&["STOR", "STOR", "STOR", "STOR", "APPE", "STOU"]);
-        let offset = if verb == "STOR" && !is_ascii && chance.one_in(10) { chance.between(1, 2000) } else { 0 };
+        let offset =
+            if verb == "STOR" && !is_ascii && chance.one_in(10) { chance.between(1, 2000) } else { 0 };
         let announced = match chance.below(24) {
             1 => Some(size as u64 + offset),
             2 => Some((size as u64 + offset) / 2),

@@ -17,12 +17,12 @@ use std::{
 
 use sansftp::{Download, Pathname, Storage, adapters::stores::Memory};
 
+use self::tree::File;
 pub use self::{
     ledger::{Answer, Attempt, Ended, Fate, Ledger, Subject, Tag, Upload},
     moods::Moods,
     tree::Tree,
 };
-use self::tree::File;
 use super::world::World;
 
 /// The store. Clones are the same one.

@@ -135,13 +135,16 @@ impl Storage for View {
         let ledger = self.store.lock();
         if !ledger.tree.is_directory(&name) {
             let is_file = ledger.tree.files.contains_key(&name);
-            return Err(if is_file { StorageErrorKind::NotADirectory } else { StorageErrorKind::NotFound }.into());
+            return Err(
+                if is_file { StorageErrorKind::NotADirectory } else { StorageErrorKind::NotFound }.into()
+            );
         }
         drop(ledger);
         if tag.is_some() {
             self.opening(path);
         }
-        let memory = self.store.memory.as_ref().map(|memory| at_once(memory.list(&plain(path)))).transpose()?;
+        let memory =
+            self.store.memory.as_ref().map(|memory| at_once(memory.list(&plain(path)))).transpose()?;
         Ok(Pages::new(&self.store, name, tag, memory))
     }
 
@@ -152,7 +155,8 @@ impl Storage for View {
         if offset as usize > content.len() {
             return Err(StorageErrorKind::BadOffset.into());
         }
-        let memory = self.store.memory.as_ref().map(|memory| at_once(memory.open_download(&plain(path), offset)));
+        let memory =
+            self.store.memory.as_ref().map(|memory| at_once(memory.open_download(&plain(path), offset)));
         let (_, tag) = self.opening(path);
         Ok(Source::new(&self.store, tag, content.slice(offset as usize..), memory.transpose()?))
     }
@@ -189,7 +193,11 @@ impl Storage for View {
         ledger.upload(tag).base = base;
         drop(ledger);
         let memory = memory.transpose()?.map(|opened| opened.upload);
-        Ok(OpenedUpload { upload: SimUpload::new(&self.store, tag, version, memory), pathname: place, offset })
+        Ok(OpenedUpload {
+            upload: SimUpload::new(&self.store, tag, version, memory),
+            pathname: place,
+            offset,
+        })
     }
 
     async fn make_directory(&self, path: &Pathname) -> Result<(), StorageError> {
@@ -224,8 +232,10 @@ impl Storage for View {
 
     async fn set_modified(&self, path: &Pathname, _: TimeValue) -> Result<(), StorageError> {
         let name = path.to_string();
-        self.act("set_modified", |tree| metadata(tree, &name).map(drop), async { self.memory().stat(path).await })
-            .await
+        self.act("set_modified", |tree| metadata(tree, &name).map(drop), async {
+            self.memory().stat(path).await
+        })
+        .await
     }
 
     async fn available(&self, _: &Pathname) -> Result<u64, StorageError> {

@@ -49,7 +49,9 @@ impl SimUpload {
         let mut ledger = self.store.lock();
         let attempt = ledger.attempt(tag);
         let is_wrong = match (&attempt.fate, &fate) {
-            (Fate::Open, Fate::Finished(_) | Fate::DroppedInFinish) | (Fate::Finishing, Fate::Finishing) => true,
+            (Fate::Open, Fate::Finished(_) | Fate::DroppedInFinish) | (Fate::Finishing, Fate::Finishing) => {
+                true
+            }
             (Fate::Open | Fate::Finishing, _) => false,
             _ => true,
         };

@@ -49,7 +49,11 @@ impl Tree {
 
     /// Whether a file can have this name.
     pub fn check_place(&self, path: &str) -> Result<(), StorageErrorKind> {
-        match (self.is_directory(path), self.is_directory(parent(path)), self.files.contains_key(parent(path))) {
+        match (
+            self.is_directory(path),
+            self.is_directory(parent(path)),
+            self.files.contains_key(parent(path)),
+        ) {
             (true, ..) => Err(IsADirectory),
             (_, true, _) => Ok(()),
             (_, _, true) => Err(NotADirectory),

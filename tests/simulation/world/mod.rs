@@ -15,15 +15,15 @@ use std::{
     time::Duration,
 };
 
+use self::{
+    network::{Connection, DialId, Dialing, Listening, PipeId},
+    tasks::{Ready, Tasks},
+};
 pub use self::{
     runtime::SimListener,
     socket::{Socket, receive, send_all},
     tasks::{StorePanic, Who},
     weather::Weather,
-};
-use self::{
-    network::{Connection, DialId, Dialing, Listening, PipeId},
-    tasks::{Ready, Tasks},
 };
 use super::{chance::Chance, counts::Counts, log::Log};
 
@@ -73,9 +73,6 @@ enum Happening {
     Perished(u64),
 }
 
-/// Worlds that need more steps than this do not come to rest.
-const STEPS_LIMIT: u64 = 5_000_000;
-
 impl World {
     pub fn new(mut chance: Chance, log: Log) -> Self {
         let weather = Weather::new(&mut chance);
@@ -100,8 +97,8 @@ impl World {
     }
 
     /// Lets everything happen until nothing is left that could.
-    pub fn run(&self) {
-        for _ in 0..STEPS_LIMIT {
+    pub fn run(&self, steps: u64) {
+        for _ in 0..steps {
             if !self.lock().violations.is_empty() || !self.step() {
                 return;
             }

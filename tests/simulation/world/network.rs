@@ -46,7 +46,7 @@ pub struct Connection {
     /// Those that lead to the dialler and to the acceptor.
     pipes: [Pipe; 2],
     is_closed: [bool; 2],
-    /// Whether the network has done something to it.
+    /// Whether the network has done something to it, or it was closed with bytes that it did not take.
     pub is_harmed: bool,
     /// What the server has written, and by which stamp it had written how much.
     pub transcript: Vec<u8>,
@@ -374,6 +374,8 @@ impl State {
         if std::mem::replace(&mut connection.is_closed[side as usize], true) {
             return;
         }
+        // Whoever closes it may have had more to say than the other one let it.
+        connection.is_harmed |= connection.pipe(side.other()).room() == 0;
         let own = connection.pipe(side);
         own.reader = None;
         let is_read = own.arrived.is_empty();
