@@ -102,9 +102,12 @@ fn possible_answers(asked: Asked) -> Vec<Answer> {
             Answer::Metadata { metadata: Metadata::file(12), now: NOW },
         ],
         Asked::ListFirst => vec![entries(), failed(StorageErrorKind::NotADirectory)],
-        Asked::Open(Content::Listing) => {
-            vec![Answer::Opened, Answer::Opened, failed(StorageErrorKind::NotADirectory)]
-        }
+        Asked::Open(Content::Listing) => vec![
+            Answer::Opened,
+            failed(StorageErrorKind::NotADirectory),
+            Answer::Opened,
+            failed(StorageErrorKind::NotADirectory),
+        ],
         Asked::Open(Content::Download) => vec![Answer::Opened, Answer::Opened, Answer::Opened],
         Asked::Open(Content::Upload) => vec![
             opened_upload(FinishKind::RunsToItsEnd),

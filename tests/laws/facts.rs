@@ -14,7 +14,7 @@ use sansftp::{
     storage::StorageErrorKind,
 };
 
-use super::watch::{PEER, Reading};
+use super::watch::PEER;
 
 /// What a request opens, and what then moves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,7 +115,6 @@ pub enum Due {
 /// What is known of a session.
 #[derive(Debug, Clone)]
 pub struct Facts {
-    pub reading: Reading,
     pub reply_limit: usize,
     pub data_peer: DataPeer,
     /// The longest of the deadlines in the configuration.
@@ -143,7 +142,7 @@ pub struct Facts {
 }
 
 impl Facts {
-    pub fn new(config: &Config, reading: Reading) -> Self {
+    pub fn new(config: &Config) -> Self {
         let waits = [
             config.log_in_timeout,
             config.control_idle_timeout,
@@ -155,7 +154,6 @@ impl Facts {
             config.detached_timeout,
         ];
         Self {
-            reading,
             reply_limit: config.reply_limit,
             data_peer: config.data_peer,
             longest_wait: waits.into_iter().max().unwrap_or_default(),

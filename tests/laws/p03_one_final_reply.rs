@@ -1,12 +1,15 @@
 //! Promise 3: **each command gets exactly one final reply, in the order of the commands (but for `NOOP`, `STAT` and
 //! `ABOR` in a transfer), and at most one preliminary reply before it.**
 //!
-//! [`Replies`] is a small model of who is answered next, for a client that reads its replies promptly. The commands wait
-//! in a queue; the first one is taken by its final reply, or earlier by the request or the passive port that it leads to.
+//! [`Replies`] is a small model of who is answered next. The commands wait in a queue; the first one is taken by its
+//! final reply, or earlier by the request or the passive port that it leads to.
 //! `NOOP` and a bare `STAT` may be answered from the front of the queue while a transfer runs, and an `ABOR` is taken
 //! from wherever it waits and answered behind the transfer. Each code must be one that RFC 959 5.4 or a later RFC gives
 //! the command (`tests/notation/codes.rs`), or that of the store's own error. When nothing is under way, the queue is
 //! empty. Only `220` at the beginning and `421` belong to no command.
+//!
+//! While a client does not read its replies, an `ABOR` may have to wait: then both is possible, that it was taken and
+//! that it was not, until a reply tells.
 
 use std::{collections::VecDeque, fmt};
 
@@ -19,14 +22,13 @@ use super::{
 };
 use crate::notation::codes::{self, Codes};
 
-pub fn see(facts: &Facts, replies: &mut Replies, action: &Action) -> Judgement {
-    if facts.reading != Reading::Promptly {
-        return Ok(());
-    }
+pub fn see(replies: &mut Replies, action: &Action) -> Judgement {
     match action {
         Action::SendReply(reply) => replies.note_reply(reply.code().number()),
-        Action::Ask(_, request) => replies.note_request(request),
-        Action::OpenDataConnection(DataConnectionMode::Listen) => replies.begin(false),
+        Action::Ask(_, request) => replies.keep_right(|order| order.note_request(request)),
+        Action::OpenDataConnection(DataConnectionMode::Listen) => {
+            replies.keep_right(|order| order.begin(false))
+        }
         _ => Ok(()),
     }
 }
@@ -34,14 +36,11 @@ pub fn see(facts: &Facts, replies: &mut Replies, action: &Action) -> Judgement {
 /// With nothing under way, nothing may be left without an answer.
 pub fn rest(facts: &Facts, replies: &Replies) -> Judgement {
     let is_attentive = facts.unsent <= facts.reply_limit;
-    if facts.reading != Reading::Promptly || facts.is_busy() || facts.is_closed() || !is_attentive {
+    if facts.is_busy() || facts.is_closed() || !is_attentive {
         return Ok(());
     }
-    match (&replies.current, replies.waiting.front()) {
-        (Some(current), _) => broken(format!("{:?} has no final reply", current.command.text)),
-        (None, Some(command)) => broken(format!("{:?} has no reply", command.text)),
-        (None, None) => Ok(()),
-    }
+    let judgements = replies.orders.iter().map(Order::judge_rest);
+    judgements.reduce(Judgement::or).unwrap_or(Ok(()))
 }
 
 fn broken(what: String) -> Judgement {
@@ -83,6 +82,14 @@ impl Command {
 }
 
 /// The text says it all.
+impl PartialEq for Command {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for Command {}
+
 impl fmt::Debug for Command {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?}", self.text)
@@ -90,7 +97,7 @@ impl fmt::Debug for Command {
 }
 
 /// A command that is being executed.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Current {
     command: Command,
     is_transfer: bool,
@@ -104,48 +111,116 @@ struct Current {
 /// Who is answered next.
 #[derive(Debug, Clone)]
 pub struct Replies {
+    reading: Reading,
     line_limit: usize,
     lines: Lines,
+    /// Each is possible: one for a client that reads promptly.
+    orders: Vec<Order>,
+}
+
+impl Replies {
+    pub fn new(line_limit: usize, reading: Reading) -> Self {
+        Self { reading, line_limit, lines: Lines::new(line_limit), orders: vec![Order::default()] }
+    }
+
+    /// The client sends bytes.
+    pub fn note_received(&mut self, bytes: &[u8]) {
+        let commands: Vec<Command> = bytes
+            .iter()
+            .filter_map(|byte| self.lines.take(*byte))
+            .map(|line| Command::parse(&line, self.line_limit))
+            .collect();
+        for order in &mut self.orders {
+            order.waiting.extend(commands.iter().cloned());
+        }
+        self.take_abor();
+    }
+
+    /// The store's own error has this code.
+    pub fn excuse(&mut self, code: u16) {
+        for order in &mut self.orders {
+            order.excuse(code);
+        }
+    }
+
+    /// The verb of the command that the next final reply is for; `None` if it is not known.
+    pub fn verb_answered_next(&self) -> Option<&'static str> {
+        let mut verbs = self.orders.iter().map(Order::verb_answered_next);
+        let first = verbs.next()?;
+        verbs.all(|verb| verb == first).then_some(first)?
+    }
+
+    /// An `ABOR` is found wherever it waits, if there is a transfer, and at once if the client reads.
+    fn take_abor(&mut self) {
+        match self.reading {
+            Reading::Promptly => self.orders.iter_mut().for_each(Order::take_abor),
+            Reading::Hardly => {
+                for mut order in self.orders.clone() {
+                    order.take_abor();
+                    if !self.orders.contains(&order) {
+                        self.orders.push(order);
+                    }
+                }
+            }
+        }
+    }
+
+    fn note_reply(&mut self, code: u16) -> Judgement {
+        self.keep_right(|order| order.note_reply(code))?;
+        if code == 234 {
+            // What came in clear behind AUTH gets no reply (promise 5).
+            self.lines = Lines::new(self.line_limit);
+        }
+        Ok(())
+    }
+
+    /// Notes something in every order, and keeps those in which it is right.
+    fn keep_right(&mut self, note: impl Fn(&mut Order) -> Judgement) -> Judgement {
+        let mut judgement = Ok(());
+        self.orders.retain_mut(|order| {
+            let noted = note(order);
+            let is_right = noted.is_ok();
+            judgement = std::mem::replace(&mut judgement, Ok(())).and(noted);
+            is_right
+        });
+        if self.orders.is_empty() {
+            return judgement;
+        }
+        self.take_abor();
+        Ok(())
+    }
+}
+
+/// An order of replies.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Order {
     waiting: VecDeque<Command>,
     current: Option<Current>,
     is_abor_due: bool,
     has_greeted: bool,
 }
 
-impl Replies {
-    pub const fn new(line_limit: usize) -> Self {
-        Self {
-            line_limit,
-            lines: Lines::new(line_limit),
-            waiting: VecDeque::new(),
-            current: None,
-            is_abor_due: false,
-            has_greeted: false,
-        }
-    }
-
-    /// The client sends bytes.
-    pub fn note_received(&mut self, bytes: &[u8]) {
-        let Self { lines, waiting, line_limit, .. } = self;
-        let whole = bytes.iter().filter_map(|byte| lines.take(*byte));
-        waiting.extend(whole.map(|line| Command::parse(&line, *line_limit)));
-        self.take_abor();
-    }
-
-    /// The store's own error has this code.
-    pub fn excuse(&mut self, code: u16) {
+impl Order {
+    fn excuse(&mut self, code: u16) {
         if let Some(current) = &mut self.current {
             current.excused.push(code);
         }
     }
 
-    /// The verb of the command that the next final reply is for; `None` if it is no command that we know.
-    pub fn verb_answered_next(&self) -> Option<&'static str> {
+    fn verb_answered_next(&self) -> Option<&'static str> {
         if self.is_abor_due {
             return Some("ABOR");
         }
         let command = self.current.as_ref().map(|current| &current.command).or_else(|| self.waiting.front());
         command?.row.map(|row| row.verb)
+    }
+
+    fn judge_rest(&self) -> Judgement {
+        match (&self.current, self.waiting.front()) {
+            (Some(current), _) => broken(format!("{:?} has no final reply", current.command.text)),
+            (None, Some(command)) => broken(format!("{:?} has no reply", command.text)),
+            (None, None) => law(3, !self.is_abor_due, || "\"ABOR\" has no reply".into()),
+        }
     }
 
     fn note_request(&mut self, request: &Request) -> Judgement {
@@ -175,11 +250,9 @@ impl Replies {
             // The deadline of a request
             excused: vec![451],
         });
-        self.take_abor();
         Ok(())
     }
 
-    /// An `ABOR` is found wherever it waits, if there is a transfer.
     fn take_abor(&mut self) {
         let Some(current) =
             self.current.as_mut().filter(|current| current.is_transfer && !current.is_aborted)
@@ -234,11 +307,9 @@ impl Replies {
         }
     }
 
-    /// What came in clear behind `AUTH` gets no reply (promise 5).
     fn note_handshake(&mut self) -> Judgement {
         let judgement = self.note_final(234);
         self.waiting.clear();
-        self.lines = Lines::new(self.line_limit);
         judgement
     }
 

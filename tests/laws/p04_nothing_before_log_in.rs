@@ -8,7 +8,7 @@ use sansftp::session::{Action, Request};
 
 use super::{
     facts::Facts,
-    watch::{Judgement, Reading, law},
+    watch::{Judgement, law},
 };
 
 /// The commands that need no log-in, and those that are known and not offered.
@@ -28,7 +28,7 @@ pub fn see(facts: &Facts, verb: Option<&str>, action: &Action) -> Judgement {
         Action::Ask(..) | Action::OpenDataConnection(_) | Action::Transfer(..) => {
             law(4, false, || format!("{action:?} before log-in"))
         }
-        Action::SendReply(reply) if facts.reading == Reading::Promptly => {
+        Action::SendReply(reply) => {
             let code = reply.code().number();
             let Some(verb) = verb else { return Ok(()) };
             let is_refused = matches!(code, 530 | 421 | 500 | 501);

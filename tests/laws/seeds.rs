@@ -81,7 +81,7 @@ fn seeds() -> Vec<Seed> {
         seed(
             "list_a_file",
             0,
-            prepared(&[send("NLST a\n"), Step::Proceed(18), Step::Proceed(12), WELL, MOVED]),
+            prepared(&[send("NLST a\n"), Step::Proceed(12), Step::Proceed(12), WELL, MOVED]),
             &["A: Ask OpenListing", "A: Ask Stat", "A: Transfer Text", "S: 226"],
         ),
         seed(

@@ -54,7 +54,18 @@ fn beginnings() -> impl Strategy<Value = Vec<Step>> {
     let uploading = move || {
         [listening(), vec![Step::Send(b"STOR a\r\n".to_vec()), Step::Proceed(0), Step::Proceed(0)]].concat()
     };
-    prop_oneof![Just(Vec::new()), Just(log_in()), Just(listening()), Just(uploading())]
+    let account_needed = vec![
+        Step::Send(b"USER anna\r\nPASS secret\r\n".to_vec()),
+        Step::Proceed(32),
+        Step::Send(b"ACCT sales\r\n".to_vec()),
+    ];
+    prop_oneof![
+        2 => Just(Vec::new()),
+        3 => Just(log_in()),
+        3 => Just(listening()),
+        3 => Just(uploading()),
+        1 => Just(account_needed),
+    ]
 }
 
 pub fn steps() -> impl Strategy<Value = Vec<Step>> {

@@ -67,7 +67,7 @@ pub fn law(promise: u8, holds: bool, what: impl FnOnce() -> String) -> Judgement
 pub enum Reading {
     /// `RepliesSent` is told before anything else happens.
     Promptly,
-    /// Only now and then; the order of replies is not looked at then.
+    /// Only now and then, or never.
     Hardly,
 }
 
@@ -80,7 +80,7 @@ pub struct Watch {
 
 impl Watch {
     pub fn new(config: &Config, reading: Reading) -> Self {
-        Self { facts: Facts::new(config, reading), replies: Replies::new(config.line_limit) }
+        Self { facts: Facts::new(config), replies: Replies::new(config.line_limit, reading) }
     }
 
     /// What is known of the session.
@@ -112,7 +112,7 @@ impl Watch {
         contract::see(facts, action)?;
         // Late, for where another one is broken, the order of replies often is, too, and says less.
         let verb = replies.verb_answered_next();
-        p03_one_final_reply::see(facts, replies, action)?;
+        p03_one_final_reply::see(replies, action)?;
         p04_nothing_before_log_in::see(facts, verb, action)?;
         self.facts.see(action);
         Ok(())
