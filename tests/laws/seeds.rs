@@ -38,10 +38,21 @@ fn prepared(more: &[Step]) -> Vec<Step> {
     [&log_in, more].concat()
 }
 
-fn seeds() -> Vec<Seed> {
-    let seed = |name, choice, steps, aim| Seed { name, choice, steps, aim };
-    let storing = [send("STOR a\n"), WELL, WELL];
-    let storing = |more: &[Step]| prepared(&[&storing, more].concat());
+/// A client that is logged in, has a passive port, and stores.
+fn storing(more: &[Step]) -> Vec<Step> {
+    prepared(&[&[send("STOR a\n"), WELL, WELL], more].concat())
+}
+
+const fn seed(name: &'static str, choice: u8, steps: Vec<Step>, aim: &'static [&'static str]) -> Seed {
+    Seed { name, choice, steps, aim }
+}
+
+fn seeds() -> impl Iterator<Item = Seed> {
+    [log_ins(), stores(), retrievals(), rest()].into_iter().flatten()
+}
+
+/// A client that says who it is.
+fn log_ins() -> Vec<Seed> {
     vec![
         seed("log_in", 0, vec![send("USER anna\n"), send("PASS secret\n"), WELL], &["S: 331", "S: 230"]),
         seed(
@@ -50,6 +61,26 @@ fn seeds() -> Vec<Seed> {
             vec![send("USER anna\n"), send("PASS secret\n"), Step::Proceed(24)],
             &["S: 331", "S: 530"],
         ),
+        seed(
+            "pipelined",
+            64,
+            vec![
+                send("USER anna\nPASS secret\nTYPE I\nPASV\nSTOR a\n"),
+                WELL,
+                PORT_OPENS,
+                WELL,
+                WELL,
+                MOVED,
+                STORED,
+            ],
+            &["S: 331", "S: 230", "S: 200", "S: 227", "S: 150", "S: 226"],
+        ),
+    ]
+}
+
+/// A client that stores a file.
+fn stores() -> Vec<Seed> {
+    vec![
         seed(
             "store",
             0,
@@ -71,6 +102,12 @@ fn seeds() -> Vec<Seed> {
             &["A: AwaitFinish", "A: Detach", "S: 451", "still being stored", ": stored"],
         ),
         seed("store_stalls", 16, storing(&[Step::Pass(1 << 19), WELL]), &["A: Abort DataStalled", "S: 426"]),
+    ]
+}
+
+/// A client that retrieves a file or a listing, over connections of every kind.
+fn retrievals() -> Vec<Seed> {
+    vec![
         seed(
             "retrieve",
             0,
@@ -104,20 +141,12 @@ fn seeds() -> Vec<Seed> {
             prepared(&[Step::Disturb(Disturbance::Stranger, 1), send("RETR a\n"), WELL, WELL, MOVED]),
             &["A: RefuseDataConnection", "A: Transfer Send", "S: 226"],
         ),
-        seed(
-            "pipelined",
-            64,
-            vec![
-                send("USER anna\nPASS secret\nTYPE I\nPASV\nSTOR a\n"),
-                WELL,
-                PORT_OPENS,
-                WELL,
-                WELL,
-                MOVED,
-                STORED,
-            ],
-            &["S: 331", "S: 230", "S: 200", "S: 227", "S: 150", "S: 226"],
-        ),
+    ]
+}
+
+/// What else a session may come to.
+fn rest() -> Vec<Seed> {
+    vec![
         seed(
             "rename",
             0,
