@@ -11,7 +11,7 @@
 //! The end of a transfer, a refused one and `ABOR` lead back to `Closed`. `PASV`, `EPSV`, `PORT` and `EPRT` start
 //! again from wherever the machine is.
 
-use core::net::SocketAddr;
+use core::net::{Ipv4Addr, SocketAddr};
 
 use crate::config::DataPeer;
 
@@ -30,7 +30,8 @@ pub(super) enum DataConnection {
 /// Which command waits for the passive port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum PassiveCommand {
-    Pasv,
+    /// It tells the client this address.
+    Pasv(Ipv4Addr),
     Epsv,
 }
 

@@ -1,6 +1,6 @@
 //! Transfer parameter commands (RFC 959 4.1.2, RFC 2428, RFC 2389, RFC 2640).
 
-use core::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
+use core::net::{IpAddr, SocketAddr, SocketAddrV4};
 
 use super::{
     action::{Action, DataConnectionMode},
@@ -134,10 +134,15 @@ impl ServerPi {
         if self.parameters.setup == DataConnectionSetup::EpsvOnly {
             return self.reply(ReplyCode::ARGUMENT_ERROR, "After EPSV ALL, only EPSV is allowed.");
         }
-        if self.control.local.ip().to_canonical().is_ipv6() {
+        let IpAddr::V4(local) = self.control.local.ip().to_canonical() else {
             return self.reply(ReplyCode::NOT_IMPLEMENTED, "PASV cannot tell an IPv6 address; use EPSV.");
-        }
-        self.listen(PassiveCommand::Pasv);
+        };
+        let address = match &self.config.passive_address {
+            PassiveAddress::Local => local,
+            PassiveAddress::Fixed(address) => *address,
+            PassiveAddress::Resolve(resolve) => resolve(&self.control),
+        };
+        self.listen(PassiveCommand::Pasv(address));
     }
 
     pub(super) fn epsv(&mut self, argument: &[u8]) {
@@ -165,8 +170,8 @@ impl ServerPi {
 
     pub(super) fn handle_listening(&mut self, address: SocketAddr) {
         let reply = match self.data.handle_prepared(DataConnection::Listening) {
-            Some(PassiveCommand::Pasv) => {
-                let address = HostPort(SocketAddrV4::new(self.passive_address(address), address.port()));
+            Some(PassiveCommand::Pasv(host)) => {
+                let address = HostPort(SocketAddrV4::new(host, address.port()));
                 let reply = self.replies.compose(ReplyCode::PASSIVE);
                 reply.text("Entering Passive Mode (").value(address).text(").").finish()
             }
@@ -178,19 +183,6 @@ impl ServerPi {
             None => return,
         };
         self.send(reply);
-    }
-
-    fn passive_address(&self, listening: SocketAddr) -> Ipv4Addr {
-        match &self.config.passive_address {
-            PassiveAddress::Fixed(address) => *address,
-            PassiveAddress::Resolve(resolve) => resolve(&self.control),
-            PassiveAddress::Local => {
-                match (self.control.local.ip().to_canonical(), listening.ip().to_canonical()) {
-                    (IpAddr::V4(address), _) | (_, IpAddr::V4(address)) => address,
-                    _ => Ipv4Addr::UNSPECIFIED,
-                }
-            }
-        }
     }
 
     pub(super) fn handle_listen_failed(&mut self) {

@@ -1,6 +1,9 @@
 //! The server of a conversation: its settings and the two ends of the control connection.
 
-use std::net::SocketAddr;
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    sync::Arc,
+};
 
 use sansftp::config::{Config, DataPeer, Endpoints, FinishOverdue, PassiveAddress, Settings, SiteCommand};
 
@@ -44,6 +47,12 @@ fn set(settings: &mut Settings, field: &str, value: &str) -> Result<(), String> 
         "abort_timeout" => settings.abort_timeout = parse_duration(value)?,
         "detached_timeout" => settings.detached_timeout = parse_duration(value)?,
         "finish_overdue" if value == "Detach" => settings.finish_overdue = FinishOverdue::Detach,
+        "passive_address" if value == "peer" => {
+            settings.passive_address = PassiveAddress::Resolve(Arc::new(|control| match control.peer.ip() {
+                IpAddr::V4(address) => address,
+                IpAddr::V6(_) => Ipv4Addr::UNSPECIFIED,
+            }));
+        }
         "passive_address" => settings.passive_address = PassiveAddress::Fixed(parse(value)?),
         "data_peer" if value == "AnyAddress" => settings.data_peer = DataPeer::AnyAddress,
         "hosts" => settings.hosts = Some(value.split(',').map(String::from).collect()),
