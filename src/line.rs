@@ -49,8 +49,8 @@ pub enum Line<'a> {
 /// Takes what is received and gives out lines, in order.
 ///
 /// However the same bytes are split, the same lines and the same answers come out. The memory in use goes with
-/// [`buffered`](Self::buffered); once there is nothing more to take, it is 4 KiB at most, or four times the line that
-/// is still coming.
+/// [`buffered`](Self::buffered); once there is nothing more to take, it is 4 KiB at most, or twice the line that is
+/// still coming.
 ///
 /// ```
 /// use sansftp::line::{Line, LineBuffer};
@@ -261,10 +261,7 @@ impl LineBuffer {
             self.unsearched = self.unsearched.saturating_sub(self.first);
             self.first = 0;
         }
-        let (capacity, length) = (self.bytes.capacity(), self.bytes.len());
-        if capacity > IDLE_CAPACITY && capacity / 4 > length {
-            self.bytes.shrink_to(2 * length);
-        }
+        self.bytes.shrink_to(self.bytes.len().saturating_mul(2).max(IDLE_CAPACITY));
     }
 
     /// Where the line is that starts at `start`, if it has come as a whole.

@@ -32,7 +32,7 @@ impl Ascii {
 
     pub(super) fn decode(&mut self, chunk: &[u8], out: &mut BytesMut) {
         let Some(&first) = chunk.first() else { return };
-        out.reserve(chunk.len() + 1);
+        out.reserve(chunk.len());
         if self.is_after_cr && first != b'\n' {
             out.put_u8(b'\r');
         }

@@ -118,8 +118,7 @@ impl ServerPi {
 
     fn describe_transfer(&self, transfer: &Transfer) -> String {
         let what = match (&transfer.phase, &transfer.subject) {
-            (Phase::Opening(_), _) => "Opening",
-            (Phase::Connecting(_), _) => "Waiting for the data connection",
+            (Phase::Opening(_) | Phase::Connecting(_), _) => "Waiting for the data connection",
             (Phase::Moving, Subject::Upload(_)) => "Receiving",
             (Phase::Moving, Subject::Download) => "Sending",
             (Phase::Moving, Subject::Listing) => "Sending a listing",
