@@ -241,6 +241,8 @@ pub(crate) fn skip_list_flags(mut argument: &[u8]) -> &[u8] {
 
 #[cfg(test)]
 mod tests {
+    use std::format;
+
     use super::*;
 
     #[test]
@@ -271,7 +273,7 @@ mod tests {
         for other in [&b"E"[..], b"A T", b"A C", b"E N", b"L 7", b"L 36"] {
             assert_eq!(parse_type(other), Err(ArgumentError::NotImplemented));
         }
-        for bad in [&b""[..], b"X", b"L", b"L x", b"A Q", b"I N"] {
+        for bad in [&b""[..], b"X", b"L", b"L x", b"L 0", b"A Q", b"I N"] {
             assert_eq!(parse_type(bad), Err(ArgumentError::Malformed));
         }
     }
@@ -293,6 +295,25 @@ mod tests {
         let minute = TimeValue::parse(b"20240102030400").unwrap();
         assert_eq!(parse_utime(b"202401020304 a"), Ok((minute, &b"a"[..])));
         assert!(parse_utime(b"a").is_err() && parse_utime(b"20240102030405").is_err());
+        for bad in [
+            &b"a b 20200101000000 20240102030405 20200101000000 GMT"[..],
+            b"a b 20200101000000 20240102030405 yesterday UTC",
+            b"a b 20200101000000 yesterday 20200101000000 UTC",
+            b"a b yesterday 20240102030405 20200101000000 UTC",
+            b" 20200101000000 20240102030405 20200101000000 UTC",
+        ] {
+            assert_eq!(parse_utime(bad), Err(ArgumentError::Malformed), "{}", bad.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn hosts_are_names_or_addresses() {
+        assert_eq!(parse_host(b" FTP.example_1-a.ORG ").as_deref(), Ok("ftp.example_1-a.org"));
+        assert_eq!(parse_host(b"[2001:DB8::1]").as_deref(), Ok("[2001:db8::1]"));
+        assert_eq!(parse_host(&[b'a'; 255]).map(|host| host.len()), Ok(255));
+        for bad in [&b""[..], b" ", b"a b", b"a/b", b"\xff", b"m\xc3\xbcller", &[b'a'; 256]] {
+            assert_eq!(parse_host(bad), Err(ArgumentError::Malformed), "{}", bad.escape_ascii());
+        }
     }
 
     #[test]
@@ -306,7 +327,9 @@ mod tests {
 
     #[test]
     fn verbs() {
-        assert_eq!(Verb::parse(b"pwd").unwrap().as_bytes(), b"PWD");
+        let verb = Verb::parse(b"pwd").unwrap();
+        assert_eq!(verb.as_bytes(), b"PWD");
+        assert_eq!((format!("{verb}"), format!("{verb:?}")), ("PWD".into(), "PWD".into()));
         for bad in [&b""[..], b"PW", b"QUITS", b"P D", b"\xff\xff\xff", b"12a"] {
             assert!(Verb::parse(bad).is_err(), "{bad:?}");
         }
