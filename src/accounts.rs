@@ -89,3 +89,21 @@ impl fmt::Debug for Secret {
         f.write_str("Secret(..)")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::format;
+
+    use super::*;
+
+    #[test]
+    fn a_secret_is_known_and_not_shown() {
+        let secret = Secret::new(b"hunter2");
+        assert_eq!(format!("{secret:?}"), "Secret(..)");
+        assert!(secret.matches(b"hunter2"));
+        for other in [&b""[..], b"hunter", b"hunter22", b"hunter3", b"Hunter2"] {
+            assert!(!secret.matches(other), "{}", other.escape_ascii());
+        }
+        assert!(Secret::new(b"").matches(b""));
+    }
+}

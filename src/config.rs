@@ -301,3 +301,106 @@ pub struct SiteCommand {
     /// How it is called, for `SITE HELP`; e.g. `"VERIFY <pathname>"`.
     pub syntax: String,
 }
+
+#[cfg(test)]
+mod tests {
+    use std::string::ToString;
+
+    use super::*;
+
+    /// What is wrong with the default settings after such a change.
+    fn mistake(change: impl FnOnce(&mut Settings)) -> Option<String> {
+        let mut settings = Settings::default();
+        change(&mut settings);
+        Config::new(settings).err().map(|error| error.to_string())
+    }
+
+    /// What a number may be at least, for each field that has such a limit.
+    #[test]
+    fn sizes_have_a_least_value() {
+        type Set = fn(&mut Settings, usize);
+        let sizes: [(&str, usize, Set); 9] = [
+            ("line_limit", 64, |settings, value| settings.line_limit = value),
+            ("backlog_limit", 1, |settings, value| settings.backlog_limit = value),
+            ("reply_limit", 1, |settings, value| settings.reply_limit = value),
+            ("status_entries_limit", 1, |settings, value| settings.status_entries_limit = value),
+            ("detached_limit", 1, |settings, value| settings.detached_limit = value),
+            ("chunk_size", 512, |settings, value| settings.chunk_size = value),
+            ("connections_limit", 1, |settings, value| settings.connections_limit = value),
+            ("connections_per_address_limit", 1, |settings, value| {
+                settings.connections_per_address_limit = value;
+            }),
+            ("log_in_attempts", 1, |settings, value| settings.log_in_attempts = value as u32),
+        ];
+        for (field, least, set) in sizes {
+            assert_eq!(mistake(|settings| set(settings, least)), None);
+            let expected = format!("the setting {field} is not usable: {} is less than {least}", least - 1);
+            assert_eq!(mistake(|settings| set(settings, least - 1)), Some(expected));
+        }
+    }
+
+    #[test]
+    fn deadlines_are_not_zero() {
+        type Deadline = fn(&mut Settings) -> &mut Duration;
+        let deadlines: [(&str, Deadline); 8] = [
+            ("log_in_timeout", |settings| &mut settings.log_in_timeout),
+            ("control_idle_timeout", |settings| &mut settings.control_idle_timeout),
+            ("request_timeout", |settings| &mut settings.request_timeout),
+            ("data_connect_timeout", |settings| &mut settings.data_connect_timeout),
+            ("data_stall_timeout", |settings| &mut settings.data_stall_timeout),
+            ("finish_timeout", |settings| &mut settings.finish_timeout),
+            ("abort_timeout", |settings| &mut settings.abort_timeout),
+            ("detached_timeout", |settings| &mut settings.detached_timeout),
+        ];
+        for (field, deadline) in deadlines {
+            let expected = format!("the setting {field} is not usable: it is zero");
+            assert_eq!(mistake(|settings| *deadline(settings) = Duration::ZERO), Some(expected));
+            assert_eq!(mistake(|settings| *deadline(settings) = Duration::from_nanos(1)), None);
+        }
+        assert_eq!(mistake(|settings| settings.killed_client_grace = Duration::ZERO), None);
+    }
+
+    #[test]
+    fn passive_ports_are_some_and_not_privileged() {
+        let mistake = |ports| mistake(|settings| settings.passive_ports = Some(ports));
+        assert_eq!(mistake(1024..=1024), None);
+        assert!(mistake(1023..=2000).unwrap().ends_with("1023 is a privileged port; take 1024 and above"));
+        assert!(mistake(RangeInclusive::new(2001, 2000)).unwrap().ends_with("2001-2000 has no port in it"));
+    }
+
+    #[test]
+    fn texts_cannot_break_a_reply() {
+        let expected = "the setting greeting is not usable: it has a control character";
+        assert_eq!(mistake(|settings| settings.greeting = "Hi\r\n".into()).as_deref(), Some(expected));
+        assert_eq!(mistake(|settings| settings.greeting = "Grüß Gott".into()), None);
+
+        let mistake = |verb: &str, syntax: &str| {
+            let command = SiteCommand { verb: verb.into(), syntax: syntax.into() };
+            mistake(|settings| settings.site_commands.push(command))
+        };
+        assert_eq!(mistake("VERIFY", "VERIFY <pathname>"), None);
+        for (verb, syntax, problem) in [
+            ("", "", "\"\" is not a word of capital letters"),
+            ("Verify", "", "\"Verify\" is not a word of capital letters"),
+            ("CHMOD", "", "\"CHMOD\" is a SITE command of the server's own"),
+            ("VERIFY", "VERIFY\n", "\"VERIFY\" has a control character in its syntax"),
+        ] {
+            let expected = format!("the setting site_commands is not usable: {problem}");
+            assert_eq!(mistake(verb, syntax), Some(expected));
+        }
+    }
+
+    #[test]
+    fn a_mistake_names_its_field() {
+        let error = Config::new(Settings { line_limit: 10, ..Settings::default() }).unwrap_err();
+        assert_eq!(error.field(), "line_limit");
+    }
+
+    #[test]
+    fn a_passive_address_is_shown() {
+        let address = Ipv4Addr::new(192, 0, 2, 1);
+        assert_eq!(format!("{:?}", PassiveAddress::Local), "Local");
+        assert_eq!(format!("{:?}", PassiveAddress::Fixed(address)), "Fixed(192.0.2.1)");
+        assert_eq!(format!("{:?}", PassiveAddress::Resolve(Arc::new(move |_| address))), "Resolve(..)");
+    }
+}

@@ -47,3 +47,18 @@ impl Add<Duration> for Instant {
         Self(self.0.saturating_add(delay))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_has_an_origin_and_an_end() {
+        let start = Instant::from_origin(Duration::from_secs(5));
+        let later = start + Duration::from_secs(2);
+        assert_eq!(later.since_origin(), Duration::from_secs(7));
+        assert_eq!(later.saturating_since(start), Duration::from_secs(2));
+        assert_eq!(start.saturating_since(later), Duration::ZERO);
+        assert_eq!((later + Duration::MAX).since_origin(), Duration::MAX);
+    }
+}

@@ -141,3 +141,27 @@ impl Transfer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dtp::{Dtp, Representation};
+
+    /// Each step leads from one phase only. The session asks for none out of turn; the machine does not rely on it.
+    #[test]
+    fn what_comes_out_of_turn_changes_nothing() {
+        let movement = Movement::Send(Dtp::new(Representation::Image));
+        let (start, later) = (Instant::default(), Instant::default() + core::time::Duration::from_secs(1));
+        let mut transfer = Transfer::new(TransferId(1), Subject::Download, movement, start);
+        assert!(transfer.handle_connected(later).is_none());
+        assert!(matches!(transfer.phase, Phase::Opening(_)) && transfer.since == start);
+        transfer.handle_opened();
+        transfer.handle_opened();
+        assert!(matches!(transfer.phase, Phase::Connecting(_)));
+        assert!(transfer.handle_connected(later).is_some() && transfer.since == later);
+        transfer.handle_opened();
+        assert!(matches!(transfer.phase, Phase::Moving));
+        assert!(transfer.handle_connected(start).is_none() && transfer.since == later);
+        assert!(matches!(transfer.phase, Phase::Moving));
+    }
+}

@@ -171,3 +171,34 @@ impl StorageErrorKind {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{format, io, string::ToString};
+
+    use super::*;
+
+    #[test]
+    fn the_cause_is_for_the_operator_only() {
+        let error = StorageError::new(StorageErrorKind::NoSpace, "The store is full.");
+        assert!(error.source().is_none());
+        let error = error.with_source(io::Error::other("quota of /dev/sda1"));
+        assert_eq!(error.source().unwrap().to_string(), "quota of /dev/sda1");
+        assert_eq!(
+            (error.to_string().as_str(), error.message()),
+            ("The store is full.", "The store is full.")
+        );
+        let shown = format!("{error:?}");
+        for part in ["NoSpace", "The store is full.", "quota of /dev/sda1"] {
+            assert!(shown.contains(part), "{shown}");
+        }
+    }
+
+    #[test]
+    fn what_failed_or_is_full_is_the_servers_own() {
+        use StorageErrorKind::{Failed, NoSpace, NotFound, OverQuota};
+
+        assert!(Failed.is_servers_own() && NoSpace.is_servers_own());
+        assert!(!NotFound.is_servers_own() && !OverQuota.is_servers_own());
+    }
+}

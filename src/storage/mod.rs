@@ -364,3 +364,121 @@ pub struct SiteCall {
     /// The user's working directory.
     pub working_directory: Pathname,
 }
+
+#[cfg(test)]
+mod tests {
+    use core::{
+        pin::pin,
+        task::{Context, Poll, Waker},
+    };
+
+    use super::*;
+
+    /// A store that has nothing and overrides nothing.
+    struct Nothing;
+
+    /// What it never opens.
+    struct Never;
+
+    impl Storage for Nothing {
+        type Upload = Never;
+        type Download = Never;
+        type Listing = Never;
+
+        async fn stat(&self, _: &Pathname) -> Result<Metadata, StorageError> {
+            Err(StorageErrorKind::NotFound.into())
+        }
+
+        async fn list(&self, _: &Pathname) -> Result<Never, StorageError> {
+            Err(StorageErrorKind::NotFound.into())
+        }
+
+        async fn open_download(&self, _: &Pathname, _: u64) -> Result<Never, StorageError> {
+            Err(StorageErrorKind::NotFound.into())
+        }
+
+        async fn open_upload(
+            &self,
+            _: &Pathname,
+            _: Placement,
+            _: Option<u64>,
+        ) -> Result<OpenedUpload<Never>, StorageError> {
+            Err(StorageErrorKind::NameRefused.into())
+        }
+    }
+
+    impl Upload for Never {
+        async fn write(&mut self, _: Bytes) -> Result<(), StorageError> {
+            Ok(())
+        }
+
+        async fn finish(self) -> Result<Stored, StorageError> {
+            Ok(Stored::default())
+        }
+
+        async fn abort(self, _: AbortReason) {}
+    }
+
+    impl Download for Never {
+        async fn read(&mut self, _: usize) -> Result<Bytes, StorageError> {
+            Ok(Bytes::new())
+        }
+    }
+
+    impl Listing for Never {
+        async fn next_page(&mut self) -> Result<Vec<Entry>, StorageError> {
+            Ok(Vec::new())
+        }
+    }
+
+    /// The kind of the error that a future yields without waiting.
+    fn refusal<T>(future: impl Future<Output = Result<T, StorageError>>) -> Option<StorageErrorKind> {
+        match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(result) => result.err().map(|error| error.kind()),
+            Poll::Pending => None,
+        }
+    }
+
+    #[test]
+    fn what_a_store_does_not_override_is_unsupported() {
+        let (path, time) = (Pathname::root(), TimeValue::from_unix(0, 0));
+        let call =
+            SiteCall { verb: "VERIFY".into(), argument: Bytes::new(), working_directory: path.clone() };
+        for refusal in [
+            refusal(Nothing.make_directory(&path)),
+            refusal(Nothing.remove_directory(&path)),
+            refusal(Nothing.remove_file(&path)),
+            refusal(Nothing.rename(&path, &path)),
+            refusal(Nothing.set_modified(&path, time)),
+            refusal(Nothing.set_mode(&path, 0o644)),
+            refusal(Nothing.available(&path)),
+            refusal(Nothing.site(call)),
+        ] {
+            assert_eq!(refusal, Some(StorageErrorKind::Unsupported));
+        }
+    }
+
+    /// Else an `ABOR` would drop a finish that may have stored the file, and say that it did not.
+    #[test]
+    fn a_finish_cannot_stop_unless_the_store_says_so() {
+        assert!(!Never.finish_can_stop());
+    }
+
+    #[test]
+    fn the_perm_fact_tells_what_may_be_done() {
+        use EntryKind::{Directory, File, Other, Symlink};
+
+        for (permissions, letters) in [
+            (Permissions::all(File), "adfrw"),
+            (Permissions::all(Directory), "cdeflmp"),
+            (Permissions::all(Symlink), "df"),
+            (Permissions::all(Other), "df"),
+            (Permissions::ReadOnly(File), "r"),
+            (Permissions::ReadOnly(Directory), "el"),
+            (Permissions::ReadOnly(Other), ""),
+            (Permissions::None, ""),
+        ] {
+            assert_eq!(permissions.letters(), letters, "{permissions:?}");
+        }
+    }
+}
