@@ -15,7 +15,9 @@ def check(condition, message):
 
 
 def wait_until(condition, message):
+    """Waits for a condition. A message that is a function is asked for when there is need of it."""
     deadline = time.monotonic() + PATIENCE
     while not condition():
-        check(time.monotonic() < deadline, message)
+        if time.monotonic() > deadline:
+            raise Failure(message() if callable(message) else message)
         time.sleep(0.01)

@@ -37,11 +37,12 @@ def build(profile):
 class Server:
     """A server that runs until it is told otherwise."""
 
-    def __init__(self, command):
+    def __init__(self, command, environment=()):
         self.log = tempfile.TemporaryFile()
         self.process = subprocess.Popen(
-            command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self.log
-        )
+            command, cwd=ROOT, env={**os.environ, **dict(environment)},
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self.log,
+        )  # fmt: skip
         try:
             self.port = self._read_port()
         except BaseException:
@@ -75,6 +76,18 @@ class Server:
         client.voidcmd("TYPE I")
         return client
 
+    def descriptors(self):
+        """How many files and sockets it has open."""
+        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+
+    def threads(self):
+        return len(os.listdir(f"/proc/{self.process.pid}/task"))
+
+    def resident(self):
+        """Its memory in bytes, of which nothing is swapped out or estimated."""
+        text = pathlib.Path(f"/proc/{self.process.pid}/smaps_rollup").read_text()
+        return 1024 * int(re.search(r"^Rss: +(\d+) kB$", text, re.MULTILINE)[1])
+
     def wait(self):
         return self.process.wait(PATIENCE)
 
@@ -91,9 +104,9 @@ class Server:
         self.end()
 
 
-def ftpd(programs, folder, *options):
-    user = f"{USER}:{PASSWORD}"
-    return Server([programs["ftpd"], "--listen", "127.0.0.1:0", "--user", user, *options, str(folder)])
+def ftpd(programs, folder, *options, environment=()):
+    command = [programs["ftpd"], "--listen", "127.0.0.1:0", "--user", f"{USER}:{PASSWORD}", *options, str(folder)]
+    return Server(command, environment)
 
 
 @contextlib.contextmanager
