@@ -2,21 +2,21 @@
 
 use std::time::Duration;
 
-use sansftp::AbortReason;
+use sansftp::{AbortReason, Settings, config::FinishOverdue};
 
 use super::{
     client::on_wire,
     store::{Answer, Attempt, Ended, Fate, Ledger, Store, Subject, Tag, Upload},
-    world::World,
+    world::{LAG, World},
 };
 
 /// Of an upload that came in one go, the end of the control connection is not waited for: at most so many bytes, …
 const ONE_GO_LIMIT: usize = 64 << 10;
 /// … and the end so long after the last of them, and as much later as the machine is slow and a notice late.
-const ONE_GO_PAUSE: Duration = Duration::from_micros(500 + 2 * 300);
+const ONE_GO_PAUSE: Duration = Duration::from_micros(500).saturating_add(LAG.saturating_mul(2));
 
 /// Judges a world that has come to its end.
-pub fn judge(world: &World, store: &Store, grace: Duration) {
+pub fn judge(world: &World, store: &Store, settings: &Settings) {
     let mut violations = world.lock().leftovers();
     let ledger = store.lock();
     if ledger.tree.reserved > 0 || ledger.open_sources > 0 {
@@ -24,7 +24,7 @@ pub fn judge(world: &World, store: &Store, grace: Duration) {
         violations
             .push(format!("{reserved} bytes are still reserved, {open} downloads or listings are open"));
     }
-    let oracle = Oracle { world, ledger: &ledger, grace };
+    let oracle = Oracle { world, ledger: &ledger, settings };
     for (number, attempt) in ledger.attempts.iter().enumerate() {
         if let Err(what) = oracle.judge(attempt) {
             violations.push(format!("{:?} ({} of {}): {what}", Tag(number), attempt.verb, attempt.peer));
@@ -39,7 +39,7 @@ pub fn judge(world: &World, store: &Store, grace: Duration) {
 struct Oracle<'a> {
     world: &'a World,
     ledger: &'a Ledger,
-    grace: Duration,
+    settings: &'a Settings,
 }
 
 type Judgement = Result<(), String>;
@@ -73,6 +73,9 @@ impl Oracle<'_> {
         let has_ended = attempt.opened.is_none() || !matches!(attempt.fate, Fate::Open | Fate::Finishing);
         ensure(has_ended, || format!("opened, and never ended: {:?}", attempt.fate))?;
         let is_finished = matches!(attempt.fate, Fate::Finished(_) | Fate::DroppedInFinish);
+        ensure(!is_finished || attempt.finishing <= self.finish_limit(), || {
+            format!("the finish was awaited for {:?}", attempt.finishing)
+        })?;
         match attempt.ended {
             Ended::InOrder => Ok(()),
             Ended::NotInOrder => {
@@ -82,8 +85,9 @@ impl Oracle<'_> {
                 let is_one_go = upload.written.len() <= ONE_GO_LIMIT
                     && data.saturating_sub(bytes) < ONE_GO_PAUSE
                     && !upload.written.is_empty();
+                let grace = self.settings.killed_client_grace;
                 let can_look = self.world.lock().weather.can_look;
-                let is_told_late = data.checked_add(self.grace).is_none_or(|settled| control >= settled);
+                let is_told_late = data.checked_add(grace).is_none_or(|settled| control >= settled);
                 // Where the promise ends, as `killed_client_grace` and `Runtime::has_ended` say.
                 let is_beyond = is_told_late || is_one_go && (control >= data || !can_look);
                 if is_finished && is_beyond {
@@ -94,6 +98,16 @@ impl Oracle<'_> {
                 })
             }
         }
+    }
+
+    /// Promise 10 for the finish.
+    fn finish_limit(&self) -> Duration {
+        let Settings { finish_timeout, finish_overdue, detached_timeout, .. } = *self.settings;
+        let detached = match finish_overdue {
+            FinishOverdue::Abort => Duration::ZERO,
+            FinishOverdue::Detach => detached_timeout,
+        };
+        finish_timeout + detached + 2 * LAG
     }
 
     /// Every content is the whole of what a client sent, with what was to stay before it.

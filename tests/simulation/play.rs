@@ -54,16 +54,15 @@ pub fn play(chance: Chance, size: Size, log: Log) -> End {
     let store = Store::new(world.clone());
     let clients = world.choose(|chance| chance.between(1, size.clients));
     let settings = settings(&world, clients);
-    let grace = settings.killed_client_grace;
     world.note(|| format!("{:?} {:?} {settings:?}", world.weather(), store.moods));
-    let config = Config::new(settings).expect("the settings are right");
+    let config = Config::new(settings.clone()).expect("the settings are right");
     let server =
         Server::start(world.clone(), store.clone(), config, SERVER.into()).expect("the address is free");
     world.start(keep_running(world.clone(), store.clone(), server, clients, size));
     world.run(size.steps);
     let is_broken = !world.lock().violations.is_empty();
     if !is_broken {
-        oracle::judge(&world, &store, grace);
+        oracle::judge(&world, &store, &settings);
     }
     let mut state = world.lock();
     let violations = std::mem::take(&mut state.violations);

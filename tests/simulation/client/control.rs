@@ -206,6 +206,9 @@ impl Control {
         if answer.code == 421 {
             self.is_dismissed = true;
             self.world.count("replies: 421");
+            if let Some(command) = self.waiting.iter().find(|command| command.has_preliminary) {
+                self.violate(&format!("{} has begun, and has no final reply before the 421", command.verb));
+            }
             return;
         }
         if answer.code < 200 {

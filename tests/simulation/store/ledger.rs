@@ -30,6 +30,8 @@ pub struct Attempt {
     /// Whether the store opened it, and by which stamp.
     pub opened: Option<u64>,
     pub fate: Fate,
+    /// How long it was being finished, from this time on at first.
+    pub finishing: Duration,
 }
 
 pub enum Subject {
@@ -102,8 +104,16 @@ impl Ledger {
     }
 
     pub fn begin(&mut self, peer: SocketAddr, verb: &'static str, subject: Subject) -> Tag {
-        let (ended, answer, opened, fate) = (Ended::NotInOrder, None, None, Fate::Open);
-        self.attempts.push(Attempt { peer, verb, subject, ended, answer, opened, fate });
+        self.attempts.push(Attempt {
+            peer,
+            verb,
+            subject,
+            ended: Ended::NotInOrder,
+            answer: None,
+            opened: None,
+            fate: Fate::Open,
+            finishing: Duration::ZERO,
+        });
         Tag(self.attempts.len() - 1)
     }
 

@@ -46,8 +46,10 @@ impl SimUpload {
         self.life = life;
         let tag = self.tag;
         self.store.world.note(|| format!("{tag:?}: {fate:?}"));
+        let now = self.store.world.lock().now;
         let mut ledger = self.store.lock();
         let attempt = ledger.attempt(tag);
+        attempt.finishing = now - attempt.finishing;
         let is_wrong = match (&attempt.fate, &fate) {
             (Fate::Open, Fate::Finished(_) | Fate::DroppedInFinish) | (Fate::Finishing, Fate::Finishing) => {
                 true

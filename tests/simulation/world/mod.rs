@@ -22,7 +22,7 @@ use self::{
 pub use self::{
     runtime::SimListener,
     socket::{Socket, receive, send_all},
-    tasks::{StorePanic, Who},
+    tasks::{LAG, StorePanic, Who},
     weather::Weather,
 };
 use super::{chance::Chance, counts::Counts, log::Log};
