@@ -105,5 +105,7 @@ mod tests {
             assert!(!secret.matches(other), "{}", other.escape_ascii());
         }
         assert!(Secret::new(b"").matches(b""));
+        // Differences that would make up for each other.
+        assert!(!Secret::new(b"ab").matches(b"ba") && !Secret::new(b"aa").matches(b"bb"));
     }
 }

@@ -336,6 +336,7 @@ mod tests {
         assert_eq!(Reply::new(ReplyCode::TRANSFER_COMPLETE, "Done.").code(), ReplyCode::TRANSFER_COMPLETE);
         assert_eq!(Reply::from_static("550-No\r\n 226 nor that\r\n550 such file\r\n").code().number(), 550);
         assert_eq!(format!("{}", ReplyCode::NOT_LOGGED_IN), "530");
+        assert_eq!(Reply::from_static("200 OK.\r\n").into_bytes(), "200 OK.\r\n");
         assert_eq!(format!("{:?}", Reply::from_static("200 OK.\r\n")), "Reply(b\"200 OK.\\r\\n\")");
         assert!(ReplyCode::DATA_OPENING.is_preliminary() && !ReplyCode::OK.is_preliminary());
     }

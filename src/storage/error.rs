@@ -194,6 +194,35 @@ mod tests {
         }
     }
 
+    /// A client reads it as the reply's text, whichever kind it is.
+    #[test]
+    fn every_kind_has_a_sentence() {
+        use StorageErrorKind::*;
+
+        for kind in [
+            Busy,
+            Failed,
+            NoSpace,
+            Unsupported,
+            UnsupportedParameter,
+            Changed,
+            NotFound,
+            PermissionDenied,
+            AlreadyExists,
+            IsADirectory,
+            NotADirectory,
+            NotEmpty,
+            NotAFile,
+            ContentRefused,
+            OverQuota,
+            NameRefused,
+            BadOffset,
+        ] {
+            let sentence = StorageError::from(kind).to_string();
+            assert!(sentence.len() > 10 && sentence.ends_with('.'), "{kind:?}: {sentence}");
+        }
+    }
+
     #[test]
     fn what_failed_or_is_full_is_the_servers_own() {
         use StorageErrorKind::{Failed, NoSpace, NotFound, OverQuota};
