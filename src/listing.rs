@@ -16,6 +16,9 @@ const RECENT_SECONDS: i64 = 31_556_952 / 2;
 const MONTHS: [&[u8]; 12] =
     [b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec"];
 
+/// What a line needs unless its name is a long one, in bytes.
+const ROOM_FOR_A_LINE: usize = 256;
+
 /// How the entries of a directory are told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ListingFormat {
@@ -57,7 +60,7 @@ impl ListingFormat {
         if !entry_name_is_sendable(name) {
             return;
         }
-        out.reserve(128 + name.len());
+        out.reserve(ROOM_FOR_A_LINE);
         match self {
             Self::Long => put_long(now, metadata, out),
             Self::Names { prefix } => out.put_slice(prefix),
@@ -110,7 +113,7 @@ impl Facts {
         let is_named = |fact: &Fact| {
             argument.split(|&byte| byte == b';').any(|name| name.eq_ignore_ascii_case(fact.name().as_bytes()))
         };
-        Self(Fact::ALL.into_iter().filter(is_named).fold(0, |facts, fact| facts | fact.bit()))
+        Self(Fact::ALL.into_iter().filter(is_named).map(Fact::bit).sum())
     }
 
     /// The names of the selected facts, always in the same order.
@@ -133,7 +136,7 @@ impl Facts {
 
 impl Default for Facts {
     fn default() -> Self {
-        Self(Fact::ALL.into_iter().fold(0, |facts, fact| facts | fact.bit()))
+        Self(Fact::ALL.into_iter().map(Fact::bit).sum())
     }
 }
 
