@@ -141,7 +141,10 @@ fn every_target_is_built_from_its_body_and_explained() {
     let (manifest, readme) = (read("fuzz/Cargo.toml"), read("README.md"));
     assert_eq!(manifest.matches("\n[[bin]]\n").count(), names().len());
     for name in names() {
-        assert!(manifest.contains(&format!("name = \"{name}\"\npath = \"fuzz_targets/{name}.rs\"\n")), "{name}");
+        assert!(
+            manifest.contains(&format!("name = \"{name}\"\npath = \"fuzz_targets/{name}.rs\"\n")),
+            "{name}"
+        );
         let source = read(format!("fuzz/fuzz_targets/{name}.rs"));
         let body = format!("\"../../tests/targets/{name}.rs\"");
         assert!(source.contains(&body) && source.contains(&format!("{name}::run(data)")), "{source}");

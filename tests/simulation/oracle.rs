@@ -5,8 +5,8 @@ use std::time::Duration;
 use sansftp::{AbortReason, Settings, config::FinishOverdue};
 
 use super::{
-    client::on_wire,
-    store::{Answer, Attempt, Ended, Fate, Ledger, Store, Subject, Tag, Upload},
+    client::to_wire,
+    store::{Answer, Attempt, Ended, Fate, Ledger, Source, Store, Subject, Tag, Upload},
     world::{LAG, World},
 };
 
@@ -57,13 +57,12 @@ impl Oracle<'_> {
                 self.judge_content(attempt, upload)?;
                 self.judge_answer(attempt, upload)
             }
-            Subject::Source { given, names, got, is_whole } => {
+            Subject::Source(source) => {
                 self.count("downloads and listings: answered ", attempt.answer.as_ref());
-                if *is_whole && attempt.answer.as_ref().is_some_and(|answer| answer.code == 226) {
-                    self.world.count("downloads and listings: whole");
-                    return judge_source(attempt, given, names, got);
+                match &attempt.answer {
+                    Some(answer) if answer.code == 226 => self.judge_source(attempt, source),
+                    _ => Ok(()),
                 }
-                Ok(())
             }
         }
     }
@@ -121,8 +120,7 @@ impl Oracle<'_> {
             let (found, whole) = (commit.content.len(), upload.result().len());
             format!("torn: {found} bytes are stored, and {whole} were sent, or others")
         })?;
-        let is_short =
-            upload.announced.is_some_and(|size| size > (upload.base.len() + upload.whole.len()) as u64 * 2);
+        let is_short = upload.announced.is_some_and(|size| size > upload.base.len() as u64 + upload.sent);
         ensure(!is_short, || "stored, though shorter than announced".into())
     }
 
@@ -147,6 +145,31 @@ impl Oracle<'_> {
                 })
             }
         }
+    }
+
+    /// A 226: the server has sent what the store gave, to its end, and that is what came, unless the network harmed it.
+    fn judge_source(&self, attempt: &Attempt, source: &Source) -> Judgement {
+        let expected = if source.is_ascii { to_wire(&source.given) } else { source.given.clone().into() };
+        let sent = source.connection.map(|id| self.world.lock().connection(id).sent_by_server());
+        // Who connects late, or not at all, does not know which connection it was.
+        let is_sent = attempt.verb != "RETR" || sent.is_none_or(|sent| sent == (expected.len() as u64, true));
+        ensure(is_sent, || format!("226, and of {} bytes were sent {sent:?}", expected.len()))?;
+        if !source.is_whole {
+            return Ok(());
+        }
+        self.world.count("downloads and listings: whole");
+        if attempt.verb == "RETR" {
+            return ensure(source.got == expected, || {
+                format!("226, and of {} bytes came others", expected.len())
+            });
+        }
+        let lines: Vec<&[u8]> = source.got.split_inclusive(|byte| *byte == b'\n').collect();
+        let names = &source.names;
+        let is_same = lines.len() == names.len()
+            && lines.iter().zip(names).all(|(line, name)| line.ends_with(format!("{name}\r\n").as_bytes()));
+        ensure(is_same || attempt.opened.is_none(), || {
+            format!("226, and the listing of {names:?} is {:?}", String::from_utf8_lossy(&source.got))
+        })
     }
 
     /// The server has not sent more confirmations than the store gave it, read or unread, nor any too early.
@@ -212,21 +235,6 @@ impl Oracle<'_> {
             self.world.count(&format!("answers: {sentence}"));
         }
     }
-}
-
-/// What a client has got is what the store has given, as the wire has it.
-fn judge_source(attempt: &Attempt, given: &[u8], names: &[String], got: &[u8]) -> Judgement {
-    if attempt.verb == "RETR" {
-        let is_same = got == given || got == on_wire(given, true);
-        return ensure(is_same, || format!("226, and {} bytes of {} are others", got.len(), given.len()));
-    }
-    if attempt.opened.is_none() {
-        return Ok(());
-    }
-    let lines: Vec<&[u8]> = got.split_inclusive(|byte| *byte == b'\n').collect();
-    let is_same = lines.len() == names.len()
-        && lines.iter().zip(names).all(|(line, name)| line.ends_with(format!("{name}\r\n").as_bytes()));
-    ensure(is_same, || format!("226, and the listing of {names:?} is {:?}", String::from_utf8_lossy(got)))
 }
 
 /// When the replies to uploads that say that the file is stored were written.

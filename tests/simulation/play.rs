@@ -11,7 +11,7 @@ use super::{
     log::Log,
     oracle,
     store::Store,
-    world::World,
+    world::{LAG, World},
 };
 
 /// How large a world is.
@@ -107,10 +107,14 @@ async fn end(world: World, server: Server<World>) {
     }
     let deadline = world.choose(|chance| chance.pick(&[0, 1, 30, 3000]));
     world.note(|| format!("the server is shut down within {deadline} s"));
+    let asked = world.lock().now;
     server.shutdown(Duration::from_secs(deadline)).await;
-    let left = world.server_tasks();
+    let (left, now) = (world.server_tasks(), world.lock().now);
     if left > 0 {
         world.violate(format!("{left} tasks are left after the shutdown"));
+    }
+    if now > asked.max(world.server_ended()) + LAG {
+        world.violate(format!("the shutdown has waited for nothing until {now:?}"));
     }
 }
 

@@ -192,7 +192,7 @@ impl Control {
     /// When the server had written what is parsed.
     fn stamp(&self) -> u64 {
         let state = self.world.lock();
-        let connection = state.connection_of(&self.socket);
+        let connection = state.connection(self.socket.id);
         let mark = connection.marks.iter().find(|(end, _)| *end >= self.parsed);
         mark.map_or(u64::MAX, |(_, stamp)| *stamp)
     }

@@ -94,7 +94,7 @@ impl Client {
     }
 
     /// Waits a moment now and then.
-    async fn pause(&self) {
+    pub async fn pause(&self) {
         let pause = self.habits.pause;
         if !pause.is_zero() && self.choose(|chance| chance.one_in(3)) {
             self.world.wait(self.choose(|chance| chance.time(pause))).await;

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::{Client, Gone, Way, uploads::to_wire};
+use super::{Client, Gone, Way};
 use crate::simulation::{
-    store::{Subject, Tag},
+    store::{Source, Subject, Tag},
     world::{Socket, receive, send_all},
 };
 
@@ -49,8 +49,8 @@ impl Client {
         if offset > 0 {
             self.control.ask("REST", &offset.to_string()).await?;
         }
-        let (given, names, got) = (Vec::new(), Vec::new(), Vec::new());
-        let tag = self.begin(verb, Subject::Source { given, names, got, is_whole: false });
+        let source = Source { is_ascii: self.is_ascii, ..Source::default() };
+        let tag = self.begin(verb, Subject::Source(source));
         self.world.count("downloads and listings: attempted");
         let wildness = self.habits.wildness;
         let ending = self.choose(|chance| if chance.one_in(wildness) { wild(chance) } else { Ending::Whole });
@@ -70,6 +70,7 @@ impl Client {
             self.control.answer(id).await?;
             return Ok(());
         };
+        self.store.lock().source(tag).connection = Some(data.id);
         let most = if ending == Ending::Whole { usize::MAX } else { stop };
         match self.receive(&mut data, tag, most).await {
             Read::Whole => drop(data),
@@ -134,10 +135,10 @@ impl Client {
 
     /// Nothing means the end.
     fn note_received(&self, tag: Tag, bytes: &[u8]) {
-        if let Subject::Source { got, is_whole, .. } = &mut self.store.lock().attempt(tag).subject {
-            got.extend_from_slice(bytes);
-            *is_whole = bytes.is_empty();
-        }
+        let mut ledger = self.store.lock();
+        let source = ledger.source(tag);
+        source.got.extend_from_slice(bytes);
+        source.is_whole = bytes.is_empty();
     }
 }
 
@@ -152,9 +153,4 @@ fn wild(chance: &mut crate::simulation::chance::Chance) -> Ending {
         Ending::Talks,
         Ending::NeverConnects,
     ])
-}
-
-/// What a client should get of a file.
-pub fn on_wire(given: &[u8], is_ascii: bool) -> Vec<u8> {
-    if is_ascii { to_wire(given).to_vec() } else { given.to_vec() }
 }

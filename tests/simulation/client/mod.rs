@@ -4,6 +4,7 @@ mod control;
 mod data;
 mod downloads;
 mod errands;
+mod plans;
 mod uploads;
 
 use std::{
@@ -15,7 +16,7 @@ use self::{
     control::Control,
     data::{Sent, Way},
 };
-pub use self::{control::Gone, downloads::on_wire};
+pub use self::{control::Gone, plans::to_wire};
 use super::{
     chance::Chance,
     store::{Answer, Store, Subject, Tag},
@@ -50,7 +51,7 @@ impl Habits {
             patience: Duration::from_secs(4000),
             wildness: 0,
             pipelines: false,
-            reads_late: false,
+            reads_late: chance.one_in(6),
             piece: chance.pick(&[64 << 10, 4000, 700]),
             pause: Duration::ZERO,
             errands: chance.between(1, 5),
@@ -147,11 +148,22 @@ impl Client {
 
     /// Where nothing goes wrong, a client that does nothing wrong gets what it wants.
     fn check_success(&self, answer: &Answer, what: &str) {
-        let state = self.world.lock();
-        let is_easy = state.weather.is_fair() && !state.excuses_ends && !state.is_crowded;
-        drop(state);
-        if is_easy && self.store.moods.is_good() && self.habits.is_good() && answer.code != 226 {
+        if answer.code != 226 && self.has_it_easy() {
             self.world.violate(format!("{what} is refused in fair weather: {}", answer.text));
         }
+    }
+
+    /// There, a server takes what is sent, and be it that nobody reads its replies.
+    fn check_flow(&self) {
+        if self.has_it_easy() {
+            self.world.violate("an upload is stuck in fair weather".into());
+        }
+    }
+
+    fn has_it_easy(&self) -> bool {
+        let state = self.world.lock();
+        let is_fair = state.weather.is_fair() && !state.excuses_ends && !state.is_crowded;
+        drop(state);
+        is_fair && self.store.moods.is_good() && self.habits.is_good()
     }
 }

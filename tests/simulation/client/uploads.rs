@@ -2,53 +2,24 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
-
-use super::{Client, Gone, Sent, Way};
+use super::{
+    Client, Gone, Sent, Way,
+    plans::{Ending, Plan},
+};
 use crate::simulation::{
-    chance::Chance,
-    store::{Ended, Subject, Tag, Upload},
+    store::{Answer, Ended, Subject, Tag},
     world::Socket,
 };
 
-/// What a client has in mind.
-struct Plan {
-    verb: &'static str,
-    path: String,
-    /// On the wire, and in the store.
-    wire: Bytes,
-    whole: Bytes,
-    announced: Option<u64>,
-    offset: u64,
-    ending: Ending,
-    /// Where it ends, or says something.
-    stop: usize,
-}
-
-/// What a client does in the middle.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Ending {
-    Whole,
-    Says(&'static str),
-    Aborts,
-    Resets,
-    Vanishes,
-    Dies,
-    Stalls,
-    NeverConnects,
-    LosesControl,
-    HalfCloses,
-}
-
-impl Plan {
-    /// Whether nothing but a failure can keep it from being stored.
-    fn is_plain(&self) -> bool {
-        let is_in_root = self.path.rfind('/') == Some(0);
-        self.verb != "APPE" && is_in_root && self.offset == 0 && self.announced.is_none()
-    }
+/// An upload that has been asked for: its tag, and the number of its command.
+struct Asked {
+    plan: Plan,
+    tag: Tag,
+    id: u64,
 }
 
 impl Client {
+    /// Uploads, or tries to.
     pub async fn upload(&mut self, path: String) -> Result<(), Gone> {
         let plan = self.plan(path);
         let Some(way) = self.prepare().await? else { return Ok(()) };
@@ -58,8 +29,7 @@ impl Client {
         if plan.offset > 0 {
             self.control.ask("REST", &plan.offset.to_string()).await?;
         }
-        let upload = Upload::new(plan.path.clone(), plan.whole.clone(), plan.announced);
-        let tag = self.begin(plan.verb, Subject::Upload(upload));
+        let tag = self.begin(plan.verb, Subject::Upload(plan.upload()));
         self.world.count("uploads: attempted");
         let is_early = matches!(way, Way::Dial(_)) && self.choose(|chance| chance.one_in(2));
         let mut way = Some(way);
@@ -70,7 +40,7 @@ impl Client {
         let argument = format!("{}~{}", plan.path, tag.0);
         let said = self.control.say(plan.verb, &argument, Some(tag)).await;
         let result = match said {
-            Ok(id) => self.perform(&plan, tag, id, way, &mut data).await,
+            Ok(id) => self.perform(&Asked { plan, tag, id }, way, &mut data).await,
             Err(gone) => Err(gone),
         };
         match (result, data) {
@@ -80,57 +50,53 @@ impl Client {
         }
     }
 
+    /// Does what was planned. `data` is the data connection as long as it is to be closed by the caller.
     async fn perform(
         &mut self,
-        plan: &Plan,
-        tag: Tag,
-        id: u64,
+        asked: &Asked,
         way: Option<Way>,
         data: &mut Option<Socket>,
     ) -> Result<(), Gone> {
+        let Asked { plan, id, .. } = asked;
         if !self.habits.reads_late && (data.is_some() || self.choose(|chance| !chance.one_in(3))) {
-            self.control.preliminary(id).await?;
+            self.control.preliminary(*id).await?;
         }
         if plan.ending == Ending::NeverConnects {
-            self.control.answer(id).await?;
+            self.control.answer(*id).await?;
             return Ok(());
         }
         if let Some(way) = way
-            && !self.control.is_answered(id)
+            && !self.control.is_answered(*id)
         {
             *data = self.connect(way).await;
         }
         let Some(mut socket) = data.take() else {
-            self.control.answer(id).await?;
-            return Ok(());
+            let answer = self.control.answer(*id).await?;
+            return self.conclude(asked, answer);
         };
         let first = self.send(&mut socket, &plan.wire[..plan.stop]).await;
-        if first == Sent::All && plan.ending != Ending::Whole {
-            return self.deviate(plan, tag, id, socket, data).await;
+        if first == Sent::All {
+            return self.deviate(asked, socket, data).await;
         }
-        let sent = match first {
-            Sent::All => self.send(&mut socket, &plan.wire[plan.stop..]).await,
-            cut_short => cut_short,
-        };
-        self.finish(plan, tag, (id, sent), socket).await
+        self.finish(asked, first, socket).await
     }
 
     /// Does in the middle what the plan says.
     async fn deviate(
         &mut self,
-        plan: &Plan,
-        tag: Tag,
-        id: u64,
+        asked: &Asked,
         mut socket: Socket,
         data: &mut Option<Socket>,
     ) -> Result<(), Gone> {
+        let Asked { plan, tag, id } = asked;
         match plan.ending {
             Ending::Resets => socket.reset(),
             Ending::Vanishes => return Err(self.vanish(&socket)),
-            Ending::Dies => return Err(self.die(tag, &socket)),
+            Ending::Dies => return Err(self.die(*tag, &socket)),
+            Ending::LosesControl | Ending::HalfCloses => return self.lose_control(asked, socket).await,
             Ending::Stalls => {
                 *data = Some(socket);
-                self.control.answer(id).await?;
+                self.control.answer(*id).await?;
                 *data = None;
                 return Ok(());
             }
@@ -140,60 +106,84 @@ impl Client {
                 self.control.answer(abor).await?;
                 *data = None;
             }
-            Ending::LosesControl | Ending::HalfCloses => return self.lose_control(plan, tag, socket).await,
-            Ending::Says(verb) => {
+            Ending::Says(verb, times) => {
                 *data = Some(socket);
-                let said = self.control.say(verb, "", None).await?;
-                // Nothing moves meanwhile, so the reply to these does not wait for the transfer.
-                if matches!(verb, "NOOP" | "STAT") && !self.habits.reads_late {
-                    self.control.preliminary(id).await?;
-                    self.control.answer(said).await?;
-                }
+                self.speak(*id, verb, times).await?;
                 socket = data.take().unwrap();
-                let rest = self.send(&mut socket, &plan.wire[plan.stop..]).await;
-                return self.finish(plan, tag, (id, rest), socket).await;
+                return self.go_on(asked, socket).await;
             }
-            Ending::Whole | Ending::NeverConnects => {}
+            Ending::Whole | Ending::SaysAfter(_) | Ending::LeavesAfter => {
+                return self.go_on(asked, socket).await;
+            }
+            Ending::NeverConnects => {}
         }
-        self.control.answer(id).await?;
+        self.control.answer(*id).await?;
         Ok(())
     }
 
-    /// Ends the data connection, in good order if everything is sent, and waits for the reply.
-    async fn finish(
-        &mut self,
-        plan: &Plan,
-        tag: Tag,
-        (id, sent): (u64, Sent),
-        socket: Socket,
-    ) -> Result<(), Gone> {
-        match sent {
-            Sent::All => {
-                self.set_ended(tag, Ended::InOrder);
-                drop(socket);
-            }
-            // The server has something to say about it. Until then the connection stays.
-            Sent::Refused | Sent::Stuck => {
-                let answered = self.control.answer(id).await;
-                if let Err(gone) = answered {
-                    return Err(if gone == Gone::Left { gone } else { self.abandon(tag, socket) });
-                }
-                socket.reset();
-                return Ok(());
+    /// Says something while nothing moves: the reply does not wait for the transfer.
+    async fn speak(&mut self, id: u64, verb: &'static str, times: u64) -> Result<(), Gone> {
+        for _ in 0..times {
+            let said = self.control.say(verb, "", None).await?;
+            if matches!(verb, "NOOP" | "STAT") && !self.habits.reads_late {
+                self.control.preliminary(id).await?;
+                self.control.answer(said).await?;
             }
         }
+        Ok(())
+    }
+
+    async fn go_on(&mut self, asked: &Asked, mut socket: Socket) -> Result<(), Gone> {
+        let sent = self.send(&mut socket, &asked.plan.wire[asked.plan.stop..]).await;
+        self.finish(asked, sent, socket).await
+    }
+
+    /// Ends the data connection, in good order if everything is sent, and waits for the reply.
+    async fn finish(&mut self, asked: &Asked, sent: Sent, socket: Socket) -> Result<(), Gone> {
+        let Asked { plan, tag, id } = asked;
+        if sent != Sent::All {
+            if sent == Sent::Stuck {
+                self.check_flow();
+            }
+            // The server has something to say about it. Until then the connection stays.
+            let answered = self.control.answer(*id).await;
+            if let Err(gone) = answered {
+                return Err(if gone == Gone::Left { gone } else { self.abandon(*tag, socket) });
+            }
+            socket.reset();
+            return Ok(());
+        }
+        self.set_ended(*tag, Ended::InOrder);
+        drop(socket);
         if self.habits.reads_late {
             self.world.wait(Duration::from_secs(3)).await;
         }
-        let answer = self.control.answer(id).await?;
-        if plan.is_plain() {
+        match plan.ending {
+            Ending::SaysAfter(verb) => {
+                self.pause().await;
+                self.control.say(verb, "", None).await?;
+            }
+            Ending::LeavesAfter => {
+                self.pause().await;
+                self.world.count("clients: left before the reply to an upload");
+                return Err(Gone::Left);
+            }
+            _ => {}
+        }
+        let answer = self.control.answer(*id).await?;
+        self.conclude(asked, answer)
+    }
+
+    fn conclude(&self, asked: &Asked, answer: Answer) -> Result<(), Gone> {
+        if asked.plan.is_plain() {
             self.check_success(&answer, "an upload");
         }
         Ok(())
     }
 
     /// The control connection goes first, and the data connection comes to its end all the same.
-    async fn lose_control(&mut self, plan: &Plan, tag: Tag, mut socket: Socket) -> Result<(), Gone> {
+    async fn lose_control(&mut self, asked: &Asked, mut socket: Socket) -> Result<(), Gone> {
+        let Asked { plan, tag, .. } = asked;
         if plan.ending == Ending::HalfCloses {
             self.control.socket.finish();
             self.control.has_half_closed = true;
@@ -204,7 +194,7 @@ impl Client {
         if self.send(&mut socket, &plan.wire[plan.stop..]).await == Sent::All {
             let bytes = self.world.bytes_arrival(&socket);
             let data = self.world.close_late(&socket, Duration::ZERO);
-            self.set_ended(tag, Ended::Killed { bytes, data, control });
+            self.set_ended(*tag, Ended::Killed { bytes, data, control });
             self.world.count("clients: lost the control connection in an upload");
         } else {
             socket.reset();
@@ -223,89 +213,4 @@ impl Client {
         data.reset();
         Gone::Left
     }
-
-    fn plan(&mut self, path: String) -> Plan {
-        let is_ascii = self.is_ascii;
-        let number = self.store.lock().attempts.len();
-        let wildness = self.habits.wildness;
-        let mut guard = self.world.lock();
-        let chance = &mut guard.chance;
-        let size = size(chance, self.habits.sizes);
-        let wire = content(number as u64, size, is_ascii);
-        let whole = if is_ascii { to_store(&wire) } else { wire.clone() };
-        let verb = chance.pick(&["STOR", "STOR", "STOR", "STOR", "APPE", "STOU"]);
-        let offset =
-            if verb == "STOR" && !is_ascii && chance.one_in(10) { chance.between(1, 2000) } else { 0 };
-        let announced = match chance.below(24) {
-            1 => Some(size as u64 + offset),
-            2 => Some((size as u64 + offset) / 2),
-            3 if wildness > 0 => Some(size as u64 + offset + 1 + chance.below(2000)),
-            _ => None,
-        };
-        let ending = if chance.one_in(wildness) { wild_ending(chance) } else { Ending::Whole };
-        let stop = chance.below(wire.len() as u64 + 1) as usize;
-        Plan { verb, path, wire, whole, announced, offset, ending, stop }
-    }
-}
-
-fn wild_ending(chance: &mut Chance) -> Ending {
-    chance.pick(&[
-        Ending::Says("NOOP"),
-        Ending::Says("STAT"),
-        Ending::Says("QUIT"),
-        Ending::Aborts,
-        Ending::Resets,
-        Ending::Dies,
-        Ending::Dies,
-        Ending::Vanishes,
-        Ending::Stalls,
-        Ending::NeverConnects,
-        Ending::LosesControl,
-        Ending::HalfCloses,
-    ])
-}
-
-fn size(chance: &mut Chance, largest: usize) -> usize {
-    let sizes = [100, 0, 1, 3000, 20_000, 3000, 100_000];
-    let most = chance.pick(&sizes).min(largest);
-    chance.below(most as u64 + 1) as usize
-}
-
-/// Bytes that no other upload has.
-fn content(number: u64, size: usize, is_ascii: bool) -> Bytes {
-    let mut noise = Chance::from_seed(number);
-    let bytes = (0..size).map(|_| {
-        let byte = noise.below(256) as u8;
-        match byte {
-            _ if !is_ascii => byte,
-            0..40 => b'\n',
-            40..80 => b'\r',
-            _ => byte,
-        }
-    });
-    bytes.collect()
-}
-
-/// Lines on the wire end with CR LF.
-pub fn to_wire(stored: &[u8]) -> Bytes {
-    let mut wire = Vec::new();
-    for &byte in stored {
-        if byte == b'\n' && wire.last() != Some(&b'\r') {
-            wire.push(b'\r');
-        }
-        wire.push(byte);
-    }
-    wire.into()
-}
-
-/// Lines in the store end with LF.
-fn to_store(wire: &[u8]) -> Bytes {
-    let mut stored: Vec<u8> = Vec::new();
-    for &byte in wire {
-        if byte == b'\n' && stored.last() == Some(&b'\r') {
-            stored.pop();
-        }
-        stored.push(byte);
-    }
-    stored.into()
 }

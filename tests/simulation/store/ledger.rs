@@ -36,18 +36,27 @@ pub struct Attempt {
 
 pub enum Subject {
     Upload(Upload),
-    /// What the store has given, what the client has got, and whether that came to its end in good order.
-    Source {
-        given: Vec<u8>,
-        names: Vec<String>,
-        got: Vec<u8>,
-        is_whole: bool,
-    },
+    /// A download or a listing: what the store has given, what the client has got, and whether that came to its end in
+    /// good order.
+    Source(Source),
+}
+
+#[derive(Default)]
+pub struct Source {
+    pub given: Vec<u8>,
+    pub names: Vec<String>,
+    pub got: Vec<u8>,
+    pub is_whole: bool,
+    pub is_ascii: bool,
+    /// The data connection.
+    pub connection: Option<u64>,
 }
 
 pub struct Upload {
     /// What the store should get if all of it comes.
     pub whole: Bytes,
+    /// Bytes of it on the wire.
+    pub sent: u64,
     pub announced: Option<u64>,
     pub path: String,
     /// What of the present file stays, as it was when the upload was opened.
@@ -120,24 +129,19 @@ impl Ledger {
     pub fn upload(&mut self, tag: Tag) -> &mut Upload {
         match &mut self.attempt(tag).subject {
             Subject::Upload(upload) => upload,
-            Subject::Source { .. } => panic!("{tag:?} is no upload"),
+            Subject::Source(_) => panic!("{tag:?} is no upload"),
         }
     }
 
-    /// What the store gives to a client, to be added to.
-    pub fn source(&mut self, tag: Tag) -> (&mut Vec<u8>, &mut Vec<String>) {
+    pub fn source(&mut self, tag: Tag) -> &mut Source {
         match &mut self.attempt(tag).subject {
-            Subject::Source { given, names, .. } => (given, names),
+            Subject::Source(source) => source,
             Subject::Upload(_) => panic!("{tag:?} is an upload"),
         }
     }
 }
 
 impl Upload {
-    pub fn new(path: String, whole: Bytes, announced: Option<u64>) -> Self {
-        Self { whole, announced, path, base: Bytes::new(), written: Vec::new(), committed: None }
-    }
-
     /// What the file has to be if this upload is stored.
     pub fn result(&self) -> Vec<u8> {
         [&self.base[..], &self.whole].concat()

@@ -19,7 +19,7 @@ use sansftp::{Download, Pathname, Storage, adapters::stores::Memory};
 
 use self::tree::File;
 pub use self::{
-    ledger::{Answer, Attempt, Ended, Fate, Ledger, Subject, Tag, Upload},
+    ledger::{Answer, Attempt, Ended, Fate, Ledger, Source, Subject, Tag, Upload},
     moods::Moods,
     tree::Tree,
 };

@@ -72,7 +72,7 @@ impl SimUpload {
         let ledger = &mut *guard;
         let upload = match &mut ledger.attempts[self.tag.0].subject {
             Subject::Upload(upload) => upload,
-            Subject::Source { .. } => return Err(StorageErrorKind::Failed.into()),
+            Subject::Source(_) => return Err(StorageErrorKind::Failed.into()),
         };
         let present = ledger.tree.files.get(&upload.path).map_or(0, |file| file.version);
         let result = match self.version {
@@ -172,7 +172,7 @@ impl Source {
     ) -> Self {
         let mut ledger = store.lock();
         ledger.open_sources += 1;
-        ledger.source(tag).0.extend_from_slice(&content);
+        ledger.source(tag).given.extend_from_slice(&content);
         Self { store: store.clone(), tag, content, memory }
     }
 }
@@ -247,7 +247,7 @@ impl Listing for Pages {
         let page: Vec<Entry> = self.entries.drain(..most.min(self.entries.len())).collect();
         if let Some(tag) = self.tag {
             let names = page.iter().map(|entry| String::from_utf8_lossy(&entry.name).into_owned());
-            self.store.lock().source(tag).1.extend(names);
+            self.store.lock().source(tag).names.extend(names);
         }
         Ok(page)
     }

@@ -1,5 +1,6 @@
 //! A world in memory: one thread, a virtual clock, tasks, and a network. It is a [`Runtime`] for the real server.
 
+mod dialing;
 mod network;
 mod runtime;
 mod socket;
@@ -16,10 +17,12 @@ use std::{
 };
 
 use self::{
-    network::{Connection, DialId, Dialing, Listening, PipeId},
+    dialing::{DialId, Dialing, Listening},
+    network::PipeId,
     tasks::{Ready, Tasks},
 };
 pub use self::{
+    network::{Connection, Side},
     runtime::SimListener,
     socket::{Socket, receive, send_all},
     tasks::{LAG, StorePanic, Who},
@@ -153,6 +156,11 @@ impl World {
     /// Tasks of the server that have not ended.
     pub fn server_tasks(&self) -> usize {
         self.lock().tasks.count(Who::Server)
+    }
+
+    /// When the last of them ended.
+    pub fn server_ended(&self) -> Duration {
+        self.lock().tasks.server_ended()
     }
 
     /// Ends what is left, so that the world can go: its tasks hold it.

@@ -59,6 +59,8 @@ pub struct Pipe {
     flying: usize,
     pub arrived: VecDeque<u8>,
     pub end: End,
+    /// Bytes that were taken from the sender, and whether it has ended.
+    sent: u64,
     pub has_sent_end: bool,
     /// When the last segment arrives, or has arrived.
     last_arrival: Duration,
@@ -96,6 +98,7 @@ impl Pipe {
             flying: 0,
             arrived: VecDeque::new(),
             end: End::Open,
+            sent: 0,
             has_sent_end: false,
             last_arrival: Duration::ZERO,
             bytes_arrival: Duration::ZERO,
@@ -143,6 +146,12 @@ impl Connection {
         if self.server == Side::Acceptor { self.dialler } else { self.acceptor }
     }
 
+    /// How much the server has sent, and whether it has ended that in good order.
+    pub fn sent_by_server(&self) -> (u64, bool) {
+        let pipe = &self.pipes[self.server.other() as usize];
+        (pipe.sent, pipe.has_sent_end)
+    }
+
     fn is_control(&self) -> bool {
         self.acceptor.port() == CONTROL_PORT
     }
@@ -155,13 +164,12 @@ impl fmt::Display for Connection {
 }
 
 impl State {
-    pub(super) fn connection(&mut self, id: u64) -> &mut Connection {
+    pub(super) fn connection_mut(&mut self, id: u64) -> &mut Connection {
         self.connections.get_mut(&id).unwrap()
     }
 
-    /// The connection that a socket is an end of.
-    pub fn connection_of(&self, socket: &super::Socket) -> &Connection {
-        &self.connections[&socket.id]
+    pub fn connection(&self, id: u64) -> &Connection {
+        &self.connections[&id]
     }
 
     pub fn connections(&self) -> impl Iterator<Item = &Connection> {
@@ -195,7 +203,7 @@ impl State {
     /// Sends bytes, as many as there is room for, and tells how many those are.
     pub(super) fn send(&mut self, pipe: PipeId, bytes: &[u8]) -> io::Result<usize> {
         let from = pipe.to.other();
-        let connection = self.connection(pipe.connection);
+        let connection = self.connection_mut(pipe.connection);
         if let End::Broken(kind) = connection.pipe(from).end {
             return Err(kind.into());
         }
@@ -219,7 +227,7 @@ impl State {
         }
         if keeps && count > 0 {
             let stamp = self.stamp();
-            let connection = self.connection(pipe.connection);
+            let connection = self.connection_mut(pipe.connection);
             connection.transcript.extend_from_slice(&bytes[..count]);
             connection.marks.push((connection.transcript.len(), stamp));
         }
@@ -229,7 +237,7 @@ impl State {
 
     /// Ends the sending side in good order; it arrives at `earliest` or later.
     pub(super) fn finish(&mut self, pipe: PipeId, earliest: Duration) {
-        let sending = self.connection(pipe.connection).pipe(pipe.to);
+        let sending = self.connection_mut(pipe.connection).pipe(pipe.to);
         if !sending.has_sent_end {
             sending.has_sent_end = true;
             self.dispatch(pipe, Load::End, earliest);
@@ -239,7 +247,7 @@ impl State {
     /// Breaks the connection from the end that `pipe` leads away from.
     pub(super) fn reset(&mut self, pipe: PipeId, earliest: Duration) {
         self.dispatch(pipe, Load::Reset, earliest);
-        let connection = self.connection(pipe.connection);
+        let connection = self.connection_mut(pipe.connection);
         connection.pipe(pipe.to).has_sent_end = true;
         let own = connection.pipe(pipe.to.other());
         if !matches!(own.end, End::Broken(_)) {
@@ -252,9 +260,10 @@ impl State {
     fn dispatch(&mut self, id: PipeId, load: Load, earliest: Duration) {
         let delay = self.delay(id);
         let now = self.now;
-        let pipe = self.connection(id.connection).pipe(id.to);
+        let pipe = self.connection_mut(id.connection).pipe(id.to);
         if let Load::Bytes(bytes) = &load {
             pipe.flying += bytes.len();
+            pipe.sent += bytes.len() as u64;
         }
         if pipe.is_hole {
             return;
@@ -275,7 +284,7 @@ impl State {
         let mut delay = self.chance.time(jitter);
         if self.chance.one_in(hiccups) {
             delay += self.chance.time(Duration::from_secs(100));
-            self.connection(id.connection).is_harmed = true;
+            self.connection_mut(id.connection).is_harmed = true;
             self.counts.add("network: hiccups", 1);
         }
         if self.chance.one_in(holes) {
@@ -284,10 +293,10 @@ impl State {
         }
         if self.chance.one_in(resets) {
             self.counts.add("network: resets", 1);
-            self.connection(id.connection).is_harmed = true;
+            self.connection_mut(id.connection).is_harmed = true;
             for to in [Side::Dialler, Side::Acceptor] {
                 let earliest = self.now;
-                let pipe = self.connection(id.connection).pipe(to);
+                let pipe = self.connection_mut(id.connection).pipe(to);
                 let arrival = (earliest + pipe.latency).max(pipe.last_arrival);
                 pipe.last_arrival = arrival;
                 pipe.end_arrival = Some(arrival);
@@ -300,7 +309,7 @@ impl State {
 
     /// Nothing comes through any more, in neither direction. The systems notice late.
     pub(super) fn silence(&mut self, id: u64) {
-        let connection = self.connection(id);
+        let connection = self.connection_mut(id);
         connection.is_harmed = true;
         for pipe in &mut connection.pipes {
             pipe.is_hole = true;
@@ -310,7 +319,7 @@ impl State {
     }
 
     pub(super) fn perish(&mut self, id: u64) {
-        for pipe in &mut self.connection(id).pipes {
+        for pipe in &mut self.connection_mut(id).pipes {
             if pipe.end == End::Open {
                 pipe.end = End::Broken(ErrorKind::TimedOut);
             }
@@ -324,7 +333,7 @@ impl State {
         let is_late = self.chance.one_in(self.weather.late_notices);
         let notice = if is_late { self.now + self.chance.time(super::tasks::LAG) } else { self.now };
         let drops_unread = self.chance.one_in(2);
-        let connection = self.connection(id.connection);
+        let connection = self.connection_mut(id.connection);
         let is_closed = connection.is_closed[id.to as usize];
         let pipe = connection.pipe(id.to);
         let Some(load) = pipe.in_flight.pop_front() else { return };
@@ -351,7 +360,7 @@ impl State {
             }
         }
         self.note(|| format!("{id:?} has arrived"));
-        let pipe = self.connection(id.connection).pipe(id.to);
+        let pipe = self.connection_mut(id.connection).pipe(id.to);
         pipe.noticed = pipe.noticed.max(notice);
         if is_late {
             self.plan(notice, Happening::Notice(id));
@@ -362,7 +371,7 @@ impl State {
 
     pub(super) fn notice(&mut self, id: PipeId) {
         let now = self.now;
-        let pipe = self.connection(id.connection).pipe(id.to);
+        let pipe = self.connection_mut(id.connection).pipe(id.to);
         if pipe.is_noticed(now) {
             pipe.wake();
         }
@@ -370,7 +379,7 @@ impl State {
 
     /// Closes an end as the system does: unread bytes make a reset of what should be an end in good order.
     pub(super) fn close(&mut self, id: u64, side: Side, earliest: Duration) {
-        let connection = self.connection(id);
+        let connection = self.connection_mut(id);
         if std::mem::replace(&mut connection.is_closed[side as usize], true) {
             return;
         }
@@ -389,94 +398,6 @@ impl State {
     pub(super) fn vanish(&mut self, id: u64, side: Side) {
         self.note(|| format!("the {side:?} of connection {id} vanishes"));
         self.silence(id);
-        self.connection(id).is_closed[side as usize] = true;
-    }
-}
-
-// Making connections.
-
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub struct DialId(pub u64);
-
-/// A connection attempt.
-#[derive(Debug)]
-pub struct Dialing {
-    pub from: SocketAddr,
-    pub to: SocketAddr,
-    pub by_server: bool,
-    pub result: DialResult,
-    pub waker: Option<Waker>,
-    way_back: Duration,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum DialResult {
-    Unknown,
-    /// It has been decided, and the answer is on its way.
-    Made(u64),
-    Refused,
-    Told(Option<u64>),
-}
-
-/// A listening socket, and the connections that nobody has accepted yet.
-pub struct Listening {
-    pub by_server: bool,
-    pub queue: VecDeque<(u64, SocketAddr)>,
-    pub waker: Option<Waker>,
-}
-
-impl State {
-    pub(super) fn dial(&mut self, from: SocketAddr, to: SocketAddr, by_server: bool) -> DialId {
-        let id = DialId(self.stamp());
-        let latency = self.weather.latency;
-        let (there, way_back) = (self.chance.time(latency), self.chance.time(latency));
-        let is_lost = self.chance.one_in(self.weather.lost_dials);
-        self.note(|| format!("{from} dials {to}{}", if is_lost { ", in vain" } else { "" }));
-        let result = DialResult::Unknown;
-        self.dialings.insert(id, Dialing { from, to, by_server, result, waker: None, way_back });
-        if is_lost && self.chance.one_in(2) {
-            self.dialings.get_mut(&id).unwrap().result = DialResult::Refused;
-            self.plan(self.now + there + way_back, Happening::Answered(id));
-        } else if !is_lost {
-            self.plan(self.now + there, Happening::Dialled(id));
-        }
-        id
-    }
-
-    pub(super) fn handle_dialled(&mut self, id: DialId) {
-        let Some(dialing) = self.dialings.get(&id) else { return };
-        let (from, to, by_server, back) = (dialing.from, dialing.to, dialing.by_server, dialing.way_back);
-        let result = match self.listening.contains_key(&to) {
-            true => {
-                let server = if by_server { Side::Dialler } else { Side::Acceptor };
-                let connection = self.connect(from, to, server);
-                let listening = self.listening.get_mut(&to).unwrap();
-                listening.queue.push_back((connection, from));
-                listening.waker.take().into_iter().for_each(Waker::wake);
-                DialResult::Made(connection)
-            }
-            false => DialResult::Refused,
-        };
-        self.dialings.get_mut(&id).unwrap().result = result;
-        self.plan(self.now + back, Happening::Answered(id));
-    }
-
-    pub(super) fn handle_answered(&mut self, id: DialId) {
-        let Some(dialing) = self.dialings.get_mut(&id) else { return };
-        dialing.result = match dialing.result {
-            DialResult::Made(connection) => DialResult::Told(Some(connection)),
-            DialResult::Refused => DialResult::Told(None),
-            other => other,
-        };
-        dialing.waker.take().into_iter().for_each(Waker::wake);
-    }
-
-    /// Nobody waits for it any more.
-    pub(super) fn forget_dialing(&mut self, id: DialId) {
-        if let Some(dialing) = self.dialings.remove(&id)
-            && let DialResult::Made(connection) | DialResult::Told(Some(connection)) = dialing.result
-        {
-            self.close(connection, Side::Dialler, Duration::ZERO);
-        }
+        self.connection_mut(id).is_closed[side as usize] = true;
     }
 }

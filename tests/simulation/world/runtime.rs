@@ -13,7 +13,8 @@ use sansftp::{Instant, TimeValue, adapters::runtime::Runtime};
 
 use super::{
     Happening, Socket, State, Who, World,
-    network::{CONTROL_PORT, DialId, DialResult, Listening, Side},
+    dialing::{DialId, DialResult, Listening},
+    network::{CONTROL_PORT, Side},
 };
 
 /// The origin of the virtual clock, as a time of day.

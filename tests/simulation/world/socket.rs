@@ -38,17 +38,17 @@ impl Socket {
 
     pub fn local(&self) -> SocketAddr {
         let mut state = self.world.lock();
-        let connection = state.connection(self.id);
+        let connection = state.connection_mut(self.id);
         if self.side == Side::Dialler { connection.dialler } else { connection.acceptor }
     }
 
     /// Whether the other end's end has arrived, noticed or not.
     pub fn has_ended(&self) -> bool {
-        self.world.lock().connection(self.id).pipe(self.side).end != End::Open
+        self.world.lock().connection_mut(self.id).pipe(self.side).end != End::Open
     }
 
     pub fn is_harmed(&self) -> bool {
-        self.world.lock().connection(self.id).is_harmed
+        self.world.lock().connection_mut(self.id).is_harmed
     }
 
     /// Ends the sending side; the socket can still be read.
@@ -76,12 +76,12 @@ impl World {
     /// When the end of what this side sends arrives; the end of time if never.
     pub fn end_arrival(&self, socket: &Socket) -> Duration {
         let mut state = self.lock();
-        state.connection(socket.id).pipe(socket.side.other()).end_arrival().unwrap_or(Duration::MAX)
+        state.connection_mut(socket.id).pipe(socket.side.other()).end_arrival().unwrap_or(Duration::MAX)
     }
 
     /// When the last bytes that this side has sent arrive.
     pub fn bytes_arrival(&self, socket: &Socket) -> Duration {
-        self.lock().connection(socket.id).pipe(socket.side.other()).bytes_arrival
+        self.lock().connection_mut(socket.id).pipe(socket.side.other()).bytes_arrival
     }
 }
 
@@ -97,7 +97,7 @@ impl AsyncRead for Socket {
         let (now, splits) = (state.now, state.weather.splits);
         let is_short = state.chance.one_in(splits);
         let cut = if is_short { 1 + state.chance.below(buffer.len() as u64) } else { buffer.len() as u64 };
-        let pipe = state.connection(self.id).pipe(self.side);
+        let pipe = state.connection_mut(self.id).pipe(self.side);
         let count = buffer.len().min(pipe.arrived.len()).min(cut as usize);
         match pipe.end {
             _ if !pipe.is_noticed(now) => {}
@@ -127,7 +127,7 @@ impl AsyncWrite for Socket {
         if count > 0 || bytes.is_empty() {
             return Poll::Ready(Ok(count));
         }
-        state.connection(self.id).pipe(self.side.other()).writer = Some(cx.waker().clone());
+        state.connection_mut(self.id).pipe(self.side.other()).writer = Some(cx.waker().clone());
         Poll::Pending
     }
 
@@ -146,7 +146,7 @@ impl AsyncWrite for Socket {
 
     fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut state = self.world.lock();
-        if let End::Broken(_) = state.connection(self.id).pipe(self.side).end {
+        if let End::Broken(_) = state.connection_mut(self.id).pipe(self.side).end {
             return Poll::Ready(Err(io::ErrorKind::NotConnected.into()));
         }
         state.finish(self.outgoing(), Duration::ZERO);

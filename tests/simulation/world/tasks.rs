@@ -43,6 +43,7 @@ pub struct Tasks {
     last: u64,
     /// Polls since time went on or bytes moved.
     idle_polls: usize,
+    server_ended: Duration,
     /// Since when there have been tasks that are ready.
     ready_since: Option<Duration>,
 }
@@ -88,6 +89,11 @@ impl Tasks {
 
     pub fn leftovers(&self) -> Vec<String> {
         self.entries.iter().map(|(key, entry)| format!("task {key} of the {:?}", entry.who)).collect()
+    }
+
+    /// When the last of the server's tasks ended.
+    pub const fn server_ended(&self) -> Duration {
+        self.server_ended
     }
 
     pub fn count(&self, who: Who) -> usize {
@@ -173,7 +179,10 @@ impl World {
 
 impl State {
     fn end_task(&mut self, key: u64) {
-        self.tasks.entries.remove(&key);
+        let ended = self.tasks.entries.remove(&key);
+        if ended.is_some_and(|entry| entry.who == Who::Server) {
+            self.tasks.server_ended = self.now;
+        }
         self.tasks.progressed();
         self.note(|| format!("task {key} has ended"));
     }

@@ -21,12 +21,11 @@ pub struct Weather {
     pub resets: u64,
     /// Connection attempts that are never answered, or refused.
     pub lost_dials: u64,
-    /// Attempts to accept that fail.
+    /// Attempts to accept that fail, and passive ports that a stranger connects to first: both cost a client a moment.
     pub failed_accepts: u64,
+    pub strangers: u64,
     /// Attempts to listen that find the port taken by somebody else.
     pub taken_ports: u64,
-    /// Passive ports that a stranger connects to first.
-    pub strangers: u64,
     /// Arrivals that the runtime notices later.
     pub late_notices: u64,
     /// Polls that nobody asked for, polls that come late, and whether tasks are polled out of order.
@@ -55,6 +54,8 @@ impl Weather {
             order: chance.below(2),
             can_look: !chance.one_in(4),
             narrow: chance.one_in(4),
+            failed_accepts: chance.pick(&[0, 30, 5]),
+            strangers: chance.pick(&[0, 10, 2]),
             ..calm
         };
         if chance.below(3) == 0 {
@@ -65,9 +66,7 @@ impl Weather {
             holes: chance.pick(&[0, 3000, 600]),
             resets: chance.pick(&[0, 1000, 200]),
             lost_dials: chance.pick(&[0, 30, 8]),
-            failed_accepts: chance.pick(&[0, 30, 5]),
             taken_ports: chance.pick(&[0, 20, 5]),
-            strangers: chance.pick(&[0, 10, 2]),
             ..breeze
         }
     }

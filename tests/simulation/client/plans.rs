@@ -1,0 +1,159 @@
+//! What clients upload, and what they have in mind to do with it.
+
+use bytes::Bytes;
+
+use super::Client;
+use crate::simulation::{chance::Chance, store::Upload};
+
+/// What a client has in mind.
+pub struct Plan {
+    pub verb: &'static str,
+    pub path: String,
+    /// On the wire, and in the store.
+    pub wire: Bytes,
+    pub whole: Bytes,
+    pub announced: Option<u64>,
+    pub offset: u64,
+    pub ending: Ending,
+    /// Where it ends, or says something.
+    pub stop: usize,
+}
+
+/// What a client does in the middle.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ending {
+    Whole,
+    /// So often.
+    Says(&'static str, u64),
+    /// When everything is sent.
+    SaysAfter(&'static str),
+    LeavesAfter,
+    Aborts,
+    Resets,
+    Vanishes,
+    Dies,
+    Stalls,
+    NeverConnects,
+    LosesControl,
+    HalfCloses,
+}
+
+impl Plan {
+    /// For the ledger.
+    pub fn upload(&self) -> Upload {
+        Upload {
+            whole: self.whole.clone(),
+            sent: self.wire.len() as u64,
+            announced: self.announced,
+            path: self.path.clone(),
+            base: Bytes::new(),
+            written: Vec::new(),
+            committed: None,
+        }
+    }
+
+    /// Whether nothing but a failure can keep it from being stored.
+    pub fn is_plain(&self) -> bool {
+        let is_in_root = self.path.rfind('/') == Some(0);
+        self.verb != "APPE" && is_in_root && self.offset == 0 && self.announced.is_none()
+    }
+}
+
+impl Client {
+    pub fn plan(&self, path: String) -> Plan {
+        let is_ascii = self.is_ascii;
+        let number = self.store.lock().attempts.len();
+        let wildness = self.habits.wildness;
+        let mut guard = self.world.lock();
+        let chance = &mut guard.chance;
+        let size = size(chance, self.habits.sizes);
+        let wire = content(number as u64, size, is_ascii);
+        let whole = if is_ascii { to_store(&wire) } else { wire.clone() };
+        let verb = chance.pick(&["STOR", "STOR", "STOR", "STOR", "APPE", "STOU"]);
+        let offset =
+            if verb == "STOR" && !is_ascii && chance.one_in(10) { chance.between(1, 2000) } else { 0 };
+        let announced = match chance.below(24) {
+            1 => Some(wire.len() as u64 + offset),
+            2 => Some((wire.len() as u64 + offset) / 2),
+            3 if wildness > 0 => Some(wire.len() as u64 + offset + 1 + chance.below(2000)),
+            _ => None,
+        };
+        let ending = if chance.one_in(wildness) {
+            wild_ending(chance)
+        } else if self.habits.reads_late && chance.one_in(2) {
+            // More replies than the connection takes.
+            Ending::Says("STAT", 8)
+        } else {
+            Ending::Whole
+        };
+        let stop = chance.below(wire.len() as u64 + 1) as usize;
+        Plan { verb, path, wire, whole, announced, offset, ending, stop }
+    }
+}
+
+fn wild_ending(chance: &mut Chance) -> Ending {
+    chance.pick(&[
+        Ending::Says("NOOP", 1),
+        Ending::Says("STAT", 1),
+        Ending::Says("QUIT", 1),
+        Ending::SaysAfter("ABOR"),
+        Ending::SaysAfter("ABOR"),
+        Ending::SaysAfter("STAT"),
+        Ending::SaysAfter("QUIT"),
+        Ending::LeavesAfter,
+        Ending::Aborts,
+        Ending::Resets,
+        Ending::Dies,
+        Ending::Dies,
+        Ending::Vanishes,
+        Ending::Stalls,
+        Ending::NeverConnects,
+        Ending::LosesControl,
+        Ending::HalfCloses,
+    ])
+}
+
+fn size(chance: &mut Chance, largest: usize) -> usize {
+    let sizes = [100, 0, 1, 3000, 20_000, 3000, 100_000];
+    let most = chance.pick(&sizes).min(largest);
+    chance.below(most as u64 + 1) as usize
+}
+
+/// Bytes that no other upload has.
+fn content(number: u64, size: usize, is_ascii: bool) -> Bytes {
+    let mut noise = Chance::from_seed(number);
+    let bytes = (0..size).map(|_| {
+        let byte = noise.below(256) as u8;
+        match byte {
+            _ if !is_ascii => byte,
+            0..40 => b'\n',
+            40..80 => b'\r',
+            _ => byte,
+        }
+    });
+    bytes.collect()
+}
+
+/// Lines on the wire end with CR LF.
+pub fn to_wire(stored: &[u8]) -> Bytes {
+    let mut wire = Vec::new();
+    for &byte in stored {
+        if byte == b'\n' && wire.last() != Some(&b'\r') {
+            wire.push(b'\r');
+        }
+        wire.push(byte);
+    }
+    wire.into()
+}
+
+/// Lines in the store end with LF.
+fn to_store(wire: &[u8]) -> Bytes {
+    let mut stored: Vec<u8> = Vec::new();
+    for &byte in wire {
+        if byte == b'\n' && stored.last() == Some(&b'\r') {
+            stored.pop();
+        }
+        stored.push(byte);
+    }
+    stored.into()
+}
