@@ -75,6 +75,7 @@ impl Oracle<'_> {
         ensure(!is_finished || attempt.finishing <= self.finish_limit(), || {
             format!("the finish was awaited for {:?}", attempt.finishing)
         })?;
+        self.judge_reason(attempt, upload)?;
         match attempt.ended {
             Ended::InOrder => Ok(()),
             Ended::NotInOrder => {
@@ -97,6 +98,24 @@ impl Oracle<'_> {
                 })
             }
         }
+    }
+
+    /// Nothing is given up for a reason that is none. What has come whole is stored, whoever is gone meanwhile.
+    fn judge_reason(&self, attempt: &Attempt, upload: &Upload) -> Judgement {
+        let excuses_ends = self.world.lock().excuses_ends;
+        let is_true = match &attempt.fate {
+            Fate::Aborted(AbortReason::ClientAborted) => upload.is_given_up,
+            Fate::Aborted(AbortReason::Incomplete) => {
+                upload.announced.is_some_and(|size| size > (upload.base.len() + upload.written.len()) as u64)
+            }
+            Fate::Aborted(AbortReason::ShuttingDown) => excuses_ends,
+            Fate::DroppedInFinish => {
+                let is_overdue = attempt.finishing + LAG >= self.settings.finish_timeout;
+                is_overdue || excuses_ends || upload.is_given_up
+            }
+            _ => true,
+        };
+        ensure(is_true, || format!("{:?} after {:?}, for no reason", attempt.fate, attempt.finishing))
     }
 
     /// Promise 10 for the finish.

@@ -113,7 +113,13 @@ impl Client {
         let world = store.world.clone();
         let port = world.lock().fresh_port();
         let from = SocketAddr::new(address.into(), port);
-        let socket = world.within(Duration::from_secs(60), world.dial(from, server, false)).await?.ok()?;
+        let dialled = world.within(Duration::from_secs(60), world.dial(from, server, false)).await;
+        let Some(Ok(socket)) = dialled else {
+            if is_easy(store) {
+                world.violate("the server cannot be reached in fair weather".into());
+            }
+            return None;
+        };
         let control = Control::new(store, socket, habits.patience);
         let (store, habits, address) = (store.clone(), habits.clone(), address.into());
         Some(Self { world, store, control, habits, address, server, is_ascii: true })
@@ -160,10 +166,20 @@ impl Client {
         }
     }
 
-    fn has_it_easy(&self) -> bool {
-        let state = self.world.lock();
-        let is_fair = state.weather.is_fair() && !state.excuses_ends && !state.is_crowded;
-        drop(state);
-        is_fair && self.store.moods.is_good() && self.habits.is_good()
+    /// There, what is to be answered in a transfer is not answered after it.
+    fn check_order(&self, is_late: bool, verb: &str) {
+        if is_late && is_easy(&self.store) {
+            self.world.violate(format!("promise 3: {verb} has to wait for the transfer"));
+        }
     }
+
+    fn has_it_easy(&self) -> bool {
+        self.habits.is_good() && is_easy(&self.store)
+    }
+}
+
+/// Whether nothing keeps a client from what it wants but itself.
+fn is_easy(store: &Store) -> bool {
+    let state = store.world.lock();
+    state.weather.is_fair() && !state.excuses_ends && !state.is_crowded && store.moods.is_good()
 }

@@ -44,6 +44,7 @@ impl Plan {
         Upload {
             whole: self.whole.clone(),
             sent: self.wire.len() as u64,
+            is_given_up: false,
             announced: self.announced,
             path: self.path.clone(),
             base: Bytes::new(),

@@ -102,6 +102,7 @@ impl Client {
             }
             Ending::Aborts => {
                 *data = Some(socket);
+                self.store.lock().upload(*tag).is_given_up = true;
                 let abor = self.control.say("ABOR", "", None).await?;
                 self.control.answer(abor).await?;
                 *data = None;
@@ -127,7 +128,9 @@ impl Client {
             let said = self.control.say(verb, "", None).await?;
             if matches!(verb, "NOOP" | "STAT") && !self.habits.reads_late {
                 self.control.preliminary(id).await?;
+                let is_running = !self.control.is_answered(id);
                 self.control.answer(said).await?;
+                self.check_order(is_running && self.control.is_answered(id), verb);
             }
         }
         Ok(())
@@ -161,6 +164,7 @@ impl Client {
         match plan.ending {
             Ending::SaysAfter(verb) => {
                 self.pause().await;
+                self.store.lock().upload(*tag).is_given_up = verb == "ABOR";
                 self.control.say(verb, "", None).await?;
             }
             Ending::LeavesAfter => {

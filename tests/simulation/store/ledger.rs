@@ -57,6 +57,8 @@ pub struct Upload {
     pub whole: Bytes,
     /// Bytes of it on the wire.
     pub sent: u64,
+    /// Whether the client has sent ABOR.
+    pub is_given_up: bool,
     pub announced: Option<u64>,
     pub path: String,
     /// What of the present file stays, as it was when the upload was opened.
