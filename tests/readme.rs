@@ -28,7 +28,7 @@ fn example(name: &str) -> String {
 #[test]
 fn programs_are_the_examples() {
     let blocks = blocks("rust");
-    assert_eq!(blocks.len(), 3, "three ways to use it");
+    assert_eq!(blocks.len(), 4, "three ways to use it, and one to fuzz it");
     assert_eq!(blocks[0], example("embed"));
     assert_eq!(blocks[1], example("slow_store"));
 }
@@ -41,10 +41,14 @@ fn crate_documentation_compiles_the_programs() {
 #[test]
 fn commands_name_examples_that_exist() {
     let commands = blocks("sh");
-    assert_eq!(commands.len(), 3, "{commands:?}");
+    assert_eq!(commands.len(), 4, "{commands:?}");
     assert!(commands[0].contains("--example ftpd -- "));
     assert!(commands[1].starts_with("curl -T README.md "));
     assert_eq!(commands[2], "cargo test");
+    let (install, fuzz) = commands[3].split_once('\n').unwrap();
+    assert_eq!(install, "cargo install --locked cargo-fuzz");
+    assert_eq!(fuzz, "cargo fuzz run --sanitizer none session -- -dict=fuzz/dictionary.txt");
+    assert!(Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/dictionary.txt").exists());
     let readme = read("README.md");
     let links: Vec<_> = readme.split("](").skip(1).filter_map(|rest| rest.split(')').next()).collect();
     assert!(links.len() >= 5, "{links:?}");
