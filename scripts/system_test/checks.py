@@ -9,6 +9,10 @@ class Failure(Exception):
     """What a step found wrong."""
 
 
+class NotRun(Exception):
+    """What this machine lacks for a step."""
+
+
 def check(condition, message):
     if not condition:
         raise Failure(message)

@@ -3,6 +3,7 @@
 import asyncio
 import resource
 import time
+from collections import Counter
 
 from . import swarm
 from .chance import chance
@@ -21,6 +22,11 @@ DESCRIPTORS = 3 * SESSIONS + 200
 MEMORY_TOLERANCE = SESSIONS << 10
 # With an arena for each of some threads, it takes a few rounds until every arena has grown to the most that it needs.
 ONE_ARENA = {"MALLOC_ARENA_MAX": "1"}
+
+FLOOD = 10_000
+ADDRESS_LIMIT = 100
+CONNECTIONS_LIMIT = 300
+REFUSALS_LIMIT = 64  # clients at a time that the server tells that they may not come
 
 
 def raise_descriptor_limit(needed):
@@ -151,4 +157,73 @@ def check_outcomes(folder, old, new, replies, breakers):
     check(not strangers(folder, new), f"{strangers(folder, new)[:5]} are left")
 
 
-STEPS = [load_2000_sessions]
+class Flood:
+    """Clients that connect and never log in. Who is greeted stays until the end."""
+
+    def __init__(self, port):
+        self.port = port
+        self.told = Counter()  # None: nothing
+        self.turns, self.ended = asyncio.Semaphore(swarm.AT_ONCE), asyncio.Event()
+        self.clients = [asyncio.create_task(self.connect()) for _ in range(FLOOD)]
+
+    async def connect(self):
+        async with self.turns:
+            client = await swarm.connect(self.port, "127.0.0.2")
+            try:
+                told = await asyncio.get_running_loop().sock_recv(client, 1000)
+            except OSError:
+                told = b""
+            self.told[told[:3].decode() or None] += 1
+        if told.startswith(b"220 "):
+            await self.ended.wait()
+        client.close()
+
+    async def progress(self, part):
+        """Waits until that part of the clients have come."""
+        while self.told.total() < part * FLOOD:
+            await asyncio.sleep(0.001)
+
+    async def end(self):
+        self.ended.set()
+        await asyncio.gather(*self.clients)
+
+
+async def upload_in_flood(server, files):
+    """A user logs in and stores files for as long as strangers connect: the replies, what they are told, and the most
+    descriptors that the server had."""
+    flood = Flood(server.port)
+    replies, most = {}, 0
+    for number, (name, sent) in enumerate(files.items()):
+        session = await swarm.Session().log_in(server.port)
+        reply = await session.begin(f"STOR {name}")
+        check(reply.startswith("1"), f"STOR is answered by {reply}")
+        for at in range(0, len(sent), swarm.PIECE):
+            await session.send(sent[at : at + swarm.PIECE])
+            most = max(most, server.descriptors())
+            await flood.progress((number + at / len(sent)) / len(files))
+        session.data.close()
+        replies[name] = await session.reply()
+        await session.quit()
+    await flood.progress(1)
+    await flood.end()
+    return replies, flood.told, most
+
+
+def flood_without_log_in(programs, folder):
+    """10,000 clients that connect and say nothing: a user from another address logs in and stores files meanwhile."""
+    files = {f"file {number}": content(1, number, 500_000) for number in range(4)}
+    limits = ("--max-connections", str(CONNECTIONS_LIMIT), "--max-per-address", str(ADDRESS_LIMIT), "--log", "error")
+    with ftpd(programs, folder, *limits) as server:
+        idle = server.descriptors()
+        replies, told, most = swarm.run(upload_in_flood(server, files))
+        check(told["220"] == ADDRESS_LIMIT, f"the strangers are told {dict(told)}")
+        check(set(told) <= {"220", "421", None}, f"the strangers are told {dict(told)}")
+        # Theirs, the user's three, and one that is just being accepted or closed.
+        check(most <= idle + ADDRESS_LIMIT + REFUSALS_LIMIT + 5, f"{most} descriptors amid the flood, {idle} before it")
+        wait_until(lambda: server.descriptors() == idle, lambda: f"{server.descriptors()} descriptors, not {idle}")
+        found = judge(folder, dict.fromkeys(files), files, replies)
+        check(found["confirmed"] == len(files), f"{replies}")
+    return f"{told['220']} were let in, {told['421']} told 421, {told[None]} told nothing; at most {most} descriptors"
+
+
+STEPS = [load_2000_sessions, flood_without_log_in]

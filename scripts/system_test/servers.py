@@ -104,8 +104,11 @@ class Server:
         self.end()
 
 
-def ftpd(programs, folder, *options, environment=()):
+def ftpd(programs, folder, *options, environment=(), descriptors=None):
+    """The server of a folder; `descriptors` is how many files and sockets it may have open."""
     command = [programs["ftpd"], "--listen", "127.0.0.1:0", "--user", f"{USER}:{PASSWORD}", *options, str(folder)]
+    if descriptors is not None:
+        command = ["sh", "-c", f'ulimit -n {descriptors} && exec "$@"', "sh", *command]
     return Server(command, environment)
 
 

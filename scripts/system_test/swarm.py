@@ -142,7 +142,7 @@ def run(clients):
 
     try:
         return asyncio.run(bounded())
-    except TimeoutError as error:
+    except asyncio.TimeoutError as error:
         raise Failure("the clients do not come to an end") from error
     except Lost as error:
         raise Failure(f"the server has closed a control connection: {error}") from error
