@@ -24,12 +24,15 @@
     doc = "[`adapters`]: crate",
     doc = "[`adapters::driver`]: crate"
 )]
-#![no_std]
+#![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
 
 extern crate alloc;
 #[cfg(any(feature = "adapters", test))]
 extern crate std;
+// The judge of the walk over all states is shared with the tests, which know the library by its name.
+#[cfg(test)]
+extern crate self as sansftp;
 
 pub mod accounts;
 pub mod address;
@@ -44,6 +47,12 @@ pub mod reply;
 pub mod session;
 pub mod storage;
 pub mod time_value;
+
+/// The notation of the tests, in which the walk over all states tells its ways.
+#[cfg(test)]
+#[allow(dead_code, unreachable_pub, reason = "it is shared with the tests")]
+#[path = "../tests/notation/mod.rs"]
+mod notation;
 
 #[cfg(feature = "adapters")]
 #[path = "../adapters/mod.rs"]

@@ -62,6 +62,7 @@ pub enum Line<'a> {
 /// lines.push(b"SS guest\n");
 /// assert_eq!(lines.next_line(), Some(Line::Complete(b"PASS guest")));
 /// ```
+#[cfg_attr(test, derive(Clone))]
 pub struct LineBuffer {
     line_limit: usize,
     /// Decoded lines, each with an LF behind it, and then the line that is still coming. A line of more than
@@ -179,6 +180,13 @@ impl LineBuffer {
     /// Forgets everything that was received, half a line or half a Telnet command, too.
     pub fn clear(&mut self) {
         *self = Self::new(self.line_limit);
+    }
+
+    /// What is held, and how much of it was searched; for the walk over all states, which sends whole lines.
+    #[cfg(test)]
+    pub(crate) fn waiting(&self) -> (&[u8], usize) {
+        assert!(matches!(self.telnet, Telnet::Data) && !self.is_after_cr && self.coming == self.bytes.len());
+        (&self.bytes[self.first..], self.unsearched.max(self.first) - self.first)
     }
 
     /// Takes data up to a byte that means something else, and that one. Returns what follows.

@@ -210,6 +210,7 @@ impl fmt::Display for ReplyCode {
 
 /// Composes replies in memory that it uses again once they have been sent.
 #[derive(Debug, Default)]
+#[cfg_attr(test, derive(Clone))]
 pub struct ReplyBuffer(BytesMut);
 
 impl ReplyBuffer {

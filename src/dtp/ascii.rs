@@ -8,6 +8,7 @@ use memchr::memchr_iter;
 
 /// What one direction has to remember between two chunks.
 #[derive(Debug, Default)]
+#[cfg_attr(test, derive(Clone))]
 pub(super) struct Ascii {
     /// The last byte so far was a CR. A decoder has not passed it on yet, for an LF may follow.
     is_after_cr: bool,

@@ -30,9 +30,11 @@ pub enum Representation {
 /// assert_eq!(&stored[..], b"one\ntwo\nthree\r");
 /// ```
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 pub struct Dtp(State);
 
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 enum State {
     Ascii(ascii::Ascii),
     Image,

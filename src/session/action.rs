@@ -16,6 +16,7 @@ use crate::{
 
 /// Something to do, in the order in which actions come.
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 pub enum Action {
     /// Send a reply over the control connection.
     SendReply(Reply),
@@ -79,6 +80,7 @@ pub enum DataConnectionMode {
 
 /// What moves over the data connection.
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 pub enum Movement {
     /// From the client to the upload that is open.
     Receive(Dtp),
@@ -93,6 +95,7 @@ pub enum Movement {
 /// What the accounts or the user's store are asked. Each has the answers that its comment names, or
 /// [`Answer::Failed`](super::Answer::Failed).
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 pub enum Request {
     /// [`Accounts::log_in`](crate::accounts::Accounts::log_in): `LoggedIn` or `Denied`.
     LogIn(Credentials),

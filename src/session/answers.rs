@@ -19,6 +19,7 @@ use crate::{
 
 /// A request that is under way.
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 pub(super) struct Pending {
     pub(super) id: RequestId,
     pub(super) purpose: Purpose,
@@ -26,6 +27,7 @@ pub(super) struct Pending {
 
 /// What a request is for.
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 pub(super) enum Purpose {
     LogIn,
     ChangeDirectory(Pathname),

@@ -10,6 +10,32 @@
 //!
 //! The end of a transfer, a refused one and `ABOR` lead back to `Closed`. `PASV`, `EPSV`, `PORT` and `EPRT` start
 //! again from wherever the machine is.
+//!
+//! This is what the walk over all states has seen; `PASV`, `PORT`, `STOR` and `LIST` stand for their like:
+//!
+//! ```mermaid
+//! stateDiagram-v2
+//!     [*] --> Closed
+//!     Addressed --> Closed: ABOR, Failed, Request passes, the session ends
+//!     Addressed --> Connecting: UploadOpened
+//!     Addressed --> Preparing: PASV
+//!     Closed --> Addressed: PORT
+//!     Closed --> Preparing: PASV
+//!     Connected --> Addressed: PORT
+//!     Connected --> Closed: ABOR, REIN, Failed, Request passes, the session ends
+//!     Connected --> InUse: Metadata, Opened, UploadOpened
+//!     Connected --> Preparing: PASV
+//!     Connecting --> Closed: ABOR, DataRefused, ShutdownOverdue, DataConnect passes, the session ends
+//!     Connecting --> InUse: DataConnected
+//!     InUse --> Closed: ABOR, ShutdownOverdue, TransferEnded Complete, TransferEnded Lost, TransferEnded StoreFailed, DataStall passes, the session ends
+//!     Listening --> Addressed: PORT
+//!     Listening --> Closed: ABOR, REIN, Failed, ShutdownOverdue, DataConnect passes, Request passes, the session ends
+//!     Listening --> Connected: DataConnected
+//!     Listening --> InUse: DataConnected
+//!     Listening --> Preparing: PASV
+//!     Preparing --> Closed: ListenFailed, the session ends
+//!     Preparing --> Listening: Listening
+//! ```
 
 use core::net::{Ipv4Addr, SocketAddr};
 

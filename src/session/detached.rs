@@ -12,9 +12,11 @@ use crate::{
 
 /// The last few detached finishes, oldest first.
 #[derive(Debug, Default)]
+#[cfg_attr(test, derive(Clone))]
 pub(super) struct DetachedFinishes(Vec<DetachedFinish>);
 
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 struct DetachedFinish {
     id: TransferId,
     /// `None` for one of an earlier user, which nobody is told about.
@@ -23,6 +25,7 @@ struct DetachedFinish {
 }
 
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 enum State {
     Running { deadline: Instant },
     Stored,

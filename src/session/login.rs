@@ -8,7 +8,23 @@
 //!      └───────────────────────────────┘  AccountWanted   (ACCT asks again)
 //! ```
 //!
-//! `USER` starts again from wherever the machine is, and so does `REIN`.
+//! `USER` starts again from wherever the machine is, and so does `REIN`. This is what the walk over all states has seen:
+//!
+//! ```mermaid
+//! stateDiagram-v2
+//!     [*] --> Unnamed
+//!     AccountWanted --> Asking: ACCT
+//!     AccountWanted --> Named: USER
+//!     AccountWanted --> Unnamed: REIN
+//!     Asking --> AccountWanted: Denied AccountNeeded
+//!     Asking --> LoggedIn: LoggedIn
+//!     Asking --> Unnamed: Denied AccountNeeded, Denied Refused, the session ends
+//!     LoggedIn --> Named: USER
+//!     LoggedIn --> Unnamed: REIN
+//!     Named --> Asking: PASS
+//!     Named --> Unnamed: REIN
+//!     Unnamed --> Named: USER
+//! ```
 
 use alloc::{string::String, sync::Arc};
 
@@ -19,6 +35,7 @@ use crate::{
 
 /// The machine; see [the module](self) for its picture.
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 pub(super) struct Login {
     state: State,
     failures: u32,
@@ -26,6 +43,7 @@ pub(super) struct Login {
 }
 
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 enum State {
     Unnamed,
     Named { user: String },
@@ -39,6 +57,12 @@ enum State {
 pub(super) struct OutOfSequence;
 
 impl Login {
+    /// Its state by name, for the walk over all states.
+    #[cfg(test)]
+    pub(super) const fn state(&self) -> &dyn core::fmt::Debug {
+        &self.state
+    }
+
     pub(super) const fn new() -> Self {
         Self { state: State::Unnamed, failures: 0, host: None }
     }

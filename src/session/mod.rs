@@ -42,7 +42,8 @@
 //! 11. Stores see only normalised, absolute pathnames, and no byte of a name can break a reply or a line of a listing.
 //! 12. After [`Action::CloseControl`] nothing more is done but what ends the transfers that are still open.
 //!
-//! Comments in the code name the promise that a place keeps; the tests in `tests/laws.rs` hold them.
+//! Comments in the code name the promise that a place keeps; the tests in `tests/laws.rs` hold them, and
+//! so does the walk over all states in `exploration`.
 //!
 //! # Reading order
 //!
@@ -85,6 +86,7 @@ use crate::{
 
 /// One control connection; see [the module](self) for how to drive it.
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 pub struct Session {
     lines: LineBuffer,
     pi: ServerPi,
@@ -212,6 +214,9 @@ fn is_abor(line: &[u8]) -> bool {
         .and_then(|command| rules::find(command.verb))
         .is_some_and(|rule| rule.in_transfer == InTransfer::Aborts)
 }
+
+#[cfg(test)]
+mod exploration;
 
 #[cfg(test)]
 mod tests {

@@ -19,6 +19,7 @@ use crate::{
 
 /// What the user has set, for the commands that follow.
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 pub(super) struct Parameters {
     pub(super) working_directory: Pathname,
     pub(super) representation: Representation,

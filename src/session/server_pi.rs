@@ -27,6 +27,7 @@ use crate::{
 
 /// Everything of a session but its unread lines.
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 pub(super) struct ServerPi {
     pub(super) config: Arc<Config>,
     pub(super) control: Endpoints,
@@ -87,6 +88,41 @@ impl ServerPi {
         let config = Arc::clone(&pi.config);
         pi.reply(ReplyCode::READY, &config.greeting);
         pi
+    }
+
+    /// Everything that the future depends on, for the walk over all states. A field that is left out has its reason
+    /// there.
+    #[cfg(test)]
+    pub(super) fn state(&self) -> impl fmt::Debug {
+        let Self {
+            // They never change.
+            config,
+            control: _,
+            // The deadlines are told from it, and ids by what has the same one.
+            now: _,
+            last_id: _,
+            login,
+            parameters,
+            data,
+            transfer,
+            detached,
+            timers,
+            pending,
+            // Memory, without meaning.
+            replies: _,
+            service,
+            // All were taken.
+            actions,
+            unsent,
+        } = self;
+        assert!(actions.is_empty());
+        // The time since when a transfer runs is only shown.
+        let transfer =
+            transfer.as_ref().map(|Transfer { id, subject, phase, bytes, since: _, is_abor_waiting }| {
+                (*id, subject, phase, *bytes, *is_abor_waiting)
+            });
+        let unsent = (*unsent).min(config.reply_limit + 1);
+        (login, parameters, *data, transfer, detached, timers, pending, *service, unsent)
     }
 
     pub(super) fn set_now(&mut self, now: Instant) {

@@ -1,4 +1,38 @@
 //! All deadlines of a session as one small table.
+//!
+//! This is what the walk over all states has seen; `PASV`, `PORT`, `STOR` and `LIST` stand for their like:
+//!
+//! ```text
+//! LogIn        starts          REIN, USER
+//!              stops           LoggedIn, the session ends
+//!              when it passes  Cancel, CloseControl, CloseDataConnection, SendReply
+//! ControlIdle  starts again    every command, Aborted, Denied AccountNeeded, Denied Refused, Entries, Failed,
+//!                              Finished error, Finished ok, LoggedIn, Metadata, Opened, TransferEnded Complete,
+//!                              TransferEnded Lost, TransferEnded StoreFailed, UploadOpened, Abort passes,
+//!                              Finish passes, Request passes
+//!              stops           the session ends
+//!              when it passes  CloseControl, CloseDataConnection, SendReply
+//! Request      starts          ACCT, LIST, PASS, RETR, STAT, STOR
+//!              starts again    Failed
+//!              stops           ABOR, Denied AccountNeeded, Denied Refused, Entries, Failed, LoggedIn, Metadata,
+//!                              Opened, UploadOpened, the session ends
+//!              when it passes  Cancel, CloseControl, CloseDataConnection, SendReply
+//! DataConnect  starts          Metadata, Opened, UploadOpened
+//!              stops           ABOR, DataConnected, DataRefused, ShutdownOverdue, the session ends
+//!              when it passes  Abort
+//! DataStall    starts          DataConnected, Metadata, Opened, UploadOpened
+//!              starts again    Progressed
+//!              stops           ABOR, ShutdownOverdue, TransferEnded Complete, TransferEnded Lost,
+//!                              TransferEnded StoreFailed, the session ends
+//!              when it passes  Abort
+//! Finish       starts          TransferEnded Complete
+//!              stops           ABOR, Finished error, Finished ok, ShutdownOverdue, the session ends
+//!              when it passes  Detach, Drop, SendReply
+//! Abort        starts          ABOR, DataRefused, ShutdownOverdue, TransferEnded Complete, TransferEnded Lost,
+//!                              TransferEnded StoreFailed, DataConnect passes, DataStall passes, the session ends
+//!              stops           Aborted
+//!              when it passes  Drop, SendReply
+//! ```
 
 use core::time::Duration;
 
@@ -24,7 +58,7 @@ pub(super) enum Timer {
 }
 
 impl Timer {
-    const ALL: [Self; 7] = [
+    pub(super) const ALL: [Self; 7] = [
         Self::LogIn,
         Self::ControlIdle,
         Self::Request,
@@ -37,6 +71,7 @@ impl Timer {
 
 /// The deadlines that are running.
 #[derive(Debug, Default)]
+#[cfg_attr(test, derive(Clone))]
 pub(super) struct Timers([Option<Instant>; Timer::ALL.len()]);
 
 impl Timers {
@@ -61,6 +96,12 @@ impl Timers {
     /// When the first one passes.
     pub(super) fn next(&self) -> Option<Instant> {
         self.0.iter().flatten().min().copied()
+    }
+
+    /// The deadlines in the order of `Timer::ALL`, for the walk over all states.
+    #[cfg(test)]
+    pub(super) const fn all(&self) -> [Option<Instant>; Timer::ALL.len()] {
+        self.0
     }
 
     fn set(&mut self, timer: Timer, at: Option<Instant>) {

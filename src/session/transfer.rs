@@ -10,6 +10,23 @@
 //! ```
 //!
 //! A download or a listing goes the same way, but for `Finishing`: its clean end is the `226`.
+//!
+//! This is what the walk over all states has seen; `STOR` and `LIST` stand for their like:
+//!
+//! ```mermaid
+//! stateDiagram-v2
+//!     [*] --> Opening: LIST, RETR, STOR
+//!     Aborting --> [*]: Aborted, Abort passes
+//!     Connecting --> Aborting: ABOR, DataRefused, ShutdownOverdue, DataConnect passes, the session ends
+//!     Connecting --> Moving: DataConnected
+//!     Finishing --> [*]: ABOR, Finished error, Finished ok, ShutdownOverdue, Finish passes, the session ends
+//!     Moving --> [*]: TransferEnded Complete, TransferEnded Lost, TransferEnded StoreFailed
+//!     Moving --> Aborting: ABOR, ShutdownOverdue, TransferEnded Complete, TransferEnded Lost, TransferEnded StoreFailed, DataStall passes, the session ends
+//!     Moving --> Finishing: TransferEnded Complete
+//!     Opening --> [*]: ABOR, Failed, Request passes, the session ends
+//!     Opening --> Connecting: Metadata, Opened, UploadOpened
+//!     Opening --> Moving: Metadata, Opened, UploadOpened
+//! ```
 
 use core::mem;
 
@@ -21,6 +38,7 @@ use crate::{instant::Instant, pathname::Pathname, reply::Reply};
 
 /// A transfer from its command to its final reply; see [the module](self) for its picture.
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 pub(super) struct Transfer {
     pub(super) id: TransferId,
     pub(super) subject: Subject,
@@ -35,6 +53,7 @@ pub(super) struct Transfer {
 
 /// What is transferred.
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 pub(super) enum Subject {
     Upload(UploadSubject),
     Download,
@@ -43,6 +62,7 @@ pub(super) enum Subject {
 
 /// What the session has to know about an upload.
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 pub(super) struct UploadSubject {
     /// Where it goes.
     pub(super) pathname: Pathname,
@@ -67,6 +87,7 @@ pub(super) enum Naming {
 
 /// Where a transfer stands.
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 pub(super) enum Phase {
     /// The store is asked to open it.
     Opening(Movement),

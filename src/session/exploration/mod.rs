@@ -1,0 +1,289 @@
+//! A walk over every state that a session can reach, when a client may send a few commands only.
+//!
+//! A state is the [session](super::Session), its judge (`tests/laws`, the one that the random laws have) and the time
+//! ([`world`]). In each, everything happens that may happen ([`alphabet`]): each command of the walk, unless too many
+//! wait already; each outcome of each action; the same events where nobody awaits them, or with the id of what is over
+//! or never was; deadlines that pass; `Elapsed` too early; the end of the control connection; shutdowns. What comes of
+//! it is a state again: one that is known ([`key`]), or a new one. The judge looks at every step (promises 1 to 5 and 9
+//! to 12), and [`walk`] asks that no state is stuck: something is awaited, with a deadline, until everything is over;
+//! and from each state, time alone leads there.
+//!
+//! What is wrong is told as the shortest way to it ([`way`]), in the words of `tests/conversations`.
+//!
+//! # Why it ends
+//!
+//! Everything in a state has an end but counters, the clock and what waits. Ids count only in being the same or not, and
+//! deadlines only from now; both are written so in the key. Deadlines are whole seconds, a few at most, and time moves
+//! when one passes, or by a second. So many commands wait as the walk allows, for it sends none when they do; each command line is a whole
+//! one. `Progressed` tells of one byte, so that a transfer has none or one. One finish is detached at most
+//! (`detached_limit`), and two log-ins fail. Should a state be counted in some way after all, the walk runs into its
+//! bound and fails.
+//!
+//! # Why not a model checker
+//!
+//! `stateright` would want the same state, key and alphabet, and take only the hundred lines of [`walk`] off us. What it
+//! has beyond that (actors, networks, a web page) is of no use here, and it cannot be asked whether deadlines alone lead
+//! to an end.
+//!
+//! # The walks
+//!
+//! Those of `cargo test` are small, so that they can be run for each change: some ten thousand states and half a million
+//! transitions in ten seconds, though nothing is optimised. Each has the commands of one side of a session, of which one
+//! may wait. `scripts/explore` runs the large ones with all commands, of which two may wait, or one where finishes are
+//! detached or the client hardly reads: some 700,000 states and 23 million transitions, in a minute and a half on two
+//! cores.
+//!
+//! The [`pictures`] in the machines' documentation are made from the small walks, and a test compares them.
+
+mod alphabet;
+mod key;
+#[allow(dead_code, unreachable_pub, reason = "it is shared with the tests")]
+#[path = "../../../tests/laws/mod.rs"]
+mod laws;
+mod machines;
+mod pictures;
+mod walk;
+mod way;
+mod world;
+
+use std::{collections::BTreeSet, sync::OnceLock, time::Instant};
+
+use self::{
+    alphabet::Alphabet,
+    laws::watch::Reading,
+    machines::{Edge, Name, Seen, Ticking, variants},
+    walk::{Counts, walk},
+    world::{Step, World},
+};
+use super::{RequestId, timer::Timer};
+use crate::config::FinishOverdue;
+
+/// A walk: the server and its client, where it starts, and what may happen in it.
+struct Plan {
+    name: &'static str,
+    reading: Reading,
+    finish_overdue: FinishOverdue,
+    /// What comes before it.
+    before: &'static [Step],
+    alphabet: Alphabet,
+    /// No more states than these.
+    bound: usize,
+}
+
+const PORT: &str = "PORT 198,51,100,7,195,80";
+
+const LOG_IN: &[Step] =
+    &[Step::Send("USER anna"), Step::Send("PASS secret"), Step::Answer("LoggedIn", RequestId(1))];
+
+const SMALL: &[Plan] = &[
+    Plan {
+        name: "log-in",
+        reading: Reading::Promptly,
+        finish_overdue: FinishOverdue::Abort,
+        before: &[],
+        alphabet: Alphabet {
+            lines: &["USER anna", "PASS secret", "ACCT sales", "LIST", "PASV", "REIN", "AUTH TLS"],
+            waiting: 1,
+            early: 1,
+        },
+        bound: 10_000,
+    },
+    Plan {
+        name: "uploads",
+        reading: Reading::Promptly,
+        finish_overdue: FinishOverdue::Abort,
+        before: LOG_IN,
+        alphabet: Alphabet {
+            lines: &["PASV", PORT, "ALLO 2", "STOR a", "ABOR", "QUIT"],
+            waiting: 1,
+            early: 1,
+        },
+        bound: 10_000,
+    },
+    Plan {
+        name: "detached finishes",
+        reading: Reading::Promptly,
+        finish_overdue: FinishOverdue::Detach,
+        before: LOG_IN,
+        alphabet: Alphabet { lines: &["PASV", "STOR a", "USER anna"], waiting: 1, early: 0 },
+        bound: 10_000,
+    },
+    Plan {
+        name: "downloads and listings",
+        reading: Reading::Promptly,
+        finish_overdue: FinishOverdue::Abort,
+        before: LOG_IN,
+        alphabet: Alphabet {
+            lines: &["PASV", "LIST a", "RETR a", "ABOR", "STAT", "STAT a", "QUIT"],
+            waiting: 1,
+            early: 1,
+        },
+        bound: 10_000,
+    },
+    Plan {
+        name: "a client that hardly reads",
+        reading: Reading::Hardly,
+        finish_overdue: FinishOverdue::Abort,
+        before: LOG_IN_UNREAD,
+        alphabet: Alphabet { lines: &["PASV", "STOR a", "ABOR"], waiting: 1, early: 0 },
+        bound: 10_000,
+    },
+];
+
+const LOG_IN_UNREAD: &[Step] = &[
+    Step::Tell("RepliesSent"),
+    Step::Send("USER anna"),
+    Step::Tell("RepliesSent"),
+    Step::Send("PASS secret"),
+    Step::Answer("LoggedIn", RequestId(1)),
+    Step::Tell("RepliesSent"),
+];
+
+const ALL_LINES: &[&str] = &[
+    "USER anna",
+    "PASS secret",
+    "ACCT sales",
+    "REIN",
+    "QUIT",
+    "PASV",
+    PORT,
+    "ALLO 2",
+    "RETR a",
+    "STOR a",
+    "ABOR",
+    "LIST a",
+    "STAT",
+    "NOOP",
+    "AUTH TLS",
+];
+
+const TWO_COMMANDS_WAIT: Plan = Plan {
+    name: "everything, while two commands wait",
+    reading: Reading::Promptly,
+    finish_overdue: FinishOverdue::Abort,
+    before: &[],
+    alphabet: Alphabet { lines: ALL_LINES, waiting: 2, early: 0 },
+    bound: 1_000_000,
+};
+
+const FINISHES_ARE_DETACHED: Plan = Plan {
+    name: "everything, with detached finishes",
+    finish_overdue: FinishOverdue::Detach,
+    alphabet: Alphabet { lines: ALL_LINES, waiting: 1, early: 1 },
+    ..TWO_COMMANDS_WAIT
+};
+
+const THE_CLIENT_HARDLY_READS: Plan = Plan {
+    name: "everything, and the client hardly reads",
+    reading: Reading::Hardly,
+    alphabet: Alphabet { lines: ALL_LINES, waiting: 1, early: 1 },
+    ..TWO_COMMANDS_WAIT
+};
+
+impl Plan {
+    fn start(&self) -> World {
+        World::start(self.reading, self.finish_overdue).unwrap()
+    }
+
+    /// Walks, and tells how far, or the way to what is wrong.
+    fn run(&self, seen: &mut Seen) -> Result<Counts, String> {
+        let started = Instant::now();
+        let mut world = self.start();
+        for step in self.before {
+            world.step(*step, &mut |_| ()).unwrap();
+        }
+        let counts = walk(world, self.alphabet, self.bound, seen).map_err(|violation| {
+            let steps = [self.before, &violation.steps].concat();
+            let way = way::tell(self.start(), &steps);
+            format!("{}: {}, and this leads to it:\n{way}", self.name, violation.what)
+        })?;
+        println!("{}: {counts:?} in {:?}", self.name, started.elapsed());
+        Ok(counts)
+    }
+}
+
+/// What the small walks have seen, which are gone once for all tests.
+fn seen() -> &'static Seen {
+    static SEEN: OnceLock<Result<Seen, String>> = OnceLock::new();
+    let seen = SEEN.get_or_init(|| {
+        let mut seen = Seen::default();
+        let counts: Vec<Counts> = SMALL.iter().map(|plan| plan.run(&mut seen)).collect::<Result<_, _>>()?;
+        let sum = |count: fn(&Counts) -> usize| counts.iter().map(count).sum::<usize>();
+        println!("{} states, {} transitions", sum(|counts| counts.states), sum(|counts| counts.transitions));
+        Ok(seen)
+    });
+    seen.as_ref().unwrap_or_else(|violation| panic!("{violation}"))
+}
+
+#[test]
+fn the_promises_hold_in_every_state() {
+    seen();
+}
+
+fn run_alone(plan: &Plan) {
+    if let Err(violation) = plan.run(&mut Seen::default()) {
+        panic!("{violation}");
+    }
+}
+
+#[test]
+#[ignore = "it takes a minute, and wants --release; scripts/explore runs it"]
+fn the_promises_hold_in_every_state_while_two_commands_wait() {
+    run_alone(&TWO_COMMANDS_WAIT);
+}
+
+#[test]
+#[ignore = "it takes a minute, and wants --release; scripts/explore runs it"]
+fn the_promises_hold_in_every_state_with_detached_finishes() {
+    run_alone(&FINISHES_ARE_DETACHED);
+}
+
+#[test]
+#[ignore = "it takes a minute, and wants --release; scripts/explore runs it"]
+fn the_promises_hold_in_every_state_when_the_client_hardly_reads() {
+    run_alone(&THE_CLIENT_HARDLY_READS);
+}
+
+/// An alphabet that leads nowhere would prove nothing.
+#[test]
+fn the_small_walks_reach_everything() {
+    let seen = seen();
+    let states = |edges: &BTreeSet<(Edge, _)>| {
+        let states = edges.iter().flat_map(|((from, to), _)| [*from, *to]).flatten();
+        states.collect::<BTreeSet<Name>>()
+    };
+    let machines = [
+        (include_str!("../login.rs"), "State", states(&seen.login)),
+        (include_str!("../data_connection.rs"), "DataConnection", states(&seen.data)),
+        (include_str!("../transfer.rs"), "Phase", states(&seen.transfer)),
+        (include_str!("../action.rs"), "Action", seen.actions.clone()),
+        (include_str!("../../storage/mod.rs"), "AbortReason", seen.reasons.clone()),
+    ];
+    for (source, name, reached) in machines {
+        let reached: Vec<&str> = reached.iter().map(Name::as_str).collect();
+        let missing: Vec<String> =
+            variants(source, name).into_iter().filter(|name| !reached.contains(&name.as_str())).collect();
+        // No walk has a client that speaks of Telnet options: no state of a machine depends on them.
+        assert!(
+            missing.iter().all(|name| name == "SendTelnet"),
+            "{name}: these are never reached: {missing:?}"
+        );
+    }
+    for timer in Timer::ALL {
+        for ticking in [Ticking::Stops, Ticking::Elapses] {
+            let is_reached =
+                seen.timers.iter().any(|(name, other, _)| (*name, *other) == (Name::of(&timer), ticking));
+            assert!(is_reached, "{timer:?} never {ticking:?}");
+        }
+    }
+}
+
+/// `UPDATE_PICTURES=1 cargo test --lib pictures` writes them where they belong.
+#[test]
+fn the_pictures_are_right() {
+    let wrong: Vec<String> = pictures::pictures(&SMALL[0].start().machines(), seen())
+        .iter()
+        .filter_map(|picture| picture.check().err())
+        .collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
