@@ -186,6 +186,12 @@ impl Replies {
         if self.orders.is_empty() {
             return judgement;
         }
+        // What was told may have made some the same, and they would become more and more.
+        for order in std::mem::take(&mut self.orders) {
+            if !self.orders.contains(&order) {
+                self.orders.push(order);
+            }
+        }
         self.take_abor();
         Ok(())
     }
