@@ -8,6 +8,7 @@
     clippy::panic,
     reason = "test code"
 )]
+#![allow(clippy::duplicate_mod, reason = "each target has its modules to itself, as in its fuzz binary")]
 
 use std::{
     collections::BTreeSet,

@@ -152,6 +152,9 @@ impl Upload {
 
 impl Fate {
     pub fn finished(result: &Result<Stored, StorageError>) -> Self {
-        Self::Finished(result.as_ref().map(Clone::clone).map_err(ToString::to_string))
+        Self::Finished(match result {
+            Ok(stored) => Ok(stored.clone()),
+            Err(error) => Err(error.to_string()),
+        })
     }
 }
