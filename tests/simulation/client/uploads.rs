@@ -11,6 +11,9 @@ use crate::simulation::{
     world::Socket,
 };
 
+/// No command is on its way for longer in fair weather.
+const ON_ITS_WAY: Duration = Duration::from_secs(3);
+
 /// An upload that has been asked for: its tag, and the number of its command.
 struct Asked {
     plan: Plan,
@@ -125,12 +128,15 @@ impl Client {
     /// Says something while nothing moves: the reply does not wait for the transfer.
     async fn speak(&mut self, id: u64, verb: &'static str, times: u64) -> Result<(), Gone> {
         for _ in 0..times {
+            let since = self.world.lock().now;
             let said = self.control.say(verb, "", None).await?;
             if matches!(verb, "NOOP" | "STAT") && !self.habits.reads_late {
                 self.control.preliminary(id).await?;
                 let is_running = !self.control.is_answered(id);
                 self.control.answer(said).await?;
-                self.check_order(is_running && self.control.is_answered(id), verb);
+                // The transfer may have ended of itself while the command was on its way.
+                let has_waited = self.world.lock().now > since + ON_ITS_WAY;
+                self.check_order(is_running && has_waited && self.control.is_answered(id), verb);
             }
         }
         Ok(())

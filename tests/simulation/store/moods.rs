@@ -69,7 +69,12 @@ impl Moods {
 
     /// Whether whoever asks for what is right gets it.
     pub const fn is_good(&self) -> bool {
-        self.slow == 0 && self.fails == 0 && self.hangs == 0 && self.panics == 0 && self.capacity == 1 << 30
+        self.slow == 0
+            && self.tells_late == 0
+            && self.fails == 0
+            && self.hangs == 0
+            && self.panics == 0
+            && self.capacity == 1 << 30
     }
 }
 
