@@ -34,10 +34,11 @@ def describe(found):
 def judge(folder, old, new, replies):
     """Compares the files with what the clients were told; counts what became of the uploads.
 
-    A file is the new one if its client was told 226, the old one (None: not there) if it was told anything else, and
-    one of them if it was told nothing. There is no other file.
+    A file is the new one if its client was told 226, or that it is in place, though the disk may not have it yet; the
+    old one (None: not there) if it was told anything else, and one of them if it was told nothing. There is no other
+    file.
     """
-    found = {"confirmed": 0, "stored without a reply": 0, "old": 0}
+    found = {"confirmed": 0, "stored without a confirmation": 0, "old": 0}
     for name, reply in replies.items():
         path = folder / name
         present = path.read_bytes() if path.exists() else None
@@ -45,9 +46,10 @@ def judge(folder, old, new, replies):
         if present not in (old[name], new[name]):
             raise Failure(f"{what}, is torn: {'gone' if present is None else describe(present)}")
         is_new, is_confirmed = present == new[name], reply is not None and reply.startswith("226 ")
-        check(is_new or not is_confirmed, f"{what}, has the old content")
-        check(is_confirmed or reply is None or not is_new, f"{what}, has the new content")
-        found["confirmed" if is_confirmed else "stored without a reply" if is_new else "old"] += 1
+        is_told_new = is_confirmed or reply is not None and reply.startswith("451 The file is in place,")
+        check(is_new or not is_told_new, f"{what}, has the old content")
+        check(is_told_new or reply is None or not is_new, f"{what}, has the new content")
+        found["confirmed" if is_confirmed else "stored without a confirmation" if is_new else "old"] += 1
     return found
 
 
