@@ -145,7 +145,8 @@ impl World {
         if ending == Ending::ControlLost {
             self.happen(Some(Event::ControlClosed))?;
         }
-        for _ in 0..100 {
+        // Each command that waits may have a request, and each request its deadline.
+        for _ in 0..MOST_ACTIONS {
             let Some(due) = self.session.poll_timeout() else { break };
             self.pass(due.saturating_since(self.now))?;
         }
