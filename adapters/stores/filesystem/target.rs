@@ -130,10 +130,21 @@ impl Target {
         self.replaced.as_ref()
     }
 
-    /// Gives the temporary file its name. `turn` is held so that what is looked at is what is replaced, as far as it
-    /// is this store that replaces it.
-    pub(super) fn take(&self, temporary: &mut Temporary, turn: &Mutex<()>) -> Result<(), StorageError> {
+    /// Gives the temporary file its name, unless `point` was passed before. `turn` is held so that what is looked at is
+    /// what is replaced, as far as it is this store that replaces it.
+    ///
+    /// The point is passed when there is nothing left to wait for: a finish that was given up must not replace what its
+    /// client has stored since.
+    pub(super) fn take(
+        &self,
+        temporary: &mut Temporary,
+        turn: &Mutex<()>,
+        point: &CommitPoint,
+    ) -> Result<(), StorageError> {
         let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
+        if !point.pass() {
+            return Err(StorageError::new(StorageErrorKind::Failed, "The file was given up."));
+        }
         let taken = match &self.condition {
             Condition::Anything => temporary.replace(&self.name),
             Condition::Nothing => temporary.place(&self.name),

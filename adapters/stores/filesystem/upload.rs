@@ -121,10 +121,7 @@ impl Sink {
         if let Some(replaced) = self.target.replaced() {
             system::make_like(self.temporary.file(), replaced)?;
         }
-        if !point.pass() {
-            return Err(StorageError::new(StorageErrorKind::Failed, "The file was given up."));
-        }
-        self.target.take(&mut self.temporary, &self.turn)?;
+        self.target.take(&mut self.temporary, &self.turn, point)?;
         if self.durability == Durability::Sync {
             system::sync_directory(self.temporary.directory(), Some(self.temporary.file())).map_err(
                 |error| {
@@ -167,7 +164,7 @@ impl Upload for FilesystemUpload {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
+    use std::{fs, thread, time::Duration};
 
     use super::*;
 
@@ -219,6 +216,24 @@ mod tests {
         assert!(point.is_passed());
         drop(guard);
         assert_eq!(fs::read(folder.path().join("file")).unwrap(), b"new");
+    }
+
+    /// The client may have stored the same file again meanwhile, and have read its 226.
+    #[test]
+    fn a_finish_that_is_cancelled_while_it_waits_for_its_turn_replaces_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("file"), "old").unwrap();
+        let sink = open_upload(&folder, Placement::Replace, &CommitPoint::new().0).unwrap();
+        let turn = Arc::clone(&sink.turn);
+        let held = turn.lock().unwrap();
+        let (point, guard) = CommitPoint::new();
+        let finishing = thread::spawn(move || sink.finish(b"new", &point));
+        thread::sleep(Duration::from_millis(100));
+        drop(guard);
+        drop(held);
+        finishing.join().unwrap().unwrap_err();
+        assert_eq!(fs::read(folder.path().join("file")).unwrap(), b"old");
+        assert_eq!(names(&folder), 1);
     }
 
     #[test]
