@@ -4,7 +4,7 @@ use std::{
     fs::File,
     io,
     path::Path,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use cap_std::{
@@ -38,7 +38,7 @@ pub(super) struct Root {
     pub(super) directory: Arc<Dir>,
     pub(super) durability: Durability,
     pub(super) access: Access,
-    /// Held by an upload that takes its name.
+    /// Held by whatever takes a name, or takes it away.
     pub(super) turn: Arc<Mutex<()>>,
 }
 
@@ -85,6 +85,7 @@ impl Root {
             return Err(StorageErrorKind::IsADirectory.into());
         }
         let (parent, name) = self.parent_and_name(path)?;
+        let _turn = self.take_turn();
         parent.remove_file(name).map_err(|error| match parent.symlink_metadata(name) {
             // POSIX lets a system say "not permitted" here.
             Ok(present) if present.is_dir() => StorageErrorKind::IsADirectory.into(),
@@ -98,6 +99,7 @@ impl Root {
         from_parent.symlink_metadata(from_name)?;
         let to_name = new_name(to.name().ok_or(StorageErrorKind::AlreadyExists)?)?;
         let to_parent = self.parent(to)?;
+        let turn = self.take_turn();
         match to_parent.symlink_metadata(to_name) {
             Ok(present) if present.is_dir() => return Err(StorageErrorKind::AlreadyExists.into()),
             Ok(present) if !present.is_file() && !present.is_symlink() => {
@@ -105,6 +107,7 @@ impl Root {
             }
             _ => from_parent.rename(from_name, &to_parent, to_name)?,
         }
+        drop(turn);
         self.sync(&to_parent)?;
         if from.parent() == to.parent() { Ok(()) } else { self.sync(&from_parent) }
     }
@@ -223,6 +226,11 @@ impl Root {
         }
     }
 
+    /// An upload that appends looks what has the name and then takes it; nothing of this store comes in between.
+    fn take_turn(&self) -> MutexGuard<'_, ()> {
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn sync(&self, directory: &Dir) -> Result<(), StorageError> {
         match self.durability {
             Durability::Sync => Ok(system::sync_directory(directory, None)?),
@@ -236,5 +244,35 @@ fn refuse_unless_file(metadata: &SystemMetadata) -> Result<(), StorageError> {
         file_type if file_type.is_file() => Ok(()),
         file_type if file_type.is_dir() => Err(StorageErrorKind::IsADirectory.into()),
         _ => Err(StorageErrorKind::NotAFile.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, thread, time::Duration};
+
+    use super::*;
+
+    /// What comes between the look of an upload that appends and its rename would be undone.
+    #[test]
+    fn what_changes_a_name_waits_while_an_upload_takes_it() {
+        for is_removed in [true, false] {
+            let folder = tempfile::tempdir().unwrap();
+            let file = folder.path().join("file");
+            fs::write(&file, "content").unwrap();
+            let root = Root::open(folder.path()).unwrap();
+            let turn = Arc::clone(&root.turn);
+            let held = turn.lock().unwrap();
+            let path = |name: &[u8]| Pathname::root().join(name).unwrap();
+            let changing = thread::spawn(move || match is_removed {
+                true => root.remove_file(&path(b"file")),
+                false => root.rename(&path(b"file"), &path(b"other")),
+            });
+            thread::sleep(Duration::from_millis(100));
+            assert!(file.exists());
+            drop(held);
+            changing.join().unwrap().unwrap();
+            assert!(!file.exists());
+        }
     }
 }
