@@ -46,7 +46,7 @@ impl Journal {
         self.transfer_ended(
             record,
             now,
-            if result.is_ok() { "stored" } else { "not stored: the store failed" },
+            if result.is_ok() { "stored" } else { "the store failed to finish it" },
         );
     }
 

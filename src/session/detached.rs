@@ -91,8 +91,11 @@ impl DetachedFinishes {
             match &finish.state {
                 State::Running { .. } => reply.text(": still being stored"),
                 State::Stored => reply.text(": stored"),
-                State::Failed(why) => reply.text(": not stored: ").text(why),
-                State::Dropped => reply.text(": not stored: it took too long"),
+                // The store's own sentence tells what is there now: a failed finish may have put the file in place.
+                State::Failed(why) => reply.text(": ").text(why),
+                State::Dropped => {
+                    reply.text(": given up; what was there before stays unless it was just stored")
+                }
             }
         })
     }

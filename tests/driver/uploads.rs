@@ -400,7 +400,7 @@ fn an_overdue_finish_goes_on_in_the_background_if_the_settings_say_so() {
     assert_eq!(scene.store.calls(), ["stored"]);
     user.say("STAT");
     let status = user.replies();
-    assert!(status.contains("/one: stored") && status.contains("/two: not stored"), "{status}");
+    assert!(status.contains("/one: stored") && status.contains("/two: No space left"), "{status}");
 }
 
 #[test]
