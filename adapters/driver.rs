@@ -196,14 +196,17 @@ impl<R: Runtime, A: Accounts> Driver<R, A> {
     fn open_data_connection(&mut self, mode: DataConnectionMode) {
         let Endpoints { local, peer } = self.endpoints;
         let mode = match mode {
-            // The client's own address is better known from its control connection: with the zone of a link-local one.
-            DataConnectionMode::Connect(mut to) if to.ip() == peer.ip() => {
-                let port = to.port();
-                to = peer;
-                to.set_port(port);
+            DataConnectionMode::Connect(to) => {
+                let (mut to, port) = (canonical(to), to.port());
+                // The client's own address is better known from its control connection: with the zone of a link-local
+                // one.
+                if to.ip() == peer.ip() {
+                    to = peer;
+                    to.set_port(port);
+                }
                 DataConnectionMode::Connect(to)
             }
-            other => other,
+            DataConnectionMode::Listen => DataConnectionMode::Listen,
         };
         self.data.open(mode, local, self.config.passive_ports.clone());
     }
@@ -329,7 +332,8 @@ impl<R: Runtime, A: Accounts> Driver<R, A> {
     }
 }
 
-/// The same address, as IPv4 where it is one in IPv6's clothes: a client of a socket that takes both wants its `PASV`.
+/// The same address, as IPv4 where it is one in IPv6's clothes: a client of a socket that takes both wants its `PASV`,
+/// and a socket of the one kind does not connect to the other.
 fn canonical(address: SocketAddr) -> SocketAddr {
     match address.ip().to_canonical() {
         IpAddr::V4(ip) => SocketAddr::new(IpAddr::V4(ip), address.port()),

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use sansftp::Settings;
+use sansftp::{Settings, config::DataPeer};
 
 use super::client::{Scene, receive_all, settings};
 
@@ -143,6 +143,33 @@ fn a_client_in_the_ipv6_form_of_ipv4_is_an_ipv4_client() {
     user.say("RETR /f");
     let (_, from) = expected.take().expect("the server connects");
     assert_eq!(from, "192.0.2.1:20".parse().unwrap());
+}
+
+#[test]
+fn a_client_may_say_its_ipv4_address_in_the_form_of_ipv6() {
+    let mut scene = Scene::at("[::ffff:192.0.2.1]:21", settings());
+    scene.store.put("/f", b"content");
+    let mut user = scene.client_from("::ffff:192.0.2.77");
+    for line in ["USER anna", "PASS secret", "EPRT |2|::ffff:192.0.2.77|2020|"] {
+        user.say(line);
+    }
+    user.expect(&[220, 331, 230, 200]);
+    let expected = scene.world.expect("192.0.2.77:2020".parse().unwrap());
+    user.say("RETR /f");
+    let (_, from) = expected.take().expect("the server connects");
+    assert_eq!(from, "192.0.2.1:20".parse().unwrap());
+}
+
+#[test]
+fn another_host_may_be_said_in_the_form_of_ipv6_if_the_settings_allow_it() {
+    let settings = Settings { data_peer: DataPeer::AnyAddress, ..settings() };
+    let mut scene = Scene::new(settings);
+    scene.store.put("/f", b"content");
+    let mut user = scene.user();
+    let expected = scene.world.expect("203.0.113.9:2020".parse().unwrap());
+    user.say("EPRT |2|::ffff:203.0.113.9|2020|");
+    user.say("RETR /f");
+    expected.take().expect("the server connects");
 }
 
 /// A link-local address is nothing without its zone, which the commands of FTP cannot say.
