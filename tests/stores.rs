@@ -10,6 +10,9 @@
     reason = "test code"
 )]
 
+#[cfg(unix)]
+#[path = "stores/apart.rs"]
+mod apart;
 #[path = "stores/contract.rs"]
 mod contract;
 #[cfg(unix)]

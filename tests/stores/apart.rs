@@ -1,0 +1,71 @@
+//! Tests that need a process that has less rights or less room than this one: they run once more, in a child of it.
+#![allow(dead_code, reason = "not all who include this need all of it")]
+
+use std::{
+    env, format, fs,
+    io::{self, ErrorKind, Write as _},
+    os::unix::{
+        fs::{MetadataExt as _, PermissionsExt as _},
+        process::CommandExt as _,
+    },
+    process::{Command, Output, Stdio},
+    string::String,
+};
+
+/// Set in the child.
+const CHILD: &str = "SANSFTP_TEST_APART";
+/// A user to whom nothing belongs.
+const NOBODY: u32 = 65534;
+
+/// Whether this is the child.
+pub(crate) fn is_child() -> bool {
+    env::var_os(CHILD).is_some()
+}
+
+/// Whether this is root, who may do everything.
+pub(crate) fn is_root() -> bool {
+    tempfile::tempfile().unwrap().metadata().unwrap().uid() == 0
+}
+
+/// Runs `test`, which is the whole name of the caller, where so many files can be open at a time.
+pub(crate) fn with_few_descriptors(test: &str, count: usize) {
+    let mut command = Command::new("sh");
+    let script = format!("ulimit -n {count} && exec \"$0\" \"$@\"");
+    command.args(["-c", &script]).arg(env::current_exe().unwrap());
+    judge(test, &run(command, test).unwrap());
+}
+
+/// Runs it as a user who may do less than root.
+pub(crate) fn as_nobody(test: &str) {
+    // Others may not be able to reach this program and the folder of temporary files.
+    let folder = tempfile::tempdir().unwrap();
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
+    let program = folder.path().join("tests");
+    fs::copy(env::current_exe().unwrap(), &program).unwrap();
+    let mut command = Command::new(program);
+    command.uid(NOBODY).gid(NOBODY).current_dir(folder.path()).env("TMPDIR", folder.path());
+    match run(command, test) {
+        Ok(output) => judge(test, &output),
+        Err(error) if matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::InvalidInput) => {
+            skip(test, &format!("root cannot be another user here: {error}"));
+        }
+        Err(error) => panic!("{test}: {error}"),
+    }
+}
+
+/// Says that a test is not run. CI does not put up with that.
+pub(crate) fn skip(test: &str, why: &str) {
+    // What a macro prints is shown for a test that fails only.
+    let _ = writeln!(io::stderr(), "{test} is NOT RUN: {why}");
+    assert!(env::var_os("CI").is_none(), "{test} is not run");
+}
+
+fn run(mut command: Command, test: &str) -> io::Result<Output> {
+    command.args([test, "--exact", "--nocapture"]).env(CHILD, "").stdin(Stdio::null()).output()
+}
+
+fn judge(test: &str, output: &Output) {
+    let said = String::from_utf8_lossy(&output.stdout);
+    let is_run = output.status.success() && said.contains("1 passed");
+    assert!(is_run, "{test}: {}\n{said}\n{}", output.status, String::from_utf8_lossy(&output.stderr));
+}
