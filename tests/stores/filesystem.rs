@@ -4,6 +4,7 @@ use std::{
     fs,
     future::Future,
     io::Write,
+    iter,
     os::unix::fs::{MetadataExt, PermissionsExt, symlink},
     path::Path,
     pin::pin,
@@ -260,10 +261,14 @@ async fn what_the_server_may_not_do_is_refused() {
     set_mode(&directory, 0o300);
     let synced = store.clone().with_durability(Durability::Sync);
     put(&synced, "/directory/new", "content").await;
+    make(&synced, "/directory/made").await;
+    synced.rename(&path("/directory/new"), &path("/directory/renamed")).await.unwrap();
     assert_eq!(kind(store.list(&path("/directory")).await), PermissionDenied);
-    assert_eq!(get(&store, "/directory/new").await, b"content");
+    assert_eq!(get(&store, "/directory/renamed").await, b"content");
 
     set_mode(&directory, 0o700);
+    assert_eq!(names(&store, "/directory").await, ["file", "made", "renamed"]);
+    assert!(temporary_file(&directory).is_none());
 }
 
 #[tokio::test]
@@ -331,6 +336,42 @@ async fn an_aborted_upload_is_gone_when_the_abort_is_done() {
         upload.abort(sansftp::storage::AbortReason::Incomplete).await;
         assert!(temporary_file(folder.path()).is_none());
     }
+}
+
+/// What is opened to be synced is opened before anything changes: an error means that nothing has.
+#[tokio::test]
+async fn without_file_descriptors_what_fails_changes_nothing() {
+    const DESCRIPTORS: usize = 64;
+    if !apart::is_child() {
+        let test = "filesystem::without_file_descriptors_what_fails_changes_nothing";
+        return apart::with_few_descriptors(test, DESCRIPTORS);
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let store = Filesystem::open(folder.path()).unwrap();
+    for directory in ["/a", "/b"] {
+        make(&store, directory).await;
+    }
+    let mut outcomes = Vec::new();
+    for spare in 0..8 {
+        put(&store, "/file", "old").await;
+        put(&store, "/a/from", "content").await;
+        let upload = begin(&store, "/file", Placement::Replace, "new").await;
+        let mut held: Vec<_> = iter::from_fn(|| fs::File::open("/dev/null").ok()).take(DESCRIPTORS).collect();
+        assert!(held.len() < DESCRIPTORS);
+        held.truncate(held.len() - spare);
+        let made = store.make_directory(&path("/made")).await;
+        let moved = store.rename(&path("/a/from"), &path("/b/to")).await;
+        let stored = upload.finish().await;
+        drop(held);
+
+        assert_eq!(get(&store, "/file").await == b"new", stored.is_ok(), "{stored:?}");
+        assert_eq!(exists(&store, "/made").await, made.is_ok(), "{made:?}");
+        assert_eq!(exists(&store, "/b/to").await, moved.is_ok(), "{moved:?}");
+        assert_eq!(exists(&store, "/a/from").await, moved.is_err());
+        let _ = store.remove_directory(&path("/made")).await;
+        outcomes.push([stored.is_ok(), made.is_ok(), moved.is_ok()]);
+    }
+    assert_eq!([outcomes[0], outcomes[7]], [[false; 3], [true; 3]], "{outcomes:?}");
 }
 
 /// `/dev/full` has no room for anything, and a file system that is full is hard to come by in a test.

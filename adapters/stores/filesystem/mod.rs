@@ -1,6 +1,7 @@
 //! Files below a directory of the operating system.
 
 mod commit_point;
+mod directory_sync;
 mod download;
 mod leftovers;
 mod listing;
@@ -38,7 +39,8 @@ const ENTRIES_AT_OPEN: usize = 100_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Durability {
     /// A power cut: the content is written to the disk before the rename (`fdatasync`), and the directory after it
-    /// (`fsync`). An upload waits for the disk twice, which takes milliseconds.
+    /// (`fsync`). An upload waits for the disk twice, which takes milliseconds. For a directory that the server may not
+    /// read, the whole file system is synced on Linux and Android, and nothing but the content elsewhere.
     #[default]
     Sync,
     /// The end of the server's process. After a power cut the file may be the old one, the new one, or, in some file

@@ -112,7 +112,26 @@ pub(super) fn rename_to_new(directory: &Dir, from: &Path, to: &Path) -> io::Resu
     Ok(())
 }
 
-pub(super) fn sync_directory(_: &Dir, _: Option<&File>) -> io::Result<()> {
+/// By what a directory can be synced.
+#[derive(Debug)]
+#[allow(dead_code, reason = "the other cases are Unix's")]
+pub(super) enum Syncable {
+    By(File),
+    /// The server may not read it.
+    Unreadable,
+    /// The system has no such thing for directories.
+    Never,
+}
+
+pub(super) fn open_to_sync(_: &Dir) -> io::Result<Syncable> {
+    Ok(Syncable::Never)
+}
+
+pub(super) fn sync_directory(_: &File) -> io::Result<()> {
+    Ok(())
+}
+
+pub(super) fn sync_around(_: &File) -> io::Result<()> {
     Ok(())
 }
 

@@ -14,8 +14,9 @@ use cap_std::{
 
 use super::{
     super::refuse_special_bits,
-    Durability, leftovers,
-    leftovers::Remains,
+    Durability,
+    directory_sync::DirectorySync,
+    leftovers::{self, Remains},
     names::{existing, new_name},
     system,
 };
@@ -56,8 +57,9 @@ impl Root {
         self.refuse_if_read_only()?;
         let name = new_name(path.name().ok_or(StorageErrorKind::AlreadyExists)?)?;
         let parent = self.parent(path)?;
+        let synced = DirectorySync::open(&parent, self.durability)?;
         parent.create_dir(name)?;
-        self.sync(&parent)
+        synced.sync("The directory is there, but might not survive a power cut.")
     }
 
     pub(super) fn remove_directory(&self, path: &Pathname) -> Result<(), StorageError> {
@@ -94,11 +96,17 @@ impl Root {
     }
 
     pub(super) fn rename(&self, from: &Pathname, to: &Pathname) -> Result<(), StorageError> {
+        const UNSYNCED: &str = "It has its new name, but might have the old one again after a power cut.";
         self.refuse_if_read_only()?;
         let (from_parent, from_name) = self.parent_and_name(from)?;
         from_parent.symlink_metadata(from_name)?;
         let to_name = new_name(to.name().ok_or(StorageErrorKind::AlreadyExists)?)?;
         let to_parent = self.parent(to)?;
+        let synced = DirectorySync::open(&to_parent, self.durability)?;
+        let also_synced = match from.parent() == to.parent() {
+            true => None,
+            false => Some(DirectorySync::open(&from_parent, self.durability)?),
+        };
         let turn = self.take_turn();
         match to_parent.symlink_metadata(to_name) {
             Ok(present) if present.is_dir() => return Err(StorageErrorKind::AlreadyExists.into()),
@@ -108,8 +116,8 @@ impl Root {
             _ => from_parent.rename(from_name, &to_parent, to_name)?,
         }
         drop(turn);
-        self.sync(&to_parent)?;
-        if from.parent() == to.parent() { Ok(()) } else { self.sync(&from_parent) }
+        synced.sync(UNSYNCED)?;
+        also_synced.map_or(Ok(()), |directory| directory.sync(UNSYNCED))
     }
 
     pub(super) fn set_modified(&self, path: &Pathname, modified: TimeValue) -> Result<(), StorageError> {
@@ -229,13 +237,6 @@ impl Root {
     /// An upload that appends looks what has the name and then takes it; nothing of this store comes in between.
     fn take_turn(&self) -> MutexGuard<'_, ()> {
         self.turn.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn sync(&self, directory: &Dir) -> Result<(), StorageError> {
-        match self.durability {
-            Durability::Sync => Ok(system::sync_directory(directory, None)?),
-            Durability::Rename => Ok(()),
-        }
     }
 }
 

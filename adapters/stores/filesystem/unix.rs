@@ -165,24 +165,38 @@ fn link_to_new(directory: &Dir, from: &Path, to: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Makes the names in a directory survive a power cut.
-///
-/// `file` is one of its files, for directories that the server may not read.
-pub(super) fn sync_directory(directory: &Dir, file: Option<&File>) -> io::Result<()> {
+/// By what a directory can be synced.
+#[derive(Debug)]
+pub(super) enum Syncable {
+    By(File),
+    /// The server may not read it.
+    Unreadable,
+    /// The system has no such thing for directories.
+    #[allow(dead_code, reason = "that is for other systems to say")]
+    Never,
+}
+
+/// Opens a directory to be synced when its names have changed.
+pub(super) fn open_to_sync(directory: &Dir) -> io::Result<Syncable> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     match rustix::fs::openat(directory, c".", flags, Mode::empty()) {
-        Ok(readable) => match rustix::fs::fsync(readable) {
-            // The file system has no such thing for directories.
-            Err(Errno::INVAL | Errno::OPNOTSUPP | Errno::BADF) => Ok(()),
-            synced => Ok(synced?),
-        },
-        Err(Errno::ACCESS) => file.map_or(Ok(()), sync_around),
+        Ok(readable) => Ok(Syncable::By(readable.into())),
+        Err(Errno::ACCESS) => Ok(Syncable::Unreadable),
         Err(error) => Err(error.into()),
     }
 }
 
-/// Makes a file and its names survive a power cut, at the cost of waiting for the whole file system.
-fn sync_around(file: &File) -> io::Result<()> {
+/// Makes the names in a directory survive a power cut.
+pub(super) fn sync_directory(readable: &File) -> io::Result<()> {
+    match rustix::fs::fsync(readable) {
+        // The file system has no such thing for directories.
+        Err(Errno::INVAL | Errno::OPNOTSUPP | Errno::BADF) => Ok(()),
+        synced => Ok(synced?),
+    }
+}
+
+/// Makes a file and the names beside it survive a power cut, at the cost of waiting for the whole file system.
+pub(super) fn sync_around(file: &File) -> io::Result<()> {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     return Ok(rustix::fs::syncfs(file)?);
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
@@ -261,12 +275,12 @@ mod tests {
     }
 
     #[test]
-    fn directories_are_synced_with_and_without_the_right_to_read_them() {
+    fn directories_are_synced() {
         let (_folder, directory) = folder();
         directory.write("file", "content").unwrap();
-        let file = directory.open("file").unwrap().into_std();
-        sync_directory(&directory, None).unwrap();
-        sync_around(&file).unwrap();
+        let Syncable::By(readable) = open_to_sync(&directory).unwrap() else { panic!() };
+        sync_directory(&readable).unwrap();
+        sync_around(&directory.open("file").unwrap().into_std()).unwrap();
     }
 
     #[test]

@@ -13,6 +13,7 @@ use cap_std::fs::Dir;
 use super::{
     Durability,
     commit_point::CommitPoint,
+    directory_sync::DirectorySync,
     pooled::Pooled,
     root::Root,
     system,
@@ -121,15 +122,9 @@ impl Sink {
         if let Some(replaced) = self.target.replaced() {
             system::make_like(self.temporary.file(), replaced)?;
         }
+        let directory = DirectorySync::beside(&self.temporary, self.durability)?;
         self.target.take(&mut self.temporary, &self.turn, point)?;
-        if self.durability == Durability::Sync {
-            system::sync_directory(self.temporary.directory(), Some(self.temporary.file())).map_err(
-                |error| {
-                    let sentence = "The file is in place, but might not survive a power cut: store it again.";
-                    StorageError::new(StorageErrorKind::Failed, sentence).with_source(error)
-                },
-            )?;
-        }
+        directory.sync("The file is in place, but might not survive a power cut: store it again.")?;
         Ok(Stored::default())
     }
 }
