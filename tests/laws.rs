@@ -191,6 +191,7 @@ fn a_broken_promise_01_is_found() {
 #[test]
 fn a_broken_promise_02_is_found() {
     finds(2, &[Fault::SwallowsAborts, Fault::FinishesAndAborts, Fault::FinishesWhatBroke]);
+    finds(2, &[Fault::DropsFinishes, Fault::StopsWhatCannotStop]);
 }
 
 #[test]

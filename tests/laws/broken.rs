@@ -12,7 +12,8 @@ use sansftp::{
     pathname::Pathname,
     reply::{Reply, ReplyCode},
     session::{
-        Action, Answer, DataConnectionMode, Event, Movement, Outcome, Request, RequestId, Session, TransferId,
+        Action, Answer, DataConnectionMode, Event, FinishKind, Movement, Outcome, Request, RequestId,
+        Session, TransferId,
     },
     storage::{AbortReason, Stored},
 };
@@ -35,6 +36,10 @@ pub enum Fault {
     FinishesAndAborts,
     /// 2: a broken data connection is the end of the file.
     FinishesWhatBroke,
+    /// 2: a finish is given up before its time.
+    DropsFinishes,
+    /// 2: an `ABOR` stops a finish that cannot be stopped.
+    StopsWhatCannotStop,
     /// 3: every seventh final reply is sent twice.
     AnswersTwice,
     /// 3: every seventh final reply is not sent.
@@ -181,6 +186,9 @@ impl Double {
             (Fault::FinishesAndAborts, Action::AwaitFinish(id)) => {
                 vec![Action::AwaitFinish(id), Action::Abort(id, AbortReason::DataConnectionLost)]
             }
+            (Fault::DropsFinishes, Action::AwaitFinish(id)) => {
+                vec![Action::AwaitFinish(id), Action::Drop(id)]
+            }
             (Fault::LosesPortsToStrangers, Action::RefuseDataConnection) => {
                 vec![Action::RefuseDataConnection, Action::CloseDataConnection]
             }
@@ -263,6 +271,13 @@ impl Subject for Double {
             (Fault::Optimistic, Event::Finished(id, Err(_))) => Event::Finished(id, Ok(Stored::default())),
             (Fault::FinishesWhatBroke, Event::TransferEnded(id, Outcome::Lost)) => {
                 Event::TransferEnded(id, Outcome::Complete { bytes: 7 })
+            }
+            (
+                Fault::StopsWhatCannotStop,
+                Event::Answered(id, Answer::UploadOpened { pathname, offset, .. }),
+            ) => {
+                let finish = FinishKind::CanStop;
+                Event::Answered(id, Answer::UploadOpened { pathname, offset, finish })
             }
             (Fault::PanicsAtLateEvents, Event::Aborted(TransferId(u64::MAX))) => {
                 panic!("there is no such transfer")

@@ -10,7 +10,10 @@ use std::{
 
 use sansftp::{
     config::{Config, DataPeer},
-    session::{Action, Answer, DataConnectionMode, Event, Movement, Outcome, Request, RequestId, TransferId},
+    session::{
+        Action, Answer, DataConnectionMode, Event, FinishKind, Movement, Outcome, Request, RequestId,
+        TransferId,
+    },
     storage::StorageErrorKind,
 };
 
@@ -139,6 +142,10 @@ pub struct Facts {
     pub due: Option<Due>,
     /// The event of this turn is `Elapsed`.
     pub has_elapsed: bool,
+    /// The event of this turn is `Elapsed` or `ShutdownOverdue`.
+    pub is_time_up: bool,
+    /// The store can stop the finish of the upload that it has opened last.
+    pub can_stop: bool,
 }
 
 impl Facts {
@@ -171,6 +178,8 @@ impl Facts {
             data: Data::Nothing,
             due: None,
             has_elapsed: false,
+            is_time_up: false,
+            can_stop: false,
         }
     }
 
@@ -222,6 +231,7 @@ impl Facts {
     /// Notes an event. The code of the error, if the store says one that the client will be told.
     pub fn tell(&mut self, event: &Event<'_>) -> Option<u16> {
         self.has_elapsed = matches!(event, Event::Elapsed);
+        self.is_time_up = self.has_elapsed || matches!(event, Event::ShutdownOverdue);
         match event {
             Event::RepliesSent => self.unsent = 0,
             Event::ControlClosed if self.control == Control::Open => self.control = Control::Lost,
@@ -267,6 +277,7 @@ impl Facts {
             (Asked::Open(Content::Line), Answer::Metadata { .. }) => self.opened = Some(Content::Line),
             (Asked::Open(content), Answer::Opened | Answer::UploadOpened { .. }) => {
                 self.opened = Some(content);
+                self.can_stop = matches!(answer, Answer::UploadOpened { finish: FinishKind::CanStop, .. });
             }
             _ => {}
         }
@@ -365,6 +376,8 @@ impl Facts {
         self.lists_file = false;
         self.due = None;
         self.has_elapsed = false;
+        self.is_time_up = false;
+        self.can_stop &= self.is_busy();
     }
 }
 

@@ -1,8 +1,10 @@
 //! Promise 2: **every upload that was opened is finished or aborted, and not both; finished only after a clean end.**
 //!
 //! Each action must fit the phase of its transfer: a finish comes only after a clean end of a receiving one, an abort
-//! only for what was opened and for what moves or has just ended; nothing is dropped or detached that does not run. No
-//! turn may leave an upload behind that has ended and is neither, and none is left at the end of the session.
+//! only for what was opened and for what moves or has just ended; nothing is dropped or detached that does not run. What
+//! runs is dropped only when its time is up or the server's, and a finish also by an `ABOR`, if the store has said that
+//! it can stop. No turn may leave an upload behind that has ended and is neither, and none is left at the end of the
+//! session.
 
 use sansftp::session::{Action, TransferId};
 
@@ -11,7 +13,8 @@ use super::{
     watch::{Judgement, law},
 };
 
-pub fn see(facts: &Facts, action: &Action) -> Judgement {
+/// `has_abor` tells that the client has sent an `ABOR` that the session may have taken.
+pub fn see(facts: &Facts, has_abor: bool, action: &Action) -> Judgement {
     match action {
         Action::AwaitFinish(id) => {
             let is_upload =
@@ -31,7 +34,11 @@ pub fn see(facts: &Facts, action: &Action) -> Judgement {
         Action::Drop(id) => {
             let phase = facts.phase(*id);
             let is_running = matches!(phase, Some(Phase::Finishing | Phase::Detached | Phase::Aborting));
-            law(2, is_running, || format!("a drop of {}", describe(facts, *id)))
+            law(2, is_running, || format!("a drop of {}", describe(facts, *id)))?;
+            let is_stopped = phase == Some(Phase::Finishing) && facts.can_stop && has_abor;
+            law(2, facts.is_time_up || is_stopped, || {
+                format!("a drop without need of {}", describe(facts, *id))
+            })
         }
         Action::Detach(id) => {
             let is_running = facts.phase(*id) == Some(Phase::Finishing);

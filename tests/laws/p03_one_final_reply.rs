@@ -150,6 +150,11 @@ impl Replies {
         verbs.all(|verb| verb == first).then_some(first)?
     }
 
+    /// Whether an `ABOR` may have been taken that is not answered yet.
+    pub fn has_abor(&self) -> bool {
+        self.orders.iter().filter_map(|order| order.current.as_ref()).any(|current| current.is_aborted)
+    }
+
     /// An `ABOR` is found wherever it waits, if there is a transfer, and at once if the client reads.
     fn take_abor(&mut self) {
         match self.reading {

@@ -2,7 +2,8 @@
 //!
 //! Whenever a session rests that is open, or that has a transfer that is not over, it has a deadline, which is no
 //! further off than the longest one of the configuration. After `Elapsed` it lies in the future. So no session is stuck:
-//! when everybody is silent, time alone leads it to its end, where nothing is open any more.
+//! when everybody is silent, time alone leads it to its end, where nothing is open any more. Which deadline it is, to the
+//! second, `tests/conversations` holds.
 
 use sansftp::instant::Instant;
 

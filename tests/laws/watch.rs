@@ -107,7 +107,7 @@ impl Watch {
         p11_harmless_names::see(action)?;
         p05_nothing_in_clear_behind_auth::see(facts, action)?;
         p09_the_right_peer::see(facts, action)?;
-        p02_finish_or_abort::see(facts, action)?;
+        p02_finish_or_abort::see(facts, replies.has_abor(), action)?;
         p01_true_226::see(facts, action)?;
         contract::see(facts, action)?;
         // Late, for where another one is broken, the order of replies often is, too, and says less.
