@@ -2,9 +2,13 @@
 //!
 //! Reading order: [`runtime`] says what is needed of a runtime, [`driver`] has the one loop, which joins
 //! `control_connection`, `data_connection`, `requests` and `transfers`; `pump` moves the bytes of one transfer.
-//! [`server`] accepts connections and starts a loop for each. [`tokio`], [`users`] and [`stores`] are there to be used,
-//! and can be replaced by a program's own.
+//! [`server`] accepts connections and starts a loop for each. The adapters of runtimes, [`users`] and [`stores`]
+//! are there to be used, and can be replaced by a program's own; [`runtime`] tells which runtime to take.
 
+#[cfg(any(feature = "async-std", feature = "smol"))]
+mod async_io;
+#[cfg(feature = "async-std")]
+pub mod async_std;
 mod connections;
 mod control_connection;
 mod data_connection;
@@ -16,6 +20,10 @@ pub mod runtime;
 pub mod server;
 mod signal;
 mod slot;
+#[cfg(feature = "smol")]
+pub mod smol;
+#[cfg(any(feature = "async-std", feature = "smol", feature = "tokio"))]
+mod sockets;
 pub mod stores;
 mod timer;
 #[cfg(feature = "tokio")]

@@ -12,20 +12,14 @@ use std::{
 
 use ::tokio::{
     io::AsyncWrite as _,
-    net::{TcpListener, TcpSocket, TcpStream},
+    net::{TcpListener, TcpStream},
     time,
 };
 use futures_io::{AsyncRead, AsyncWrite};
-use socket2::{SockRef, TcpKeepalive};
+use socket2::SockRef;
 
-use super::runtime::Runtime;
+use super::{runtime::Runtime, sockets};
 use crate::instant::Instant;
-
-/// Connections that wait to be accepted.
-const BACKLOG: u32 = 1024;
-/// Silence on the control connection before the client is asked for a sign of life, and between two such questions.
-const KEEPALIVE: TcpKeepalive =
-    TcpKeepalive::new().with_time(Duration::from_secs(60)).with_interval(Duration::from_secs(15));
 
 /// The tokio runtime that the caller runs on.
 #[derive(Debug, Clone, Copy, Default)]
@@ -66,12 +60,7 @@ impl Runtime for Tokio {
     }
 
     fn listen(&self, address: SocketAddr) -> io::Result<TcpListener> {
-        let socket = socket_for(address)?;
-        // On other systems this would let two servers have the same port.
-        #[cfg(unix)]
-        socket.set_reuseaddr(true)?;
-        socket.bind(address)?;
-        socket.listen(BACKLOG)
+        TcpListener::from_std(sockets::listen(address)?)
     }
 
     fn local_address(&self, listener: &TcpListener) -> io::Result<SocketAddr> {
@@ -83,47 +72,20 @@ impl Runtime for Tokio {
         Ok((TokioStream(stream), peer))
     }
 
-    async fn connect(&self, mut from: SocketAddr, to: SocketAddr) -> io::Result<TokioStream> {
-        let socket = socket_for(from)?;
-        from.set_port(0);
-        socket.bind(from)?;
-        socket.connect(to).await.map(TokioStream)
+    async fn connect(&self, from: SocketAddr, to: SocketAddr) -> io::Result<TokioStream> {
+        let stream = TcpStream::from_std(sockets::begin_to_connect(from, to)?)?;
+        stream.writable().await?;
+        stream.take_error()?.map_or(Ok(TokioStream(stream)), Err)
     }
 
     fn prepare_control(&self, stream: &TokioStream) -> io::Result<SocketAddr> {
-        let socket = SockRef::from(&stream.0);
-        socket.set_tcp_nodelay(true)?;
-        socket.set_tcp_keepalive(&KEEPALIVE)?;
-        socket.set_out_of_band_inline(true)?;
+        sockets::prepare_control(&SockRef::from(&stream.0))?;
         stream.0.local_addr()
     }
 
     fn has_ended(&self, stream: &TokioStream) -> bool {
-        has_ended(&stream.0)
+        sockets::has_ended(&SockRef::from(&stream.0))
     }
-}
-
-/// The kernel tells the end even if there are bytes before it.
-#[cfg(any(target_os = "linux", target_os = "android"))]
-fn has_ended(stream: &TcpStream) -> bool {
-    use rustix::event::{PollFd, PollFlags, Timespec, poll};
-
-    let mut asked = [PollFd::new(stream, PollFlags::RDHUP)];
-    let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
-    poll(&mut asked, Some(&at_once)).is_ok_and(|ended| ended > 0)
-}
-
-/// Without such a question, the next byte is looked at: an end behind it is not seen.
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-fn has_ended(stream: &TcpStream) -> bool {
-    match SockRef::from(stream).peek(&mut [std::mem::MaybeUninit::uninit()]) {
-        Ok(count) => count == 0,
-        Err(error) => !matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted),
-    }
-}
-
-fn socket_for(address: SocketAddr) -> io::Result<TcpSocket> {
-    if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }
 }
 
 impl AsyncRead for TokioStream {

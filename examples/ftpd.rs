@@ -14,10 +14,14 @@ use std::{
 };
 
 use clap::{Parser, ValueEnum};
+#[cfg(feature = "async-std")]
+use sansftp::adapters::async_std::AsyncStd;
+#[cfg(feature = "smol")]
+use sansftp::adapters::smol::Smol;
 use sansftp::{
     Config, Settings,
     adapters::{
-        Server,
+        Runtime, Server,
         stores::{Durability, Filesystem},
         tokio::Tokio,
         users::Users,
@@ -74,6 +78,10 @@ struct Options {
     #[arg(long, value_name = "SECONDS", default_value = "10")]
     grace: u64,
 
+    /// The async runtime that the sessions run on; those that the program was built with
+    #[arg(long, value_name = "NAME", value_enum, default_value = "tokio")]
+    runtime: RuntimeOption,
+
     /// Log to standard error: off, error, warn, info, debug or trace
     #[arg(long, value_name = "LEVEL", default_value = "info")]
     log: LevelFilter,
@@ -90,6 +98,16 @@ struct User {
 enum DurabilityOption {
     Sync,
     Rename,
+}
+
+/// Each is there with its cargo feature.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum RuntimeOption {
+    Tokio,
+    #[cfg(feature = "async-std")]
+    AsyncStd,
+    #[cfg(feature = "smol")]
+    Smol,
 }
 
 fn parse_user(text: &str) -> Result<User, String> {
@@ -109,6 +127,7 @@ fn parse_ports(text: &str) -> Result<RangeInclusive<u16>, String> {
     }
 }
 
+/// Whatever runtime the sessions run on, this task waits for signals on tokio.
 #[tokio::main]
 async fn main() -> ExitCode {
     let options = Options::parse();
@@ -117,7 +136,14 @@ async fn main() -> ExitCode {
         .with_ansi(io::stderr().is_terminal())
         .with_writer(io::stderr)
         .init();
-    match serve(options).await {
+    let served = match options.runtime {
+        RuntimeOption::Tokio => serve(Tokio, options).await,
+        #[cfg(feature = "async-std")]
+        RuntimeOption::AsyncStd => serve(AsyncStd, options).await,
+        #[cfg(feature = "smol")]
+        RuntimeOption::Smol => serve(Smol, options).await,
+    };
+    match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("ftpd: {error}");
@@ -126,7 +152,7 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn serve(options: Options) -> Result<(), Box<dyn Error>> {
+async fn serve<R: Runtime>(runtime: R, options: Options) -> Result<(), Box<dyn Error>> {
     let store = open_store(&options)?;
     let writable = if options.read_only { store.clone().read_only() } else { store.clone() };
     let generated = options.users.is_empty().then(generate_user);
@@ -139,7 +165,7 @@ async fn serve(options: Options) -> Result<(), Box<dyn Error>> {
     }
 
     let mut interrupts = Interrupts::new()?;
-    let server = Server::start(Tokio, users, configure(&options)?, options.listen)
+    let server = Server::start(runtime, users, configure(&options)?, options.listen)
         .map_err(|error| format!("cannot listen on {}: {error}", options.listen))?;
     announce(&server.local_addr(), generated.as_ref())?;
 

@@ -9,7 +9,7 @@
 //! * [`session`]: the protocol, as a state machine without I/O. Bytes and events go in, actions come out.
 //! * [`storage`] and [`accounts`]: what a program implements to say where files live and who may log in.
 //! * [`adapters`] (feature `adapters`): everything that does I/O. The one driver loop, the server, two stores, and
-//!   (feature `tokio`) the adapter for tokio.
+//!   (features `tokio`, `smol`, `async-std`) the adapters for runtimes; [`adapters::runtime`] tells which one to take.
 //!
 //! `session` and what it stands on is `no_std`, has no `unsafe`, and builds with `--no-default-features`.
 //!
@@ -22,7 +22,8 @@
     not(feature = "adapters"),
     doc = "",
     doc = "[`adapters`]: crate",
-    doc = "[`adapters::driver`]: crate"
+    doc = "[`adapters::driver`]: crate",
+    doc = "[`adapters::runtime`]: crate"
 )]
 #![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]

@@ -20,7 +20,5 @@ mod driver {
     mod data_connections;
     mod downloads;
     mod server;
-    #[cfg(feature = "tokio")]
-    mod tokio;
     mod uploads;
 }

@@ -18,19 +18,25 @@ use suppaftp::{FtpError, FtpStream, Status};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// The example's program, built like this test: the same profile, the same target folder.
+/// The runtimes that this test and the program are built with, and how the threads of each are called.
+const RUNTIMES: &[(&str, &str)] = &[
+    ("tokio", "tokio-"),
+    #[cfg(feature = "async-std")]
+    ("async-std", "async-std/"),
+    #[cfg(feature = "smol")]
+    ("smol", "smol-"),
+];
+
+/// The example's program, built like this test: the same features and profile, the same target folder.
 static PROGRAM: LazyLock<PathBuf> = LazyLock::new(|| {
     let test = std::env::current_exe().unwrap();
     let profile_folder = test.parent().and_then(|deps| deps.parent()).unwrap();
     let mut cargo = Command::new(env!("CARGO"));
-    cargo.current_dir(env!("CARGO_MANIFEST_DIR")).args([
-        "build",
-        "--quiet",
-        "--example",
-        "ftpd",
-        "--target-dir",
-    ]);
-    cargo.arg(profile_folder.parent().unwrap());
+    cargo.current_dir(env!("CARGO_MANIFEST_DIR")).args(["build", "--quiet", "--example", "ftpd"]);
+    for (runtime, _) in RUNTIMES {
+        cargo.args(["--features", runtime]);
+    }
+    cargo.arg("--target-dir").arg(profile_folder.parent().unwrap());
     if profile_folder.file_name() == Some(OsStr::new("release")) {
         cargo.arg("--release");
     }
@@ -83,6 +89,11 @@ impl Running {
     fn signal(&self, signal: &str) {
         let kill = format!("kill -{signal} {}", self.process.id());
         assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+    }
+
+    fn thread_names(&self) -> Vec<String> {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.process.id())).unwrap();
+        tasks.filter_map(|task| std::fs::read_to_string(task.unwrap().path().join("comm")).ok()).collect()
     }
 
     /// Waits for its end; what it wrote to standard output meanwhile, and to standard error in all.
@@ -197,6 +208,33 @@ fn ctrl_c_ends_it_and_a_second_one_ends_it_at_once() {
     assert!(!folder.path().join("file").exists());
 }
 
+/// What threads there are tells whose tasks run: tokio's are there always, for the signals.
+#[test]
+fn each_runtime_serves_and_ends_on_a_signal() {
+    for (runtime, threads) in RUNTIMES {
+        for signal in ["TERM", "INT"] {
+            let folder = tempfile::tempdir().unwrap();
+            let mut running = Running::start(&folder, &["--user", "anna:secret", "--runtime", runtime]);
+            let mut client = running.log_in("anna", "secret").unwrap();
+            client.put_file("file", &mut &b"content"[..]).unwrap();
+            if cfg!(target_os = "linux") {
+                let names = running.thread_names();
+                assert!(names.iter().any(|name| name.starts_with(threads)), "{runtime}: {names:?}");
+                let is_of_another = |name: &String| {
+                    let mut others = RUNTIMES.iter().skip(1).filter(|(other, _)| other != runtime);
+                    others.any(|(_, threads)| name.starts_with(threads))
+                };
+                assert!(!names.iter().any(is_of_another), "{runtime}: {names:?}");
+            }
+            running.signal(signal);
+            farewell(&client);
+            let (status, _, log) = running.wait();
+            assert_eq!(status.code(), Some(0), "{runtime}, {signal}: {log}");
+            assert_eq!(std::fs::read(folder.path().join("file")).unwrap(), b"content");
+        }
+    }
+}
+
 #[test]
 fn users_and_rights_are_as_the_options_say() {
     let folder = tempfile::tempdir().unwrap();
@@ -234,7 +272,7 @@ fn passive_ports_address_and_limits_are_as_the_options_say() {
 
 #[test]
 fn a_wrong_option_is_explained_with_exit_2() {
-    let cases: [(&[&str], &str); 13] = [
+    let cases: [(&[&str], &str); 14] = [
         (&[], "<DIR>"),
         (&[".", "--nonsense"], "--nonsense"),
         (&[".", "--listen", "2121"], "--listen <ADDR:PORT>"),
@@ -247,6 +285,7 @@ fn a_wrong_option_is_explained_with_exit_2() {
         (&[".", "--durability", "hope"], "[possible values: sync, rename]"),
         (&[".", "--max-connections", "0"], "--max-connections <N>"),
         (&[".", "--max-per-address", "-1"], "'-1'"),
+        (&[".", "--runtime", "none"], "[possible values: tokio"),
         (&[".", "--log", "loud"], "--log <LEVEL>"),
     ];
     for (options, expected) in cases {

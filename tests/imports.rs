@@ -22,8 +22,8 @@ const MACHINES: [&str; 5] = ["data_connection", "login", "security", "timer", "t
 /// Folders of `src` that are compiled for its tests only, which may use what they like.
 const TESTS: [&str; 1] = ["src/session/exploration"];
 
-/// The adapters' files that are each for one runtime.
-const RUNTIMES: [&str; 3] = ["async_std", "smol", "tokio"];
+/// The adapters' files that are each for one runtime, and what two of them have in common.
+const RUNTIMES: [&str; 4] = ["async_io", "async_std", "smol", "tokio"];
 
 #[test]
 fn nobody_imports_from_above() {
@@ -59,7 +59,11 @@ fn every_rule_can_be_broken() {
         ("src/line.rs", "use tokio::net;", "names tokio"),
         ("src/config.rs", "use crate::Session;", "imports Session by its flat name"),
         ("adapters/tokio.rs", "use crate::session::{Action, Session};", "names Session"),
+        ("adapters/smol.rs", "use crate::session::Session;", "names Session"),
+        ("adapters/async_io.rs", "fn f(session: &mut super::driver::Session) {}", "names Session"),
         ("adapters/driver.rs", "fn f() { tokio::spawn(g()); }", "names tokio"),
+        ("adapters/driver.rs", "use super::smol::Smol;", "names smol"),
+        ("adapters/sockets.rs", "use async_io::Async;", "names async_io"),
         ("src/novelty.rs", "", "has no storey"),
     ];
     for (file, source, expected) in cases {

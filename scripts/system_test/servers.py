@@ -7,6 +7,7 @@ import os
 import pathlib
 import re
 import select
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -17,10 +18,12 @@ from .checks import PATIENCE, check
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 USER, PASSWORD = "me", "secret"  # as the examples have it
+RUNTIMES = ("tokio", "async-std", "smol")  # cargo features, and what ftpd calls them
 
 
-def build(profile):
+def build(profile, features=()):
     command = ["cargo", "build", "--locked", "--quiet", "--message-format=json", "--examples"]
+    command.append(f"--features={','.join(features)}")
     if profile == "release":
         command.append("--release")
     built = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE)
@@ -102,6 +105,11 @@ class Server:
 
     def __exit__(self, *_):
         self.end()
+
+
+def build_elsewhere(profile, folder):
+    """The examples with all runtimes, where a build with other features does not replace them."""
+    return {name: shutil.copy2(program, folder) for name, program in build(profile, RUNTIMES).items()}
 
 
 def ftpd(programs, folder, *options, environment=(), descriptors=None):

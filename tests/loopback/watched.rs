@@ -1,12 +1,12 @@
 //! A store that tells what becomes of its uploads, and whose finishes can be held.
 
 use std::{
+    future::poll_fn,
     sync::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
-    thread,
-    time::{Duration, Instant},
+    task::{Context, Poll, Waker},
 };
 
 use bytes::Bytes;
@@ -14,7 +14,7 @@ use sansftp::{
     AbortReason, Metadata, OpenedUpload, Pathname, Placement, Storage, StorageError, Stored, Upload,
 };
 
-use super::PATIENCE;
+use super::running::wait_until;
 
 /// A store around another one.
 #[derive(Clone)]
@@ -28,14 +28,16 @@ pub(crate) struct Watched<S> {
 pub(crate) struct Journal {
     finishes: AtomicUsize,
     aborts: Mutex<Vec<AbortReason>>,
-    results: Mutex<Held>,
+    held: Mutex<Held>,
 }
 
+/// What a finish does before it comes to the other store.
 #[derive(Default)]
 enum Held {
     #[default]
-    No,
-    Until(Vec<Result<Stored, StorageError>>),
+    Nothing,
+    Wait(Vec<Result<Stored, StorageError>>, Option<Waker>),
+    Panic,
 }
 
 impl Journal {
@@ -47,37 +49,43 @@ impl Journal {
         wait_until(|| (self.finishes() == count).then_some(()));
     }
 
-    pub(crate) fn wait_for_abort(&self) -> AbortReason {
-        wait_until(|| self.aborts.lock().unwrap().first().copied())
+    /// Waits for the abort that comes after so many others.
+    pub(crate) fn wait_for_abort(&self, number: usize) -> AbortReason {
+        wait_until(|| self.aborts.lock().unwrap().get(number).copied())
     }
 
     pub(crate) fn hold_finishes(&self) {
-        *self.results.lock().unwrap() = Held::Until(Vec::new());
+        *self.held.lock().unwrap() = Held::Wait(Vec::new(), None);
+    }
+
+    pub(crate) fn panic_in_finishes(&self) {
+        *self.held.lock().unwrap() = Held::Panic;
+    }
+
+    pub(crate) fn let_finishes_be(&self) {
+        *self.held.lock().unwrap() = Held::Nothing;
     }
 
     pub(crate) fn end_finish(&self, result: Result<Stored, StorageError>) {
-        match &mut *self.results.lock().unwrap() {
-            Held::No => panic!("finishes are not held"),
-            Held::Until(results) => results.push(result),
-        }
+        let mut held = self.held.lock().unwrap();
+        let Held::Wait(results, waker) = &mut *held else { panic!("finishes are not held") };
+        results.push(result);
+        waker.take().into_iter().for_each(Waker::wake);
     }
 
-    fn result(&self) -> Option<Result<Stored, StorageError>> {
-        match &mut *self.results.lock().unwrap() {
-            Held::No => Some(Ok(Stored::default())),
-            Held::Until(results) => results.pop(),
+    fn poll_result(&self, cx: &Context<'_>) -> Poll<Result<Stored, StorageError>> {
+        let mut held = self.held.lock().unwrap();
+        match &mut *held {
+            Held::Nothing => Poll::Ready(Ok(Stored::default())),
+            Held::Wait(results, waker) => {
+                *waker = Some(cx.waker().clone());
+                results.pop().map_or(Poll::Pending, Poll::Ready)
+            }
+            Held::Panic => {
+                drop(held);
+                panic!("a store that panics, as the test wants it")
+            }
         }
-    }
-}
-
-fn wait_until<T>(mut look: impl FnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        if let Some(found) = look() {
-            return found;
-        }
-        assert!(Instant::now() < deadline, "what was waited for did not happen");
-        thread::sleep(Duration::from_millis(2));
     }
 }
 
@@ -130,13 +138,8 @@ impl<U: Upload> Upload for WatchedUpload<U> {
 
     async fn finish(self) -> Result<Stored, StorageError> {
         self.journal.finishes.fetch_add(1, Ordering::SeqCst);
-        loop {
-            if let Some(result) = self.journal.result() {
-                result?;
-                return self.inner.finish().await;
-            }
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
+        poll_fn(|cx| self.journal.poll_result(cx)).await?;
+        self.inner.finish().await
     }
 
     async fn abort(self, why: AbortReason) {
