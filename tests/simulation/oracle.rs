@@ -15,6 +15,9 @@ const ONE_GO_LIMIT: usize = 64 << 10;
 /// … and the end so long after the last of them, and as much later as the machine is slow and a notice late.
 const ONE_GO_PAUSE: Duration = Duration::from_micros(500).saturating_add(LAG.saturating_mul(2));
 
+/// What a client is told whose upload takes long.
+const GOES_ON: &str = "it goes on, and STAT";
+
 /// Judges a world that has come to its end.
 pub fn judge(world: &World, store: &Store, settings: &Settings) {
     let mut violations = world.lock().leftovers();
@@ -102,16 +105,27 @@ impl Oracle<'_> {
 
     /// Nothing is given up for a reason that is none. What has come whole is stored, whoever is gone meanwhile.
     fn judge_reason(&self, attempt: &Attempt, upload: &Upload) -> Judgement {
-        let excuses_ends = self.world.lock().excuses_ends;
+        let state = self.world.lock();
+        let is_stopped = state.is_shutdown_overdue(attempt.told);
+        let has_panicked = state.has_panicked;
+        drop(state);
         let is_true = match &attempt.fate {
             Fate::Aborted(AbortReason::ClientAborted) => upload.is_given_up,
             Fate::Aborted(AbortReason::Incomplete) => {
                 upload.announced.is_some_and(|size| size > (upload.base.len() + upload.written.len()) as u64)
             }
-            Fate::Aborted(AbortReason::ShuttingDown) => excuses_ends,
+            Fate::Aborted(AbortReason::ShuttingDown) => is_stopped,
+            Fate::Aborted(AbortReason::DataStalled) => {
+                upload.is_ascii || attempt.told - upload.last_written >= self.settings.data_stall_timeout
+            }
+            Fate::Aborted(AbortReason::StoreFailed) => upload.has_failed,
+            // A store that is to be aborted is told so. Only a session that is lost can do no more than drop it.
+            Fate::Dropped => has_panicked,
             Fate::DroppedInFinish => {
-                let is_overdue = attempt.finishing + LAG >= self.settings.finish_timeout;
-                is_overdue || excuses_ends || upload.is_given_up
+                let goes_on = attempt.answer.as_ref().is_some_and(|answer| answer.text.contains(GOES_ON));
+                let more = if goes_on { self.settings.detached_timeout } else { Duration::ZERO };
+                let is_overdue = attempt.finishing + LAG >= self.settings.finish_timeout + more;
+                is_overdue || is_stopped || has_panicked || upload.is_given_up && !goes_on
             }
             _ => true,
         };
@@ -173,6 +187,9 @@ impl Oracle<'_> {
         // Who connects late, or not at all, does not know which connection it was.
         let is_sent = attempt.verb != "RETR" || sent.is_none_or(|sent| sent == (expected.len() as u64, true));
         ensure(is_sent, || format!("226, and of {} bytes were sent {sent:?}", expected.len()))?;
+        ensure(source.is_whole || !source.is_owed, || {
+            format!("226, and {} bytes came without an end, though nothing was in the way", source.got.len())
+        })?;
         if !source.is_whole {
             return Ok(());
         }
@@ -243,7 +260,7 @@ impl Oracle<'_> {
         let Some(answer) = answer else { return };
         self.world.count(&format!("{what}{}", answer.code));
         let sentences = [
-            "it goes on, and STAT",
+            GOES_ON,
             "it was stopped, and what was there",
             "The server is shutting down",
             "shorter than",

@@ -11,7 +11,7 @@ use super::{
     log::Log,
     oracle,
     store::Store,
-    world::{LAG, World},
+    world::{LAG, Shutdown, World},
 };
 
 /// How large a world is.
@@ -96,7 +96,7 @@ async fn end(world: World, server: Server<World>) {
     let lasts = [100_000, 100_000, 300, 20, 2];
     let lasts = world.choose(|chance| Duration::from_secs(chance.pick(&lasts)));
     if lasts < Duration::from_secs(1000) {
-        world.lock().excuses_ends = true;
+        world.lock().ends_early = true;
         world.count("worlds: server ends among clients");
         world.wait(world.choose(|chance| chance.time(lasts))).await;
     } else {
@@ -108,6 +108,8 @@ async fn end(world: World, server: Server<World>) {
     let deadline = world.choose(|chance| chance.pick(&[0, 1, 30, 3000]));
     world.note(|| format!("the server is shut down within {deadline} s"));
     let asked = world.lock().now;
+    let shutdown = Shutdown { asked, deadline: asked + Duration::from_secs(deadline) };
+    world.lock().shutdown = Some(shutdown);
     server.shutdown(Duration::from_secs(deadline)).await;
     let (left, now) = (world.server_tasks(), world.lock().now);
     if left > 0 {

@@ -2,13 +2,19 @@
 
 use std::{collections::VecDeque, time::Duration};
 
+use super::is_easy;
 use crate::simulation::{
     store::{Answer, Store, Tag},
-    world::{Socket, World, receive, send_all},
+    world::{LAG, Socket, World, receive, send_all},
 };
 
 /// Replies that a failing store leads to.
 const STORE_FAILURES: [u16; 11] = [426, 450, 451, 452, 502, 504, 550, 551, 552, 553, 554];
+
+/// No command waits for longer in fair weather, and no upload that has come whole.
+pub const ANSWERED: Duration = Duration::from_secs(10);
+/// What is said so long after the server's last words still comes before it has closed the connection.
+const BEFORE_THE_END: Duration = Duration::from_secs(1);
 
 /// Why there is nothing more to be done on a control connection.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -31,6 +37,9 @@ pub struct Control {
     waiting: VecDeque<Command>,
     answered: Vec<(u64, Answer)>,
     last_id: u64,
+    /// Whether the client itself keeps nothing waiting.
+    is_good: bool,
+    last_said: Duration,
     /// Whether the server has said that it ends.
     is_dismissed: bool,
     pub has_half_closed: bool,
@@ -44,10 +53,13 @@ struct Command {
     verb: &'static str,
     tag: Option<Tag>,
     has_preliminary: bool,
+    said: Duration,
+    /// Whether everything before it had been answered by then.
+    is_alone: bool,
 }
 
 impl Control {
-    pub fn new(store: &Store, socket: Socket, patience: Duration) -> Self {
+    pub fn new(store: &Store, socket: Socket, patience: Duration, is_good: bool) -> Self {
         Self {
             world: store.world.clone(),
             store: store.clone(),
@@ -57,6 +69,8 @@ impl Control {
             waiting: VecDeque::new(),
             answered: Vec::new(),
             last_id: 0,
+            is_good,
+            last_said: Duration::ZERO,
             is_dismissed: false,
             has_half_closed: false,
             patience,
@@ -137,7 +151,9 @@ impl Control {
 
     fn expect(&mut self, verb: &'static str, tag: Option<Tag>) -> u64 {
         self.last_id += 1;
-        let command = Command { id: self.last_id, verb, tag, has_preliminary: false };
+        self.last_said = self.world.lock().now;
+        let (said, is_alone) = (self.last_said, self.waiting.is_empty());
+        let command = Command { id: self.last_id, verb, tag, has_preliminary: false, said, is_alone };
         self.waiting.push_back(command);
         self.last_id
     }
@@ -150,7 +166,10 @@ impl Control {
                 self.check_silence();
                 Err(Gone::Silent)
             }
-            Some(Err(_)) => Err(Gone::Ended),
+            Some(Err(_)) => {
+                self.check_reset();
+                Err(Gone::Ended)
+            }
             Some(Ok(bytes)) if bytes.is_empty() => {
                 self.check_end();
                 Err(Gone::Ended)
@@ -209,6 +228,7 @@ impl Control {
             if let Some(command) = self.waiting.iter().find(|command| command.has_preliminary) {
                 self.violate(&format!("{} has begun, and has no final reply before the 421", command.verb));
             }
+            self.check_attention();
             return;
         }
         if answer.code < 200 {
@@ -224,6 +244,7 @@ impl Control {
             return self.violate(&format!("{} answers none of {waiting:?}", answer.text));
         };
         let command = self.waiting.remove(index).unwrap();
+        self.check_closing(&command);
         self.is_dismissed = answer.code == 221;
         if let Some(tag) = command.tag {
             self.store.lock().attempt(tag).answer = Some(answer.clone());
@@ -254,9 +275,43 @@ impl Control {
 
     /// The server has closed the connection: it has said so before, or had no choice.
     fn check_end(&self) {
-        let is_excused = self.socket.is_harmed() || self.has_half_closed || self.world.lock().excuses_ends;
+        let is_harmed = self.socket.is_harmed();
+        let state = self.world.lock();
+        let is_excused =
+            is_harmed || self.has_half_closed || state.excuses_ends() || state.was_not_let_in(self.socket.id);
+        drop(state);
         if !self.is_dismissed && !is_excused {
             self.violate("the server closes the connection without a word");
+        }
+    }
+
+    /// It has broken it. That is right only where the client talks on for long after the server's last words.
+    fn check_reset(&self) {
+        let state = self.world.lock();
+        let connection = state.connection(self.socket.id);
+        let talks_on =
+            connection.has_said_good_bye() && self.last_said > connection.last_written + BEFORE_THE_END;
+        drop(state);
+        if !talks_on {
+            self.check_end();
+        }
+    }
+
+    /// Who is sent away has not had to wait for an answer before that, where nothing keeps the server from it.
+    fn check_attention(&self) {
+        let Some(first) = self.waiting.front() else { return };
+        let waited = self.world.lock().now - first.said;
+        if self.is_good && is_easy(&self.store) && waited > ANSWERED {
+            self.violate(&format!("{} has no answer for {waited:?}, but a 421", first.verb));
+        }
+    }
+
+    /// A server that is shut down lets transfers end, and executes nothing more.
+    fn check_closing(&self, command: &Command) {
+        let shutdown = self.world.lock().shutdown;
+        let is_late = shutdown.is_some_and(|shutdown| command.said > shutdown.asked + 2 * LAG);
+        if is_late && command.is_alone && command.verb != "greeting" {
+            self.violate(&format!("{} is executed after the shutdown was asked for", command.verb));
         }
     }
 

@@ -5,8 +5,11 @@ use std::time::Duration;
 use super::{Client, Gone, Way};
 use crate::simulation::{
     store::{Source, Subject, Tag},
-    world::{Socket, receive, send_all},
+    world::{LAG, Socket, receive, send_all},
 };
+
+/// Bytes that every connection takes before anybody reads them.
+const EARLY_TALK: usize = 50;
 
 /// What a client does in the middle.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -55,23 +58,35 @@ impl Client {
         let wildness = self.habits.wildness;
         let ending = self.choose(|chance| if chance.one_in(wildness) { wild(chance) } else { Ending::Whole });
         let stop = self.choose(|chance| chance.pick(&[0, 10, 2000])) as usize;
+        let is_early = ending == Ending::Talks && matches!(way, Way::Dial(_));
+        let mut way = Some(way);
+        let mut data = None;
+        if is_early {
+            data = self.connect(way.take().unwrap()).await;
+            if let Some(data) = &mut data {
+                self.talk(tag, data, EARLY_TALK).await;
+            }
+        }
         let id = self.control.say(verb, &format!("{path}~{}", tag.0), Some(tag)).await?;
         if ending == Ending::NeverConnects {
             self.control.answer(id).await?;
             return Ok(());
         }
-        if !self.habits.reads_late && matches!(way, Way::Accept(_)) {
+        if !self.habits.reads_late && matches!(way, Some(Way::Accept(_))) {
             self.control.preliminary(id).await?;
         }
         if self.control.is_answered(id) {
             return Ok(());
         }
-        let Some(mut data) = self.connect(way).await else {
+        if let Some(way) = way {
+            data = self.connect(way).await;
+        }
+        let Some(mut data) = data else {
             self.control.answer(id).await?;
             return Ok(());
         };
         self.store.lock().source(tag).connection = Some(data.id);
-        let most = if ending == Ending::Whole { usize::MAX } else { stop };
+        let most = if ending == Ending::Whole || is_early { usize::MAX } else { stop };
         match self.receive(&mut data, tag, most).await {
             Read::Whole => drop(data),
             Read::Broken => data.reset(),
@@ -103,13 +118,28 @@ impl Client {
                 self.receive(&mut data, tag, usize::MAX).await;
             }
             Ending::Talks => {
-                let patience = self.control.patience;
-                let _ = self.world.within(patience, send_all(&mut data, &[b'?'; 3000])).await;
+                self.talk(tag, &mut data, 3000).await;
                 self.receive(&mut data, tag, usize::MAX).await;
             }
         }
         self.control.answer(id).await?;
         Ok(())
+    }
+
+    /// Sends something. If all of it comes before the server has sent everything, the client loses nothing by it.
+    async fn talk(&mut self, tag: Tag, data: &mut Socket, count: usize) {
+        let patience = self.control.patience;
+        let sent = self.world.within(patience, send_all(data, &vec![b'?'; count])).await;
+        let arrival = self.world.bytes_arrival(data) + 2 * LAG;
+        let now = self.world.lock().now;
+        self.world.wait(arrival.saturating_sub(now)).await;
+        let state = self.world.lock();
+        let is_in_time = !state.connection(data.id).sent_by_server().1 && state.weather.is_fair();
+        drop(state);
+        if is_in_time && matches!(sent, Some(Ok(()))) {
+            self.world.count("downloads: the client talks, and loses nothing by it");
+            self.store.lock().source(tag).is_owed = true;
+        }
     }
 
     /// Receives at most so much, and writes it down.
@@ -119,7 +149,11 @@ impl Client {
         while count < most {
             let piece = self.habits.piece.min(most - count);
             let received = self.world.within(patience, receive(data, piece)).await;
-            let Some(Ok(bytes)) = received else { return Read::Broken };
+            let Some(received) = received else {
+                self.store.lock().source(tag).is_owed = false;
+                return Read::Broken;
+            };
+            let Ok(bytes) = received else { return Read::Broken };
             self.note_received(tag, &bytes);
             if bytes.is_empty() {
                 return Read::Whole;

@@ -12,11 +12,11 @@ use std::{
     time::Duration,
 };
 
+pub use self::{control::Gone, plans::to_wire};
 use self::{
-    control::Control,
+    control::{ANSWERED, Control},
     data::{Sent, Way},
 };
-pub use self::{control::Gone, plans::to_wire};
 use super::{
     chance::Chance,
     store::{Answer, Store, Subject, Tag},
@@ -120,7 +120,7 @@ impl Client {
             }
             return None;
         };
-        let control = Control::new(store, socket, habits.patience);
+        let control = Control::new(store, socket, habits.patience, habits.is_good());
         let (store, habits, address) = (store.clone(), habits.clone(), address.into());
         Some(Self { world, store, control, habits, address, server, is_ascii: true })
     }
@@ -166,6 +166,14 @@ impl Client {
         }
     }
 
+    /// There, an upload that has come whole is stored and answered at once.
+    fn check_promptness(&self, ended: Duration) {
+        let waited = self.world.lock().now.saturating_sub(ended);
+        if waited > ANSWERED && self.has_it_easy() {
+            self.world.violate(format!("an upload is answered {waited:?} after its end"));
+        }
+    }
+
     /// There, what is to be answered in a transfer is not answered after it.
     fn check_order(&self, is_late: bool, verb: &str) {
         if is_late && is_easy(&self.store) {
@@ -181,5 +189,5 @@ impl Client {
 /// Whether nothing keeps a client from what it wants but itself.
 fn is_easy(store: &Store) -> bool {
     let state = store.world.lock();
-    state.weather.is_fair() && !state.excuses_ends && !state.is_crowded && store.moods.is_good()
+    state.weather.is_fair() && !state.ends_early && !state.is_crowded && store.moods.is_good()
 }

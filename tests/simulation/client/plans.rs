@@ -1,5 +1,7 @@
 //! What clients upload, and what they have in mind to do with it.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 
 use super::Client;
@@ -9,6 +11,7 @@ use crate::simulation::{chance::Chance, store::Upload};
 pub struct Plan {
     pub verb: &'static str,
     pub path: String,
+    pub is_ascii: bool,
     /// On the wire, and in the store.
     pub wire: Bytes,
     pub whole: Bytes,
@@ -47,8 +50,11 @@ impl Plan {
             is_given_up: false,
             announced: self.announced,
             path: self.path.clone(),
+            is_ascii: self.is_ascii,
             base: Bytes::new(),
             written: Vec::new(),
+            last_written: Duration::ZERO,
+            has_failed: false,
             committed: None,
         }
     }
@@ -88,7 +94,7 @@ impl Client {
             Ending::Whole
         };
         let stop = chance.below(wire.len() as u64 + 1) as usize;
-        Plan { verb, path, wire, whole, announced, offset, ending, stop }
+        Plan { verb, path, is_ascii, wire, whole, announced, offset, ending, stop }
     }
 }
 

@@ -163,6 +163,7 @@ impl Client {
             return Ok(());
         }
         self.set_ended(*tag, Ended::InOrder);
+        let ended = self.world.close_late(&socket, Duration::ZERO);
         drop(socket);
         if self.habits.reads_late {
             self.world.wait(Duration::from_secs(3)).await;
@@ -181,6 +182,7 @@ impl Client {
             _ => {}
         }
         let answer = self.control.answer(*id).await?;
+        self.check_promptness(ended);
         self.conclude(asked, answer)
     }
 

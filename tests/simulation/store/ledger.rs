@@ -32,6 +32,8 @@ pub struct Attempt {
     pub fate: Fate,
     /// How long it was being finished, from this time on at first.
     pub finishing: Duration,
+    /// When the store was told of its fate.
+    pub told: Duration,
 }
 
 pub enum Subject {
@@ -47,6 +49,8 @@ pub struct Source {
     pub names: Vec<String>,
     pub got: Vec<u8>,
     pub is_whole: bool,
+    /// Whether nothing but the server keeps it from getting all of it.
+    pub is_owed: bool,
     pub is_ascii: bool,
     /// The data connection.
     pub connection: Option<u64>,
@@ -61,9 +65,15 @@ pub struct Upload {
     pub is_given_up: bool,
     pub announced: Option<u64>,
     pub path: String,
+    /// Whether bytes may wait for others before they are written.
+    pub is_ascii: bool,
     /// What of the present file stays, as it was when the upload was opened.
     pub base: Bytes,
     pub written: Vec<u8>,
+    /// When the store got the last bytes, or opened it.
+    pub last_written: Duration,
+    /// Whether a write has failed.
+    pub has_failed: bool,
     pub committed: Option<Commit>,
 }
 
@@ -124,6 +134,7 @@ impl Ledger {
             opened: None,
             fate: Fate::Open,
             finishing: Duration::ZERO,
+            told: Duration::ZERO,
         });
         Tag(self.attempts.len() - 1)
     }

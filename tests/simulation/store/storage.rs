@@ -188,7 +188,9 @@ impl Storage for View {
         let memory = self.store.memory.as_ref();
         let memory = memory.map(|memory| at_once(memory.open_upload(&place, placement, announced)));
         let offset = base.len() as u64;
+        let now = self.store.world.lock().now;
         let mut ledger = self.store.lock();
+        ledger.upload(tag).last_written = now;
         ledger.upload(tag).path = name;
         ledger.upload(tag).base = base;
         drop(ledger);

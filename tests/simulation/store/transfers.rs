@@ -50,6 +50,7 @@ impl SimUpload {
         let mut ledger = self.store.lock();
         let attempt = ledger.attempt(tag);
         attempt.finishing = now - attempt.finishing;
+        attempt.told = now;
         let is_wrong = match (&attempt.fate, &fate) {
             (Fate::Open, Fate::Finished(_) | Fate::DroppedInFinish) | (Fate::Finishing, Fate::Finishing) => {
                 true
@@ -112,9 +113,13 @@ impl Upload for SimUpload {
         if chunk.is_empty() {
             self.store.world.violate("an empty chunk is written".into());
         }
-        self.store.suffer("write").await?;
+        let now = self.store.world.lock().now;
+        self.store.lock().upload(self.tag).last_written = now;
+        let suffered = self.store.suffer("write").await;
         let mut ledger = self.store.lock();
-        ledger.tree.reserve(chunk.len() as u64)?;
+        let room = suffered.and_then(|()| Ok(ledger.tree.reserve(chunk.len() as u64)?));
+        ledger.upload(self.tag).has_failed |= room.is_err();
+        room?;
         ledger.upload(self.tag).written.extend_from_slice(&chunk);
         drop(ledger);
         self.reserved += chunk.len() as u64;
@@ -124,19 +129,24 @@ impl Upload for SimUpload {
         }
     }
 
-    async fn finish(mut self) -> Result<Stored, StorageError> {
+    // It is the call that decides: its future may be dropped before it is polled.
+    fn finish(mut self) -> impl Future<Output = Result<Stored, StorageError>> + Send {
         self.set_fate(Life::Finishing, Fate::Finishing);
-        let result = self.put_in_place().await;
-        self.set_fate(Life::Ended, Fate::finished(&result));
-        result
+        async move {
+            let result = self.put_in_place().await;
+            self.set_fate(Life::Ended, Fate::finished(&result));
+            result
+        }
     }
 
-    async fn abort(mut self, why: AbortReason) {
+    fn abort(mut self, why: AbortReason) -> impl Future<Output = ()> + Send {
         self.set_fate(Life::Ended, Fate::Aborted(why));
-        if let Some(memory) = self.memory.take() {
-            at_once(memory.abort(why));
+        async move {
+            if let Some(memory) = self.memory.take() {
+                at_once(memory.abort(why));
+            }
+            let _ = self.store.suffer("abort").await;
         }
-        let _ = self.store.suffer("abort").await;
     }
 
     fn finish_can_stop(&self) -> bool {

@@ -49,8 +49,11 @@ pub struct State {
     /// What must not have happened, and did.
     pub violations: Vec<String>,
     pub now: Duration,
-    /// Whether sessions may be ended without a word: the store panics, or the server cannot wait any longer.
-    pub excuses_ends: bool,
+    /// Whether a store has panicked, so that a session may have been lost without a word.
+    pub has_panicked: bool,
+    /// Whether the server may end among its clients.
+    pub ends_early: bool,
+    pub shutdown: Option<Shutdown>,
     /// Whether there may be more clients than the server takes.
     pub is_crowded: bool,
     /// Numbers everything that is compared by what came first.
@@ -62,6 +65,16 @@ pub struct State {
     listening: BTreeMap<SocketAddr, Listening>,
     last_port: u16,
 }
+
+/// A shutdown of the server: when it was asked for, and until when transfers may go on.
+#[derive(Clone, Copy, Debug)]
+pub struct Shutdown {
+    pub asked: Duration,
+    pub deadline: Duration,
+}
+
+/// How long after the deadline of a shutdown sessions are dropped that have not ended.
+const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What happens at its time.
 enum Happening {
@@ -86,7 +99,9 @@ impl World {
             counts: Counts::default(),
             violations: Vec::new(),
             now: Duration::ZERO,
-            excuses_ends: false,
+            has_panicked: false,
+            ends_early: false,
+            shutdown: None,
             is_crowded: false,
             stamp: 0,
             tasks: Tasks::default(),
@@ -183,6 +198,17 @@ impl State {
     pub fn stamp(&mut self) -> u64 {
         self.stamp += 1;
         self.stamp
+    }
+
+    /// Whether at this time the server could not wait for a transfer any longer.
+    pub fn is_shutdown_overdue(&self, at: Duration) -> bool {
+        self.shutdown.is_some_and(|shutdown| shutdown.deadline <= at)
+    }
+
+    /// Whether a session may have been ended without a word.
+    pub fn excuses_ends(&self) -> bool {
+        let is_stopped = |shutdown: Shutdown| shutdown.deadline + STOP_TIMEOUT <= self.now;
+        self.has_panicked || self.shutdown.is_some_and(is_stopped)
     }
 
     pub fn violate(&mut self, what: String) {

@@ -9,10 +9,14 @@ use std::{
     time::Duration,
 };
 
-use super::{Happening, State, Weather};
+use super::{Happening, LAG, State, Weather};
 
 /// Port of the server's control connections. What the server sends over them is kept for the oracle.
 pub const CONTROL_PORT: u16 = 21;
+/// The server holds a control connection no longer than this after its last words, which the client may not take, …
+const LAST_WORDS: Duration = Duration::from_secs(10);
+/// … and after which the client may not close its end.
+const LINGERING: Duration = Duration::from_secs(2);
 /// A connection whose other end is silent is given up by the system at last.
 const SILENCE: Duration = Duration::from_secs(1000);
 
@@ -51,6 +55,8 @@ pub struct Connection {
     /// What the server has written, and by which stamp it had written how much.
     pub transcript: Vec<u8>,
     pub marks: Vec<(usize, u64)>,
+    /// When it has written the last of it.
+    pub last_written: Duration,
 }
 
 pub struct Pipe {
@@ -152,6 +158,12 @@ impl Connection {
         (pipe.sent, pipe.has_sent_end)
     }
 
+    /// Whether the server has begun to say that the session ends.
+    pub fn has_said_good_bye(&self) -> bool {
+        let last = self.transcript.split_inclusive(|byte| *byte == b'\n').next_back().unwrap_or_default();
+        last.starts_with(b"221") || last.starts_with(b"421")
+    }
+
     fn is_control(&self) -> bool {
         self.acceptor.port() == CONTROL_PORT
     }
@@ -192,6 +204,7 @@ impl State {
             is_harmed: false,
             transcript: Vec::new(),
             marks: Vec::new(),
+            last_written: Duration::ZERO,
         };
         self.note(|| format!("connection {id}: {dialler} -> {acceptor}"));
         self.connections.insert(id, connection);
@@ -226,10 +239,11 @@ impl State {
             rest = &rest[cut..];
         }
         if keeps && count > 0 {
-            let stamp = self.stamp();
+            let (stamp, now) = (self.stamp(), self.now);
             let connection = self.connection_mut(pipe.connection);
             connection.transcript.extend_from_slice(&bytes[..count]);
             connection.marks.push((connection.transcript.len(), stamp));
+            connection.last_written = now;
         }
         self.tasks.progressed();
         Ok(count)
@@ -383,6 +397,10 @@ impl State {
         if std::mem::replace(&mut connection.is_closed[side as usize], true) {
             return;
         }
+        if connection.is_control() && connection.server == side && connection.has_said_good_bye() {
+            self.check_last_words(id);
+        }
+        let connection = self.connection_mut(id);
         // Whoever closes it may have had more to say than the other one let it.
         connection.is_harmed |= connection.pipe(side.other()).room() == 0;
         let own = connection.pipe(side);
@@ -392,6 +410,14 @@ impl State {
         let out = PipeId { connection: id, to: side.other() };
         self.note(|| format!("connection {id} is closed by the {side:?}"));
         if is_read { self.finish(out, earliest) } else { self.reset(out, earliest) }
+    }
+
+    /// Promise 10, for a client that neither takes the server's last words nor closes its end.
+    fn check_last_words(&mut self, id: u64) {
+        let held = self.now - self.connection(id).last_written;
+        if held > LAST_WORDS + LINGERING + 2 * LAG {
+            self.violate(format!("promise 10: connection {id} is held for {held:?} after the last reply"));
+        }
     }
 
     /// An end vanishes: nothing is said, and nothing comes through any more.

@@ -199,6 +199,13 @@ impl World {
 }
 
 impl State {
+    /// Whether a connection came when the server ceased to listen, or had too many to tell them all.
+    pub fn was_not_let_in(&self, id: u64) -> bool {
+        let connection = self.connection(id);
+        let is_open = self.listening.contains_key(&connection.acceptor);
+        connection.transcript.is_empty() && (self.is_crowded || !is_open)
+    }
+
     /// A port that nobody has had.
     pub fn fresh_port(&mut self) -> u16 {
         self.last_port = self.last_port.checked_add(1).unwrap_or(1024);

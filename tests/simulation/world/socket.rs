@@ -73,6 +73,11 @@ impl World {
         self.end_arrival(socket)
     }
 
+    /// Sends what there is room for.
+    pub fn push(&self, socket: &Socket, bytes: &[u8]) {
+        let _ = self.lock().send(socket.outgoing(), bytes);
+    }
+
     /// When the end of what this side sends arrives; the end of time if never.
     pub fn end_arrival(&self, socket: &Socket) -> Duration {
         let mut state = self.lock();

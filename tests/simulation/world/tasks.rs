@@ -168,7 +168,7 @@ impl World {
 
     fn handle_panic(&self, who: Who, panic: &(dyn Any + Send)) {
         if panic.is::<StorePanic>() && who == Who::Server {
-            self.lock().excuses_ends = true;
+            self.lock().has_panicked = true;
             return self.count("sessions: lost by a panic of the store");
         }
         let text = panic.downcast_ref::<String>().map(String::as_str);
