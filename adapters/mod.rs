@@ -17,7 +17,13 @@ pub mod server;
 mod signal;
 mod slot;
 pub mod stores;
+mod stream;
 mod timer;
+#[cfg(feature = "tls")]
+pub mod tls;
+#[cfg(not(feature = "tls"))]
+#[path = "without_tls.rs"]
+mod tls;
 #[cfg(feature = "tokio")]
 pub mod tokio;
 mod transfers;
