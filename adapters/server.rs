@@ -82,8 +82,7 @@ impl<R: Runtime> Server<R> {
         Self::start_with(runtime, accounts, config, None, address)
     }
 
-    /// The same with TLS, as [`Settings::tls`](crate::config::Settings::tls) has it: `identity` is what the server
-    /// proves itself with. For explicit and implicit FTPS at once, start two servers with the same accounts.
+    /// The same with TLS, as [`Settings::tls`](crate::config::Settings::tls) has it. For explicit and implicit FTPS at once, start two servers with the same accounts.
     ///
     /// # Errors
     ///
@@ -93,10 +92,10 @@ impl<R: Runtime> Server<R> {
         runtime: R,
         accounts: A,
         config: Config,
-        identity: Tls,
+        tls: Tls,
         address: SocketAddr,
     ) -> io::Result<Self> {
-        Self::start_with(runtime, accounts, config, Some(identity), address)
+        Self::start_with(runtime, accounts, config, Some(tls), address)
     }
 
     fn start_with<A: Accounts>(

@@ -2,45 +2,43 @@
 //!
 //! ```no_run
 //! use sansftp::{
-//!     adapters::{server::Server, stores::Memory, tls::Tls, tokio::Tokio, users::Users},
+//!     adapters::{
+//!         Server,
+//!         stores::Memory,
+//!         tls::{Identity, Tls},
+//!         tokio::Tokio,
+//!         users::Users,
+//!     },
 //!     config::{Config, Settings, TlsRequirement, TlsSettings, TlsStart},
 //! };
 //!
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! # let users = Users::new().with_user("anna", "secret", Memory::new());
 //! let tls = TlsSettings { start: TlsStart::OnAuth, requirement: TlsRequirement::Control, ..TlsSettings::default() };
 //! let config = Config::new(Settings { tls, ..Settings::default() })?;
-//! let identity = Tls::from_files("certificate.pem", "key.pem")?;
-//! let users = Users::new().with_user("anna", "secret", Memory::new());
-//! let server = Server::start_with_tls(Tokio, users, config, identity, "127.0.0.1:2121".parse()?)?;
+//! let tls = Tls::new(Identity::from_files("certificate.pem", "key.pem")?)?;
+//! let server = Server::start_with_tls(Tokio, users, config, tls, "127.0.0.1:2121".parse()?)?;
 //! # drop(server);
 //! # Ok(())
 //! # }
 //! ```
 
 mod cleared;
+mod identity;
 mod sessions;
 
-use std::{
-    boxed::Box,
-    fs,
-    future::Future,
-    io,
-    path::{Path, PathBuf},
-    pin::Pin,
-    sync::Arc,
-    vec::Vec,
-};
+use std::{boxed::Box, future::Future, io, pin::Pin, sync::Arc};
 
 use futures_io::{AsyncRead, AsyncWrite};
 use futures_rustls::{
     TlsAcceptor,
-    pki_types::{CertificateDer, PrivateKeyDer, pem, pem::PemObject},
-    rustls::{self, HandshakeKind, ServerConfig, crypto::ring, server::NoServerSessionStorage},
+    rustls::{HandshakeKind, ServerConfig, crypto::ring, server::NoServerSessionStorage},
 };
 
 pub(super) use futures_rustls::server::TlsStream;
 
 pub(super) use self::cleared::Cleared;
+pub use self::identity::{Identity, TlsError};
 use self::sessions::{CONTROL_TICKETS, ControlSessions, NoTickets};
 use super::stream::Stream;
 use crate::{
@@ -56,73 +54,33 @@ const DATA_PROTOCOLS: [&[u8]; 2] = [b"ftp-data", b"ftp"];
 /// up for those on which it gets none.
 const RETRIEVE_TICKETS: usize = 2;
 
-/// What a server proves itself with to its clients: certificates and a key.
+/// TLS as a server offers it.
 #[derive(Debug, Clone)]
 pub struct Tls {
     config: Arc<ServerConfig>,
 }
 
 impl Tls {
-    /// Reads a chain of certificates, the server's own first, and its key from files in the PEM format.
+    /// TLS 1.2 and 1.3 with what rustls takes for safe, for a server that has one identity.
     ///
     /// # Errors
     ///
-    /// [`TlsError`] says which file is not usable, and why.
-    pub fn from_files(certificates: impl AsRef<Path>, key: impl AsRef<Path>) -> Result<Self, TlsError> {
-        let read = |path: &Path| {
-            fs::read(path).map_err(|error| TlsError::Unreadable { path: PathBuf::from(path), error })
-        };
-        Self::from_pem(&read(certificates.as_ref())?, &read(key.as_ref())?)
-    }
-
-    /// The same from texts in the PEM format.
-    ///
-    /// # Errors
-    ///
-    /// [`TlsError`] says what is not usable, and why.
-    pub fn from_pem(certificates: &[u8], key: &[u8]) -> Result<Self, TlsError> {
-        let chain: Vec<_> = CertificateDer::pem_slice_iter(certificates)
-            .collect::<Result<_, _>>()
-            .map_err(TlsError::Certificates)?;
-        let key = PrivateKeyDer::from_pem_slice(key).map_err(TlsError::Key)?;
+    /// [`TlsError::Unusable`] if the cryptography cannot be set up.
+    pub fn new(identity: Identity) -> Result<Self, TlsError> {
         let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()?
             .with_no_client_auth()
-            .with_single_cert(chain, key)?;
+            .with_cert_resolver(Arc::new(identity));
         Ok(Self::from_config(config))
     }
 
-    /// A configuration of rustls, for what the other ways do not give: a certificate for each name, one that can be
-    /// replaced while the server runs, other cryptography. Session storage, tickets and ALPN are set for each control
-    /// connection anew, whatever it says of them.
+    /// A configuration of rustls, for what [`new`](Self::new) does not give: an identity for each name, other
+    /// cryptography. Session storage, tickets and ALPN are set for each control connection anew, whatever it says of
+    /// them.
     #[must_use]
     pub fn from_config(config: ServerConfig) -> Self {
         Self { config: Arc::new(config) }
     }
-}
-
-/// Why there is no TLS.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum TlsError {
-    /// A file cannot be read.
-    #[error("{} cannot be read: {error}", path.display())]
-    Unreadable {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        error: io::Error,
-    },
-    /// The certificates are not in the PEM format.
-    #[error("the certificates are not usable: {0}")]
-    Certificates(#[source] pem::Error),
-    /// The key is not in the PEM format.
-    #[error("the key is not usable: {0}")]
-    Key(#[source] pem::Error),
-    /// Certificates and key cannot be used together, or not at all.
-    #[error("TLS cannot be set up: {0}")]
-    Unusable(#[from] rustls::Error),
 }
 
 /// TLS of one control connection and its data connections.
