@@ -12,6 +12,7 @@ use std::{
 use bytes::{Buf, Bytes};
 use futures_io::{AsyncRead, AsyncWrite};
 
+use super::{stream::Stream, tls::Handshake};
 use crate::instant::Instant;
 
 /// For the last replies to be taken by the client after the session has ended.
@@ -26,7 +27,6 @@ const SLICES: usize = 16;
 const USUAL_REPLIES: usize = 16;
 
 /// The control connection, and what is still to be sent over it.
-#[derive(Debug)]
 pub(super) struct ControlConnection<S> {
     state: State<S>,
     outbox: VecDeque<Bytes>,
@@ -34,19 +34,21 @@ pub(super) struct ControlConnection<S> {
 }
 
 /// How a control connection ends: `Open` ─► `Ending` ─► `Lingering` ─► `Closed`, or from each at once to `Closed`
-/// when it breaks or takes too long.
-#[derive(Debug)]
+/// when it breaks or takes too long. And how TLS begins: `Open` ─► `Promised` ─► `Securing` ─► `Open`.
 enum State<S> {
-    Open(S),
+    Open(Stream<S>),
+    /// A handshake begins once the outbox is empty. What is read from here on belongs to it.
+    Promised(Stream<S>),
+    Securing(Handshake<Stream<S>>),
     /// The outbox is to be emptied; nothing is read any more.
     Ending {
-        stream: S,
+        stream: Stream<S>,
         since: Instant,
     },
     /// Our side is shut down. What the client still sends is read and forgotten, because closing a socket with
     /// unread bytes resets the connection, and that can destroy the last reply on its way.
     Lingering {
-        stream: S,
+        stream: Stream<S>,
         since: Instant,
         left: usize,
     },
@@ -80,7 +82,7 @@ pub(super) enum Input {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> ControlConnection<S> {
     pub(super) const fn new(stream: S) -> Self {
-        Self { state: State::Open(stream), outbox: VecDeque::new(), sending: Sending::Nothing }
+        Self { state: State::Open(Stream::Clear(stream)), outbox: VecDeque::new(), sending: Sending::Nothing }
     }
 
     /// Queues bytes to be sent; forgets them if the connection is gone.
@@ -94,21 +96,66 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ControlConnection<S> {
     /// Closes the connection once the outbox is empty, and in bounded time.
     pub(super) fn end(&mut self, now: Instant) {
         self.state = match mem::replace(&mut self.state, State::Closed) {
-            State::Open(stream) => State::Ending { stream, since: now },
+            State::Open(stream) | State::Promised(stream) => State::Ending { stream, since: now },
+            State::Securing(_) => State::Closed,
             later => later,
         };
     }
 
+    /// Has a handshake begin once the outbox is empty.
+    pub(super) fn secure(&mut self) {
+        self.state = match mem::replace(&mut self.state, State::Closed) {
+            State::Open(stream) => State::Promised(stream),
+            other => other,
+        };
+    }
+
+    /// The connection for the handshake that is to begin now. It comes back by [`handshake`](Self::handshake), or it
+    /// is lost.
+    pub(super) fn promised(&mut self) -> Option<S> {
+        if self.sending == Sending::Replies || !matches!(self.state, State::Promised(_)) {
+            return None;
+        }
+        match mem::replace(&mut self.state, State::Closed) {
+            State::Promised(stream) => stream.into_clear(),
+            _ => None,
+        }
+    }
+
+    /// The handshake that is under way.
+    pub(super) fn handshake(&mut self, handshake: Handshake<Stream<S>>) {
+        self.state = State::Securing(handshake);
+    }
+
+    /// Whether the handshake has succeeded. Pending when there is none.
+    pub(super) fn poll_handshake(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let State::Securing(handshake) = &mut self.state else { return Poll::Pending };
+        let secured = ready!(handshake.as_mut().poll(cx));
+        self.close();
+        Poll::Ready(secured.map(|stream| self.state = State::Open(stream)))
+    }
+
+    /// Ends TLS behind everything that was queued.
+    pub(super) fn clear(&mut self) {
+        self.state = match mem::replace(&mut self.state, State::Closed) {
+            State::Open(stream) if stream.is_secure() => {
+                self.sending = Sending::Replies;
+                stream.clear(self.outbox.drain(..)).map_or(State::Closed, State::Open)
+            }
+            other => other,
+        };
+    }
+
     /// The stream, as long as it is read.
-    pub(super) const fn open_stream(&self) -> Option<&S> {
+    pub(super) fn open_stream(&self) -> Option<&S> {
         match &self.state {
-            State::Open(stream) => Some(stream),
+            State::Open(stream) => Some(stream.get_ref()),
             _ => None,
         }
     }
 
     pub(super) const fn is_open(&self) -> bool {
-        matches!(self.state, State::Open(_))
+        matches!(self.state, State::Open(_) | State::Promised(_))
     }
 
     pub(super) const fn is_closed(&self) -> bool {
@@ -118,7 +165,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ControlConnection<S> {
     /// When [`handle_elapsed`](Self::handle_elapsed) is due.
     pub(super) fn deadline(&self) -> Option<Instant> {
         match &self.state {
-            State::Open(_) | State::Closed => None,
+            State::Open(_) | State::Promised(_) | State::Securing(_) | State::Closed => None,
             State::Ending { since, .. } => Some(*since + CLOSE_TIMEOUT),
             State::Lingering { since, .. } => Some(*since + LINGER_TIMEOUT),
         }
@@ -163,7 +210,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ControlConnection<S> {
 
     /// Empties the outbox, and tells once whether there was anything in it.
     fn poll_outbox(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Sending>> {
-        let (State::Open(stream) | State::Ending { stream, .. }) = &mut self.state else {
+        let (State::Open(stream) | State::Promised(stream) | State::Ending { stream, .. }) = &mut self.state
+        else {
             return Poll::Ready(Ok(Sending::Nothing));
         };
         let mut stream = Pin::new(stream);

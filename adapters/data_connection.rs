@@ -11,8 +11,12 @@ use std::{
     time::Duration,
 };
 
-use super::runtime::Runtime;
-use crate::session::{DataConnectionMode, Event};
+use super::{
+    runtime::Runtime,
+    stream::Stream,
+    tls::{Handshake, SessionTls},
+};
+use crate::session::{DataConnectionMode, Direction, Event, Resumption};
 
 /// Between two attempts to accept a connection when the system has no file descriptor for it.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
@@ -29,6 +33,8 @@ enum State<R: Runtime> {
     Wanted(Wanted),
     Making(Pin<Box<dyn Future<Output = io::Result<Made<R>>> + Send>>),
     Made(Made<R>),
+    Securing(Handshake<(Stream<R::Stream>, Resumption)>),
+    Secured(Stream<R::Stream>),
 }
 
 struct Wanted {
@@ -77,10 +83,18 @@ impl<R: Runtime> DataConnection<R> {
         }
     }
 
+    /// Begins a handshake on the connection that was made.
+    pub(super) fn secure(&mut self, tls: &SessionTls, direction: Direction) {
+        if let State::Made(made) = mem::replace(&mut self.state, State::Closed) {
+            self.state = State::Securing(tls.accept_data(made.stream, direction));
+        }
+    }
+
     /// The connection, to be used by a transfer.
-    pub(super) fn take(&mut self) -> Option<R::Stream> {
+    pub(super) fn take(&mut self) -> Option<Stream<R::Stream>> {
         match mem::replace(&mut self.state, State::Closed) {
-            State::Made(made) => Some(made.stream),
+            State::Made(made) => Some(Stream::Clear(made.stream)),
+            State::Secured(stream) => Some(stream),
             _ => None,
         }
     }
@@ -97,19 +111,21 @@ impl<R: Runtime> DataConnection<R> {
         {
             return Poll::Ready(event);
         }
-        let State::Making(making) = &mut self.state else { return Poll::Pending };
-        Poll::Ready(match ready!(making.as_mut().poll(cx)) {
-            Ok(made) => {
+        let progress = match &mut self.state {
+            State::Making(making) => ready!(making.as_mut().poll(cx)).map(|made| {
                 let peer = made.peer;
-                self.state = State::Made(made);
-                Event::DataConnected { peer }
-            }
-            Err(error) => {
-                tracing::debug!(%error, "no data connection");
-                self.state = State::Closed;
-                Event::DataRefused
-            }
-        })
+                (State::Made(made), Event::DataConnected { peer })
+            }),
+            State::Securing(handshake) => ready!(handshake.as_mut().poll(cx))
+                .map(|(stream, resumption)| (State::Secured(stream), Event::DataSecured(resumption))),
+            _ => return Poll::Pending,
+        };
+        let (state, event) = progress.unwrap_or_else(|error| {
+            tracing::debug!(%error, "no data connection");
+            (State::Closed, Event::DataRefused)
+        });
+        self.state = state;
+        Poll::Ready(event)
     }
 
     /// Starts to listen or to connect. Listening has a result at once.

@@ -20,13 +20,14 @@ use super::{
     requests::{Gain, Requests},
     runtime::Runtime,
     timer::Timer,
+    tls::{SessionTls, Tls},
     transfers::{Arrival, Begin, Transfers},
 };
 use crate::{
     accounts::Accounts,
     config::{Config, Endpoints},
     instant::Instant,
-    session::{Action, Answer, DataConnectionMode, Event, Outcome, Session, TransferId},
+    session::{Action, Answer, DataConnectionMode, Event, Session, TransferId},
 };
 
 /// Rounds of the loop before other tasks have their turn.
@@ -43,12 +44,20 @@ pub struct Service<R, A> {
     pub accounts: Arc<A>,
     /// The settings.
     pub config: Arc<Config>,
+    /// What the server proves itself with, where the settings have TLS.
+    #[cfg_attr(not(feature = "tls"), doc(hidden))]
+    pub tls: Option<Tls>,
 }
 
 impl<R: Clone, A> Clone for Service<R, A> {
     fn clone(&self) -> Self {
-        let Self { runtime, accounts, config } = self;
-        Self { runtime: runtime.clone(), accounts: Arc::clone(accounts), config: Arc::clone(config) }
+        let Self { runtime, accounts, config, tls } = self;
+        Self {
+            runtime: runtime.clone(),
+            accounts: Arc::clone(accounts),
+            config: Arc::clone(config),
+            tls: tls.clone(),
+        }
     }
 }
 
@@ -89,6 +98,7 @@ struct Driver<R: Runtime, A: Accounts> {
     session: Session,
     control: ControlConnection<R::Stream>,
     data: DataConnection<R>,
+    tls: Option<SessionTls>,
     store: Option<Arc<A::Storage>>,
     requests: Requests<A::Storage>,
     transfers: Transfers<A::Storage>,
@@ -107,12 +117,13 @@ impl<R: Runtime, A: Accounts> Driver<R, A> {
         control: Endpoints,
         shutdown: Pin<Box<dyn Future<Output = Instant> + Send>>,
     ) -> Self {
-        let Service { runtime, accounts, config } = service;
+        let Service { runtime, accounts, config, tls } = service;
         let endpoints = Endpoints { local: canonical(control.local), peer: canonical(control.peer) };
         Self {
             session: Session::new(Arc::clone(&config), endpoints, runtime.now()),
             control: ControlConnection::new(stream),
             data: DataConnection::new(runtime.clone()),
+            tls: tls.map(|tls| SessionTls::new(&tls, config.tls.session_reuse)),
             store: None,
             requests: Requests::new(runtime.clone(), accounts),
             transfers: Transfers::new(Journal::new(endpoints.peer), config.killed_client_grace),
@@ -133,6 +144,7 @@ impl<R: Runtime, A: Accounts> Driver<R, A> {
             self.has_changed = false;
             self.poll_shutdown(cx);
             self.poll_output(cx);
+            self.poll_handshake(cx);
             self.poll_answer(cx);
             self.poll_data_connection(cx);
             self.poll_transfer(cx);
@@ -169,6 +181,8 @@ impl<R: Runtime, A: Accounts> Driver<R, A> {
         match action {
             Action::SendReply(reply) => self.control.send(reply.into_bytes()),
             Action::SendTelnet(bytes) => self.control.send(bytes),
+            Action::SecureControl => self.control.secure(),
+            Action::ClearControl => self.control.clear(),
             Action::CloseControl => self.control.end(now),
 
             Action::Ask(id, request) => self.requests.ask(id, request, self.store.clone()),
@@ -176,6 +190,10 @@ impl<R: Runtime, A: Accounts> Driver<R, A> {
 
             Action::OpenDataConnection(mode) => self.open_data_connection(mode),
             Action::RefuseDataConnection => self.data.refuse(),
+            Action::SecureDataConnection(direction) => match &self.tls {
+                Some(tls) => self.data.secure(tls, direction),
+                None => self.data.close(),
+            },
             Action::CloseDataConnection => self.data.close(),
 
             Action::Transfer(id, movement) => {
@@ -224,6 +242,24 @@ impl<R: Runtime, A: Accounts> Driver<R, A> {
         match self.control.poll_output(cx, self.runtime.now()) {
             Poll::Ready(Output::RepliesSent) => self.handle(Event::RepliesSent),
             Poll::Ready(Output::Lost) => self.handle(Event::ControlClosed),
+            Poll::Pending => {}
+        }
+    }
+
+    /// A handshake that does not succeed, or cannot even begin, ends the session.
+    fn poll_handshake(&mut self, cx: &mut Context<'_>) {
+        if let Some(stream) = self.control.promised() {
+            match &self.tls {
+                Some(tls) => self.control.handshake(tls.accept_control(stream)),
+                None => return self.handle(Event::ControlClosed),
+            }
+        }
+        match self.control.poll_handshake(cx) {
+            Poll::Ready(Ok(())) => self.handle(Event::ControlSecured),
+            Poll::Ready(Err(error)) => {
+                self.transfers.journal().handshake_failed(&error);
+                self.handle(Event::ControlClosed);
+            }
             Poll::Pending => {}
         }
     }
@@ -290,12 +326,12 @@ impl<R: Runtime, A: Accounts> Driver<R, A> {
     /// that the session does not take yet, so the system is asked ([`Runtime::has_ended`]). And it may come a moment
     /// later, so an upload waits a moment, unless it came in one go.
     fn poll_arrival(&mut self, input: Poll<()>) {
-        let Some(Arrival { id, bytes, settled }) = self.transfers.arrival() else { return };
+        let Some(Arrival { id, bytes, end, settled }) = self.transfers.arrival() else { return };
         if self.control.open_stream().is_some_and(|stream| self.runtime.has_ended(stream)) {
             self.handle(Event::ControlClosed);
         } else if input.is_pending() && settled <= self.runtime.now() {
             self.transfers.handle_arrival_told();
-            self.handle(Event::TransferEnded(id, Outcome::Complete { bytes }));
+            self.handle(Event::TransferEnded(id, end.outcome(bytes)));
         }
     }
 

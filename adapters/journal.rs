@@ -2,7 +2,7 @@
 
 use std::{
     error::Error,
-    format,
+    format, io,
     net::SocketAddr,
     string::{String, ToString},
 };
@@ -38,6 +38,11 @@ impl Journal {
         warn!(user = credentials.user, peer = %self.peer, %why, "log-in refused");
     }
 
+    /// A handshake on the control connection that did not succeed.
+    pub(super) fn handshake_failed(&self, error: &io::Error) {
+        info!(peer = %self.peer, %error, "TLS handshake failed");
+    }
+
     /// The result of a finish.
     pub(super) fn finished(&self, record: &Record, now: Instant, result: &Result<Stored, StorageError>) {
         if let Err(error) = result {
@@ -57,7 +62,7 @@ impl Journal {
         }
         let outcome = match outcome {
             Outcome::Complete { .. } => "sent",
-            Outcome::Lost => "not sent: the data connection was lost",
+            Outcome::Truncated { .. } | Outcome::Lost => "not sent: the data connection was lost",
             Outcome::StoreFailed(_) => "not sent: the store failed",
         };
         self.transfer_ended(record, now, outcome);

@@ -25,7 +25,13 @@ pub mod smol;
 #[cfg(any(feature = "async-std", feature = "smol", feature = "tokio"))]
 mod sockets;
 pub mod stores;
+mod stream;
 mod timer;
+#[cfg(feature = "tls")]
+pub mod tls;
+#[cfg(not(feature = "tls"))]
+#[path = "without_tls.rs"]
+mod tls;
 #[cfg(feature = "tokio")]
 pub mod tokio;
 mod transfers;

@@ -18,6 +18,7 @@ use std::{
 use bytes::{Bytes, BytesMut};
 use futures_io::{AsyncRead, AsyncWrite};
 
+use super::stream::Stream;
 use crate::{
     dtp::Dtp,
     listing::ListingFormat,
@@ -62,33 +63,51 @@ impl Progress {
     }
 
     /// Runs a movement to its end, or until it has to stop; then its future is dropped, with all that it waits for.
-    async fn until_stopped(
+    async fn until_stopped<T>(
         &self,
-        movement: impl Future<Output = Result<(), Failure>>,
-    ) -> Result<Outcome, AbortReason> {
+        movement: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<Result<T, Failure>, AbortReason> {
         let mut movement = pin!(movement);
-        let ended = poll_fn(|cx| match self.stop.get() {
+        poll_fn(|cx| match self.stop.get() {
             Some(why) => Poll::Ready(Err(*why)),
             None => movement.as_mut().poll(cx).map(Ok),
         })
-        .await?;
-        Ok(match ended {
-            Ok(()) => Outcome::Complete { bytes: self.bytes() },
-            Err(Failure::Connection) => Outcome::Lost,
-            Err(Failure::Store(error)) => Outcome::StoreFailed(error),
-        })
+        .await
     }
 }
 
 /// How a movement ended.
 #[derive(Debug)]
 pub(super) enum Moved<U> {
-    /// An upload was received, and is given back to be finished or aborted.
-    Received(Outcome, U),
+    /// An upload has come to its end, and is given back to be finished or aborted.
+    Received(End, U),
+    /// An upload broke off, and is given back to be aborted.
+    BrokeOff(Outcome, U),
     /// A file or a listing was sent.
     Sent(Outcome),
     /// It was stopped for this reason. An upload is aborted.
     Stopped(AbortReason),
+}
+
+/// How a data connection ended that files were received on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// By a FIN, as everything ends on a connection in clear.
+    Fin,
+    /// By the `close_notify` of TLS: nobody but the client can say that.
+    CloseNotify,
+    /// By a FIN where a `close_notify` should have come before.
+    Truncated,
+}
+
+impl End {
+    /// What the session is told of it.
+    pub(super) const fn outcome(self, bytes: u64) -> Outcome {
+        match self {
+            Self::Fin | Self::CloseNotify => Outcome::Complete { bytes },
+            Self::Truncated => Outcome::Truncated { bytes },
+        }
+    }
 }
 
 /// Why a movement broke off.
@@ -103,6 +122,15 @@ impl From<io::Error> for Failure {
     }
 }
 
+impl From<Failure> for Outcome {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Connection => Self::Lost,
+            Failure::Store(error) => Self::StoreFailed(error),
+        }
+    }
+}
+
 impl From<StorageError> for Failure {
     fn from(error: StorageError) -> Self {
         Self::Store(error)
@@ -110,18 +138,22 @@ impl From<StorageError> for Failure {
 }
 
 /// Receives a file. The data connection is closed when this ends, and before an upload is aborted.
-pub(super) async fn receive<U: Upload, S: AsyncRead + Unpin>(
+pub(super) async fn receive<U: Upload, S: AsyncRead + AsyncWrite + Unpin>(
     mut upload: U,
-    mut stream: S,
+    mut stream: Stream<S>,
     dtp: Dtp,
     chunk_size: usize,
     progress: Arc<Progress>,
 ) -> Moved<U> {
     let receiving = receive_chunks(&mut upload, &mut stream, dtp, chunk_size, &progress);
     let moved = progress.until_stopped(receiving).await;
+    if let Ok(Ok(End::CloseNotify)) = moved {
+        answer_close_notify(&mut stream).await;
+    }
     drop(stream);
     match moved {
-        Ok(outcome) => Moved::Received(outcome, upload),
+        Ok(Ok(end)) => Moved::Received(end, upload),
+        Ok(Err(failure)) => Moved::BrokeOff(failure.into(), upload),
         Err(why) => {
             upload.abort(why).await;
             Moved::Stopped(why)
@@ -141,7 +173,7 @@ pub(super) enum Source<D, L> {
 /// Sends a file or a listing. The data connection is closed when this ends.
 pub(super) async fn send<U, D: Download, L: Listing, S: AsyncRead + AsyncWrite + Unpin>(
     source: Source<D, L>,
-    stream: S,
+    stream: Stream<S>,
     chunk_size: usize,
     progress: Arc<Progress>,
 ) -> Moved<U> {
@@ -156,24 +188,37 @@ pub(super) async fn send<U, D: Download, L: Listing, S: AsyncRead + AsyncWrite +
         wire.forget_input().await;
         Ok(())
     };
-    progress.until_stopped(sending).await.map_or_else(Moved::Stopped, Moved::Sent)
+    match progress.until_stopped(sending).await {
+        Ok(Ok(())) => Moved::Sent(Outcome::Complete { bytes: progress.bytes() }),
+        Ok(Err(failure)) => Moved::Sent(failure.into()),
+        Err(why) => Moved::Stopped(why),
+    }
 }
 
-async fn receive_chunks<U: Upload, S: AsyncRead + Unpin>(
+/// Some clients wait for it. Those that do not may be gone, so nobody waits for them.
+async fn answer_close_notify(stream: &mut (impl AsyncWrite + Unpin)) {
+    poll_fn(|cx| {
+        let _ = Pin::new(&mut *stream).poll_close(cx);
+        Poll::Ready(())
+    })
+    .await;
+}
+
+async fn receive_chunks<U: Upload, S: AsyncRead + AsyncWrite + Unpin>(
     upload: &mut U,
-    stream: &mut S,
+    stream: &mut Stream<S>,
     mut dtp: Dtp,
     chunk_size: usize,
     progress: &Progress,
-) -> Result<(), Failure> {
+) -> Result<End, Failure> {
     let mut buffer = ReceiveBuffer::new(chunk_size);
     let mut decoded = BytesMut::new();
     let mut turn = Turn::default();
-    loop {
-        let count = poll_fn(|cx| buffer.poll_fill(stream, cx)).await?;
-        if count == 0 {
-            break;
-        }
+    let end = loop {
+        let count = match poll_fn(|cx| buffer.poll_fill(stream, cx)).await? {
+            Filled::Bytes(count) => count,
+            Filled::End(end) => break end,
+        };
         progress.add(count);
         let chunk = if dtp.is_identity() {
             buffer.take(count)
@@ -185,12 +230,12 @@ async fn receive_chunks<U: Upload, S: AsyncRead + Unpin>(
             upload.write(chunk).await?;
         }
         turn.spend(count).await;
-    }
+    };
     dtp.finish_decode(&mut decoded);
     if !decoded.is_empty() {
         upload.write(decoded.freeze()).await?;
     }
-    Ok(())
+    Ok(end)
 }
 
 async fn send_file<D: Download, S: AsyncWrite + Unpin>(
@@ -298,33 +343,45 @@ struct ReceiveBuffer {
     lent: Bytes,
     size: usize,
     largest: usize,
-    is_at_end: bool,
+    end: Option<End>,
+}
+
+/// What was read.
+enum Filled {
+    Bytes(usize),
+    End(End),
 }
 
 impl ReceiveBuffer {
     fn new(largest: usize) -> Self {
         let size = FIRST_CHUNK.min(largest);
-        Self { memory: BytesMut::new(), lent: Bytes::new(), size, largest, is_at_end: false }
+        Self { memory: BytesMut::new(), lent: Bytes::new(), size, largest, end: None }
     }
 
-    /// Reads until the buffer is full or nothing more is there, and tells how much that is; 0 at the end.
+    /// Reads until the buffer is full or nothing more is there.
     fn poll_fill(
         &mut self,
-        stream: &mut (impl AsyncRead + Unpin),
+        stream: &mut Stream<impl AsyncRead + AsyncWrite + Unpin>,
         cx: &mut Context<'_>,
-    ) -> Poll<io::Result<usize>> {
-        if self.is_at_end {
-            return Poll::Ready(Ok(0));
+    ) -> Poll<io::Result<Filled>> {
+        if let Some(end) = self.end {
+            return Poll::Ready(Ok(Filled::End(end)));
         }
         self.reclaim();
         let mut filled = 0;
         while let Some(room) = self.memory.get_mut(filled..).filter(|room| !room.is_empty()) {
             match Pin::new(&mut *stream).poll_read(cx, room) {
                 Poll::Ready(Ok(0)) => {
-                    self.is_at_end = true;
+                    self.end = Some(if stream.is_secure() { End::CloseNotify } else { End::Fin });
                     break;
                 }
                 Poll::Ready(Ok(count)) => filled += count,
+                Poll::Ready(Err(error))
+                    if stream.is_secure() && error.kind() == io::ErrorKind::UnexpectedEof =>
+                {
+                    self.end = Some(End::Truncated);
+                    break;
+                }
                 // What came before the error is of no use: this upload cannot be finished any more.
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                 Poll::Pending if filled == 0 => return Poll::Pending,
@@ -334,7 +391,10 @@ impl ReceiveBuffer {
         if filled >= self.memory.len() {
             self.size = self.size.saturating_mul(GROWTH).min(self.largest);
         }
-        Poll::Ready(Ok(filled))
+        Poll::Ready(Ok(match self.end {
+            Some(end) if filled == 0 => Filled::End(end),
+            _ => Filled::Bytes(filled),
+        }))
     }
 
     /// The bytes that were read last.
@@ -408,6 +468,29 @@ mod tests {
         storage::{Entry, Metadata, Stored},
     };
 
+    /// The sending side of a data connection whose client takes every byte at once.
+    macro_rules! takes_everything {
+        ($client:ty) => {
+            impl AsyncWrite for $client {
+                fn poll_write(
+                    self: Pin<&mut Self>,
+                    _: &mut Context<'_>,
+                    bytes: &[u8],
+                ) -> Poll<io::Result<usize>> {
+                    Poll::Ready(Ok(bytes.len()))
+                }
+
+                fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+                    Poll::Ready(Ok(()))
+                }
+
+                fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+                    Poll::Ready(Ok(()))
+                }
+            }
+        };
+    }
+
     /// A data connection that always has more, and always takes more; and a store of that kind.
     struct Endless;
 
@@ -421,19 +504,7 @@ mod tests {
         }
     }
 
-    impl AsyncWrite for Endless {
-        fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-            Poll::Ready(Ok(bytes.len()))
-        }
-
-        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-            Poll::Ready(Ok(()))
-        }
-
-        fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-            Poll::Ready(Ok(()))
-        }
-    }
+    takes_everything! { Endless }
 
     impl Upload for Endless {
         async fn write(&mut self, _: Bytes) -> Result<(), StorageError> {
@@ -484,17 +555,23 @@ mod tests {
             for representation in [Representation::Ascii, Representation::Image] {
                 let progress = Arc::new(Progress::default());
                 let dtp = Dtp::new(representation);
-                assert_bounded(receive(Endless, Endless, dtp, chunk_size, Arc::clone(&progress)), &progress);
+                assert_bounded(
+                    receive(Endless, Stream::Clear(Endless), dtp, chunk_size, Arc::clone(&progress)),
+                    &progress,
+                );
 
                 let progress = Arc::new(Progress::default());
                 let source = Source::<_, Endless>::File(Endless, Dtp::new(representation));
-                assert_bounded(send(source, Endless, chunk_size, Arc::clone(&progress)), &progress);
+                assert_bounded(
+                    send(source, Stream::Clear(Endless), chunk_size, Arc::clone(&progress)),
+                    &progress,
+                );
             }
         }
         let progress = Arc::new(Progress::default());
         let format = ListingFormat::Names { prefix: Bytes::new() };
         let source = Source::<Endless, _>::Listing(Endless, format, TimeValue::from_unix(0, 0));
-        assert_bounded(send(source, Endless, 512, Arc::clone(&progress)), &progress);
+        assert_bounded(send(source, Stream::Clear(Endless), 512, Arc::clone(&progress)), &progress);
     }
 
     /// A client that takes every byte and then breaks the connection.
@@ -523,7 +600,8 @@ mod tests {
     #[test]
     fn a_file_is_not_sent_before_its_end_is() {
         let source = Source::<Endless, Endless>::Text(Bytes::from_static(b"all of it"));
-        let sending = pin!(send::<Endless, _, _, _>(source, BreaksAtTheEnd, 512, Arc::default()));
+        let sending =
+            pin!(send::<Endless, _, _, _>(source, Stream::Clear(BreaksAtTheEnd), 512, Arc::default()));
         let sent = sending.poll(&mut Context::from_waker(Waker::noop()));
         assert!(matches!(sent, Poll::Ready(Moved::Sent(Outcome::Lost))));
     }
@@ -543,30 +621,19 @@ mod tests {
         }
     }
 
-    impl AsyncWrite for Talks {
-        fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-            Poll::Ready(Ok(bytes.len()))
-        }
-
-        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-            Poll::Ready(Ok(()))
-        }
-
-        fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-            Poll::Ready(Ok(()))
-        }
-    }
+    takes_everything! { Talks }
 
     #[test]
     fn a_client_that_sends_without_end_delays_no_end() {
         let source = Source::<Endless, Endless>::Text(Bytes::from_static(b"all of it"));
-        let sending = pin!(send::<Endless, _, _, _>(source, Talks(0), 512, Arc::default()));
+        let sending = pin!(send::<Endless, _, _, _>(source, Stream::Clear(Talks(0)), 512, Arc::default()));
         let sent = sending.poll(&mut Context::from_waker(Waker::noop()));
         assert!(matches!(sent, Poll::Ready(Moved::Sent(Outcome::Complete { bytes: 9 }))));
     }
 
     fn fill(buffer: &mut ReceiveBuffer, mut bytes: &[u8]) -> usize {
         struct Once<'a, 'b>(&'a mut &'b [u8]);
+        takes_everything! { Once<'_, '_> }
         impl AsyncRead for Once<'_, '_> {
             fn poll_read(
                 mut self: Pin<&mut Self>,
@@ -579,9 +646,10 @@ mod tests {
                 Poll::Ready(io::Read::read(self.0, buffer))
             }
         }
-        match buffer.poll_fill(&mut Once(&mut bytes), &mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(Ok(count)) => count,
-            other => panic!("{other:?}"),
+        let mut stream = Stream::Clear(Once(&mut bytes));
+        match buffer.poll_fill(&mut stream, &mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(Ok(Filled::Bytes(count))) => count,
+            _ => panic!("nothing was read"),
         }
     }
 

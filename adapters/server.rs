@@ -18,10 +18,11 @@ use super::{
     driver::{self, Service},
     runtime::Runtime,
     signal::Signal,
+    tls::Tls,
 };
 use crate::{
     accounts::Accounts,
-    config::{Config, Endpoints},
+    config::{Config, Endpoints, TlsStart},
     instant::Instant,
     reply::Reply,
 };
@@ -71,13 +72,43 @@ impl<R: Runtime> Server<R> {
     ///
     /// # Errors
     ///
-    /// That of the system if it is not possible to listen there.
+    /// That of the system if it is not possible to listen there; `InvalidInput` if the settings have TLS.
     pub fn start<A: Accounts>(
         runtime: R,
         accounts: A,
         config: Config,
         address: SocketAddr,
     ) -> io::Result<Self> {
+        Self::start_with(runtime, accounts, config, None, address)
+    }
+
+    /// The same with TLS, as [`Settings::tls`](crate::config::Settings::tls) has it. For explicit and implicit FTPS at once, start two servers with the same accounts.
+    ///
+    /// # Errors
+    ///
+    /// As for [`start`](Self::start).
+    #[cfg(feature = "tls")]
+    pub fn start_with_tls<A: Accounts>(
+        runtime: R,
+        accounts: A,
+        config: Config,
+        tls: Tls,
+        address: SocketAddr,
+    ) -> io::Result<Self> {
+        Self::start_with(runtime, accounts, config, Some(tls), address)
+    }
+
+    fn start_with<A: Accounts>(
+        runtime: R,
+        accounts: A,
+        config: Config,
+        tls: Option<Tls>,
+        address: SocketAddr,
+    ) -> io::Result<Self> {
+        if config.tls.start != TlsStart::Never && tls.is_none() {
+            let why = "the settings have TLS, and there is no certificate: use Server::start_with_tls";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+        }
         let listener = runtime.listen(address)?;
         let address = runtime.local_address(&listener)?;
         let connections = Connections::new(&config);
@@ -94,6 +125,7 @@ impl<R: Runtime> Server<R> {
                 runtime: runtime.clone(),
                 accounts: Arc::new(accounts),
                 config: Arc::new(config),
+                tls,
             },
             place: connections.listener(),
             connections,

@@ -15,7 +15,8 @@ use futures_io::{AsyncRead, AsyncWrite};
 
 use super::{
     journal::{Journal, Record},
-    pump::{self, Moved, Progress, Source},
+    pump::{self, End, Moved, Progress, Source},
+    stream::Stream,
 };
 use crate::{
     instant::Instant,
@@ -49,7 +50,8 @@ pub(super) struct Transfers<S: Storage> {
     record: Record,
     detached: Vec<Finishing>,
     journal: Journal,
-    /// Between the end of an upload and its finish, unless it came in one go.
+    /// Between the end of an upload and its finish, unless it came in one go or with a `close_notify`, which no system
+    /// sends for a client that was killed.
     grace: Duration,
 }
 
@@ -61,8 +63,8 @@ enum Stage<S: Storage> {
     Moving(Moving<S>),
     /// An upload that has come whole. The session has not been told.
     Arrived(Arrival, S::Upload),
-    /// An upload whose end the session knows.
-    Held(S::Upload),
+    /// An upload whose end the session knows; `Some` if it was one that can be finished.
+    Held(Option<End>, S::Upload),
     Finishing(Finishing),
     Aborting(TransferId, AbortReason, Running<()>),
 }
@@ -86,6 +88,7 @@ struct Finishing {
 pub(super) struct Arrival {
     pub(super) id: TransferId,
     pub(super) bytes: u64,
+    pub(super) end: End,
     /// Until when the end of the control connection may follow, if the client was killed.
     pub(super) settled: Instant,
 }
@@ -102,7 +105,7 @@ impl<S: Storage> Transfers<S> {
 
     /// Whether nothing is running.
     pub(super) fn is_idle(&self) -> bool {
-        self.detached.is_empty() && matches!(self.stage, Stage::Idle | Stage::Opened(_) | Stage::Held(_))
+        self.detached.is_empty() && matches!(self.stage, Stage::Idle | Stage::Opened(_) | Stage::Held(..))
     }
 
     /// Holds what a request has opened.
@@ -114,8 +117,13 @@ impl<S: Storage> Transfers<S> {
 
     /// Starts to move bytes between what was opened and the data connection. Without one of them the transfer ends
     /// at once.
-    pub(super) fn start<C>(&mut self, id: TransferId, movement: Movement, stream: Option<C>, begin: Begin)
-    where
+    pub(super) fn start<C>(
+        &mut self,
+        id: TransferId,
+        movement: Movement,
+        stream: Option<Stream<C>>,
+        begin: Begin,
+    ) where
         C: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         if let Movement::Text(_) = movement {
@@ -137,7 +145,10 @@ impl<S: Storage> Transfers<S> {
     /// Finishes the upload.
     pub(super) fn finish(&mut self, id: TransferId) {
         self.stage = match mem::replace(&mut self.stage, Stage::Idle) {
-            Stage::Arrived(_, upload) | Stage::Held(upload) => {
+            Stage::Arrived(Arrival { end, .. }, mut upload) | Stage::Held(Some(end), mut upload) => {
+                if end == End::Truncated {
+                    upload.handle_unauthenticated_end();
+                }
                 let record = mem::replace(&mut self.record, Record::listing());
                 Stage::Finishing(Finishing { id, record, finish: Box::pin(upload.finish()) })
             }
@@ -152,7 +163,7 @@ impl<S: Storage> Transfers<S> {
                 moving.progress.stop(why);
                 Stage::Moving(moving)
             }
-            Stage::Opened(Opened::Upload(upload)) | Stage::Arrived(_, upload) | Stage::Held(upload) => {
+            Stage::Opened(Opened::Upload(upload)) | Stage::Arrived(_, upload) | Stage::Held(_, upload) => {
                 Stage::Aborting(id, why, Box::pin(upload.abort(why)))
             }
             Stage::Opened(_) => Stage::Aborting(id, why, Box::pin(ready(()))),
@@ -205,7 +216,7 @@ impl<S: Storage> Transfers<S> {
     /// The session has been told of it, and says what becomes of the upload.
     pub(super) fn handle_arrival_told(&mut self) {
         self.stage = match mem::replace(&mut self.stage, Stage::Idle) {
-            Stage::Arrived(_, upload) => Stage::Held(upload),
+            Stage::Arrived(arrival, upload) => Stage::Held(Some(arrival.end), upload),
             other => other,
         };
     }
@@ -239,7 +250,7 @@ impl<S: Storage> Transfers<S> {
                 self.stage = Stage::Idle;
                 Poll::Ready(Event::Aborted(id))
             }
-            Stage::Idle | Stage::Opened(_) | Stage::Arrived(..) | Stage::Held(_) => Poll::Pending,
+            Stage::Idle | Stage::Opened(_) | Stage::Arrived(..) | Stage::Held(..) => Poll::Pending,
         }
     }
 
@@ -252,14 +263,19 @@ impl<S: Storage> Transfers<S> {
         quiet: Duration,
     ) -> Poll<Event<'static>> {
         let outcome = match moved {
-            Moved::Received(Outcome::Complete { bytes }, upload) => {
-                let is_in_one_go = (1..=ONE_GO_LIMIT).contains(&bytes) && quiet < ONE_GO_PAUSE;
-                let settled = if is_in_one_go { now } else { now + self.grace };
-                self.stage = Stage::Arrived(Arrival { id, bytes, settled }, upload);
+            Moved::Received(end, upload) => {
+                let bytes = self.record.bytes;
+                let is_certain = match end {
+                    End::CloseNotify => true,
+                    End::Fin => (1..=ONE_GO_LIMIT).contains(&bytes) && quiet < ONE_GO_PAUSE,
+                    End::Truncated => false,
+                };
+                let settled = if is_certain { now } else { now + self.grace };
+                self.stage = Stage::Arrived(Arrival { id, bytes, end, settled }, upload);
                 return Poll::Pending;
             }
-            Moved::Received(outcome, upload) => {
-                self.stage = Stage::Held(upload);
+            Moved::BrokeOff(outcome, upload) => {
+                self.stage = Stage::Held(None, upload);
                 if let Outcome::StoreFailed(error) = &outcome {
                     self.journal.transfer_failed(&self.record, error);
                 }
@@ -307,7 +323,7 @@ impl Begin {
         self,
         movement: Movement,
         opened: Option<Opened<S>>,
-        stream: C,
+        stream: Stream<C>,
         progress: Arc<Progress>,
     ) -> Option<Running<Moved<S::Upload>>>
     where

@@ -1,5 +1,9 @@
 //! A server for one folder: `cargo run --release --example ftpd -- DIR`, and `--help` for the options.
 
+#[cfg(feature = "tls")]
+#[path = "ftpd/tls.rs"]
+mod tls;
+
 use std::{
     collections::hash_map::RandomState,
     error::Error,
@@ -19,7 +23,7 @@ use sansftp::adapters::async_std::AsyncStd;
 #[cfg(feature = "smol")]
 use sansftp::adapters::smol::Smol;
 use sansftp::{
-    Config, Settings,
+    Accounts, Config, Settings,
     adapters::{
         Runtime, Server,
         stores::{Durability, Filesystem},
@@ -81,6 +85,10 @@ struct Options {
     /// The async runtime that the sessions run on; those that the program was built with
     #[arg(long, value_name = "NAME", value_enum, default_value = "tokio")]
     runtime: RuntimeOption,
+
+    #[cfg(feature = "tls")]
+    #[command(flatten)]
+    tls: tls::TlsOptions,
 
     /// Log to standard error: off, error, warn, info, debug or trace
     #[arg(long, value_name = "LEVEL", default_value = "info")]
@@ -165,15 +173,14 @@ async fn serve<R: Runtime>(runtime: R, options: Options) -> Result<(), Box<dyn E
     }
 
     let mut interrupts = Interrupts::new()?;
-    let server = Server::start(runtime, users, configure(&options)?, options.listen)
-        .map_err(|error| format!("cannot listen on {}: {error}", options.listen))?;
-    announce(&server.local_addr(), generated.as_ref())?;
+    let servers = Servers::start(runtime, users, &options)?;
+    announce(servers.addresses(), generated.as_ref())?;
 
-    interrupts.next().await;
+    while interrupts.next().await == Interrupt::Hangup && servers.reload(&options) {}
     tracing::info!("ending: running transfers get {} s; a second signal ends at once", options.grace);
     tokio::select! {
-        () = server.shutdown(Duration::from_secs(options.grace)) => {}
-        () = interrupts.next() => {}
+        () = servers.shutdown(Duration::from_secs(options.grace)) => {}
+        () = interrupts.end() => {}
     }
     tracing::info!("ended");
     Ok(())
@@ -187,14 +194,96 @@ fn open_store(options: &Options) -> io::Result<Filesystem> {
     Ok(Filesystem::open(&options.folder)?.with_durability(durability))
 }
 
-fn configure(options: &Options) -> Result<Config, sansftp::ConfigError> {
-    Config::new(Settings {
+fn settings(options: &Options) -> Settings {
+    Settings {
         passive_ports: options.passive_ports.clone(),
         passive_address: options.public_ip.map_or(PassiveAddress::Local, PassiveAddress::Fixed),
         connections_limit: options.max_connections.get(),
         connections_per_address_limit: options.max_per_address.get(),
         ..Settings::default()
-    })
+    }
+}
+
+/// A server, and another one where clients begin with TLS.
+struct Servers<R> {
+    server: Server<R>,
+    #[cfg(feature = "tls")]
+    implicit: Option<Server<R>>,
+    #[cfg(feature = "tls")]
+    protection: Option<tls::Protection>,
+}
+
+impl<R: Runtime> Servers<R> {
+    #[cfg(not(feature = "tls"))]
+    fn start(runtime: R, accounts: impl Accounts, options: &Options) -> Result<Self, Box<dyn Error>> {
+        let server = Server::start(runtime, accounts, Config::new(settings(options))?, options.listen)
+            .map_err(|error| cannot_listen(options.listen, &error))?;
+        Ok(Self { server })
+    }
+
+    #[cfg(feature = "tls")]
+    fn start(runtime: R, accounts: impl Accounts, options: &Options) -> Result<Self, Box<dyn Error>> {
+        use sansftp::config::TlsStart;
+
+        let protection = options.tls.protection()?;
+        let accounts = std::sync::Arc::new(accounts);
+        let start = |start, address| -> Result<Server<R>, Box<dyn Error>> {
+            let (runtime, accounts) = (runtime.clone(), std::sync::Arc::clone(&accounts));
+            let server = match &protection {
+                Some(protection) => {
+                    let config =
+                        Config::new(Settings { tls: protection.settings(start), ..settings(options) })?;
+                    Server::start_with_tls(runtime, accounts, config, protection.tls.clone(), address)
+                }
+                None => Server::start(runtime, accounts, Config::new(settings(options))?, address),
+            };
+            server.map_err(|error| cannot_listen(address, &error).into())
+        };
+        let server = start(TlsStart::OnAuth, options.listen)?;
+        let implicit = protection.as_ref().and_then(|protection| protection.implicit);
+        let implicit = implicit.map(|address| start(TlsStart::AtOnce, address)).transpose()?;
+        Ok(Self { server, implicit, protection })
+    }
+
+    /// Where they listen, as standard output tells it.
+    fn addresses(&self) -> String {
+        let text = format!("listening on {}\n", self.server.local_addr());
+        #[cfg(feature = "tls")]
+        let text = match &self.implicit {
+            Some(implicit) => text + &format!("listening with TLS on {}\n", implicit.local_addr()),
+            None => text,
+        };
+        text
+    }
+
+    /// Reads the certificate again. `false` if there is none that could have changed.
+    #[cfg(feature = "tls")]
+    fn reload(&self, options: &Options) -> bool {
+        match self.protection.as_ref().and_then(|protection| options.tls.reload(protection)) {
+            Some(Ok(())) => tracing::info!("the certificate was read again"),
+            Some(Err(error)) => tracing::error!(%error, "the certificate stays as it was"),
+            None => return false,
+        }
+        true
+    }
+
+    #[cfg(not(feature = "tls"))]
+    fn reload(&self, _: &Options) -> bool {
+        false
+    }
+
+    async fn shutdown(self, deadline: Duration) {
+        #[cfg(feature = "tls")]
+        if let Some(implicit) = self.implicit {
+            tokio::join!(self.server.shutdown(deadline), implicit.shutdown(deadline));
+            return;
+        }
+        self.server.shutdown(deadline).await;
+    }
+}
+
+fn cannot_listen(address: SocketAddr, error: &io::Error) -> String {
+    format!("cannot listen on {address}: {error}")
 }
 
 /// A user whose password nobody can guess: 64 bits of the keys that the standard library's hash maps get from the
@@ -212,38 +301,51 @@ fn generate_user() -> User {
 }
 
 /// Tells on standard output that the server is ready. Whoever started it may have closed that; it serves all the same.
-fn announce(address: &SocketAddr, generated: Option<&User>) -> io::Result<()> {
+fn announce(addresses: String, generated: Option<&User>) -> io::Result<()> {
     let mut text = String::new();
     if let Some(User { name, password }) = generated {
         text = format!("user {name}, password {password}\n");
     }
-    text += &format!("listening on {address}\n");
+    text += &addresses;
     match io::stdout().write_all(text.as_bytes()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
         _ => Ok(()),
     }
 }
 
-/// Ctrl-C and, on Unix, SIGTERM.
+#[derive(Debug, PartialEq, Eq)]
+enum Interrupt {
+    End,
+    Hangup,
+}
+
+/// Ctrl-C and, on Unix, SIGTERM and SIGHUP.
 struct Interrupts {
     #[cfg(unix)]
     terminate: tokio::signal::unix::Signal,
     #[cfg(unix)]
     interrupt: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    hangup: tokio::signal::unix::Signal,
 }
 
 impl Interrupts {
     #[cfg(unix)]
     fn new() -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
     }
 
     #[cfg(unix)]
-    async fn next(&mut self) {
+    async fn next(&mut self) -> Interrupt {
         tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => Interrupt::End,
+            _ = self.interrupt.recv() => Interrupt::End,
+            _ = self.hangup.recv() => Interrupt::Hangup,
         }
     }
 
@@ -253,9 +355,15 @@ impl Interrupts {
     }
 
     #[cfg(not(unix))]
-    async fn next(&mut self) {
+    async fn next(&mut self) -> Interrupt {
         if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
+        Interrupt::End
+    }
+
+    /// Waits for the one that ends the server at once.
+    async fn end(&mut self) {
+        while self.next().await == Interrupt::Hangup {}
     }
 }

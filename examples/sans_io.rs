@@ -118,6 +118,10 @@ impl Driver {
                 self.is_done = true;
                 return Ok(None);
             }
+            // Its settings have no TLS, so the session asks for none.
+            Action::SecureControl | Action::ClearControl | Action::SecureDataConnection(_) => {
+                return Ok(None);
+            }
             Action::Cancel(_) | Action::Drop(_) | Action::Detach(_) => return Ok(None), // nothing here takes time
         };
         Ok(Some(event))

@@ -1,6 +1,6 @@
 //! What an embedding program implements to say who may log in: [`Accounts`].
 
-use alloc::string::String;
+use alloc::{string::String, sync::Arc};
 use core::{fmt, future::Future, net::SocketAddr};
 
 use crate::storage::Storage;
@@ -17,6 +17,18 @@ pub trait Accounts: Send + Sync + 'static {
     /// [`Denied`] says why not, and chooses the reply.
     fn log_in(&self, credentials: &Credentials)
     -> impl Future<Output = Result<Self::Storage, Denied>> + Send;
+}
+
+/// The same accounts for several servers.
+impl<A: Accounts> Accounts for Arc<A> {
+    type Storage = A::Storage;
+
+    fn log_in(
+        &self,
+        credentials: &Credentials,
+    ) -> impl Future<Output = Result<Self::Storage, Denied>> + Send {
+        A::log_in(self, credentials)
+    }
 }
 
 /// What a client has said about itself, by `HOST`, `USER`, `PASS` and `ACCT`.

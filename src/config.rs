@@ -8,6 +8,10 @@ use core::{
     time::Duration,
 };
 
+mod tls;
+
+pub use self::tls::{SessionReuse, TlsRequirement, TlsSettings, TlsStart, Truncation};
+
 /// The two ends of a control connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Endpoints {
@@ -87,6 +91,7 @@ impl Config {
             ("finish_timeout", self.finish_timeout),
             ("abort_timeout", self.abort_timeout),
             ("detached_timeout", self.detached_timeout),
+            ("tls.handshake_timeout", self.tls.handshake_timeout),
         ];
         match times.into_iter().find(|(_, time)| time.is_zero()) {
             Some((field, _)) => Err(ConfigError { field, problem: String::from("it is zero") }),
@@ -206,6 +211,9 @@ pub struct Settings {
     /// Who may be at the other end of a data connection. Default: the control connection's peer only.
     pub data_peer: DataPeer,
 
+    /// What the server does about TLS. Default: it has none.
+    pub tls: TlsSettings,
+
     /// Names that `HOST` accepts, in lower case. Default `None`: all, and
     /// [`Credentials::host`](crate::accounts::Credentials::host) tells which.
     pub hosts: Option<Vec<String>>,
@@ -243,6 +251,7 @@ impl Default for Settings {
             passive_ports: None,
             passive_address: PassiveAddress::Local,
             data_peer: DataPeer::ControlPeer,
+            tls: TlsSettings::default(),
             hosts: None,
             site_commands: Vec::new(),
             connections_limit: 1000,
@@ -342,7 +351,7 @@ mod tests {
     #[test]
     fn deadlines_are_not_zero() {
         type Deadline = fn(&mut Settings) -> &mut Duration;
-        let deadlines: [(&str, Deadline); 8] = [
+        let deadlines: [(&str, Deadline); 9] = [
             ("log_in_timeout", |settings| &mut settings.log_in_timeout),
             ("control_idle_timeout", |settings| &mut settings.control_idle_timeout),
             ("request_timeout", |settings| &mut settings.request_timeout),
@@ -351,6 +360,7 @@ mod tests {
             ("finish_timeout", |settings| &mut settings.finish_timeout),
             ("abort_timeout", |settings| &mut settings.abort_timeout),
             ("detached_timeout", |settings| &mut settings.detached_timeout),
+            ("tls.handshake_timeout", |settings| &mut settings.tls.handshake_timeout),
         ];
         for (field, deadline) in deadlines {
             let expected = format!("the setting {field} is not usable: it is zero");

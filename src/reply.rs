@@ -140,6 +140,8 @@ reply_codes! {
     EXTENDED_PASSIVE = 229,
     /// Logged in.
     LOGGED_IN = 230,
+    /// The security mechanism is accepted (RFC 2228).
+    SECURITY_ACCEPTED = 234,
     /// The requested file action is done.
     FILE_ACTION_DONE = 250,
     /// A pathname: of the new directory, or of the working directory.
@@ -172,10 +174,20 @@ reply_codes! {
     BAD_SEQUENCE = 503,
     /// The command is not implemented for this parameter.
     PARAMETER_NOT_IMPLEMENTED = 504,
+    /// No data connection with this protection level (RFC 4217 10).
+    PROTECTION_REQUIRED = 521,
     /// The network protocol is not supported (RFC 2428).
     PROTOCOL_NOT_SUPPORTED = 522,
+    /// The TLS handshake on the data connection did not succeed (RFC 4217 10).
+    DATA_NOT_SECURED = 522,
     /// Not logged in.
     NOT_LOGGED_IN = 530,
+    /// The control connection is not protected (RFC 2228).
+    NOT_PROTECTED = 533,
+    /// The server's policy does not allow it (RFC 2228).
+    REFUSED_BY_POLICY = 534,
+    /// The mechanism does not have this protection level (RFC 2228).
+    PROTECTION_NOT_SUPPORTED = 536,
     /// The file is not available.
     FILE_UNAVAILABLE = 550,
     /// The content is refused.

@@ -74,6 +74,7 @@ scripts! {
     site
     restarting_and_renaming
     shutting_down
+    security
 }
 
 /// Plays all conversations of a file in all ways; panics with everything that went wrong.

@@ -1,8 +1,8 @@
 //! Every command in every state: its reply codes are those of the RFCs, and it has exactly one final reply.
 //!
 //! The table is in `tests/notation/codes.rs`. Here each of its lines is sent before log-in, when logged in (with and
-//! without a data connection, to a store that says yes and to one that says no), while an upload is received, and
-//! while it is finished.
+//! without a data connection, to a store that says yes and to one that says no), while an upload is received, while
+//! it is finished, and when TLS protects the connections.
 
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used, clippy::panic, reason = "test code")]
 
@@ -18,12 +18,12 @@ use notation::{
     words::unescape,
 };
 use sansftp::{
-    config::{Config, Endpoints},
+    config::{Config, Endpoints, Settings, TlsSettings, TlsStart},
     instant::Instant,
     pathname::Pathname,
     session::{
-        Action, Answer, DataConnectionMode, Event, Extent, FinishKind, Movement, Outcome, Request, Session,
-        TransferId,
+        Action, Answer, DataConnectionMode, Event, Extent, FinishKind, Movement, Outcome, Request,
+        Resumption, Session, TransferId,
     },
     storage::{Metadata, StorageErrorKind, Stored},
 };
@@ -36,16 +36,19 @@ enum State {
     DataConnectionThere,
     Receiving,
     Finishing,
+    /// TLS protects both connections.
+    Secured,
 }
 
 impl State {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::NotLoggedIn,
         Self::LoggedIn,
         Self::Listening,
         Self::DataConnectionThere,
         Self::Receiving,
         Self::Finishing,
+        Self::Secured,
     ];
 
     const fn is_in_transfer(self) -> bool {
@@ -83,7 +86,7 @@ const PEER: ([u8; 4], u16) = ([198, 51, 100, 7], 50_000);
 impl Driver {
     fn start() -> Self {
         let control = Endpoints { local: LOCAL.into(), peer: PEER.into() };
-        let session = Session::new(Arc::new(Config::default()), control, Instant::default());
+        let session = Session::new(Arc::new(config()), control, Instant::default());
         let mut driver =
             Self { session, mood: StoreMood::Willing, pace: Pace::ToTheEnd, held: None, replies: Vec::new() };
         driver.act();
@@ -93,6 +96,9 @@ impl Driver {
     /// Brings a session into a state, and forgets the replies on the way.
     fn in_state(state: State) -> Self {
         let mut driver = Self::start();
+        if state == State::Secured {
+            driver.send(b"AUTH TLS-P\r\n");
+        }
         if state != State::NotLoggedIn {
             driver.send(b"USER anna\r\nPASS secret\r\nTYPE I\r\n");
         }
@@ -149,6 +155,8 @@ impl Driver {
             Action::OpenDataConnection(DataConnectionMode::Connect(peer)) => {
                 Some(Event::DataConnected { peer })
             }
+            Action::SecureControl => Some(Event::ControlSecured),
+            Action::SecureDataConnection(_) => Some(Event::DataSecured(Resumption::OfControl)),
             Action::Transfer(id, _) if self.pace == Pace::HoldTransfer => {
                 self.held = Some(id);
                 None
@@ -198,6 +206,12 @@ impl Driver {
         // A transfer that waits for its data connection gets it.
         self.connect();
     }
+}
+
+/// With TLS, so that no command is not offered that can be.
+fn config() -> Config {
+    let tls = TlsSettings { start: TlsStart::OnAuth, ..TlsSettings::default() };
+    Config::new(Settings { tls, ..Settings::default() }).unwrap()
 }
 
 const fn complete(id: TransferId) -> Event<'static> {
@@ -267,19 +281,19 @@ fn every_command_has_one_final_reply_that_the_rfcs_know() {
 /// A good argument, in a state that fits, leads to a reply that is not an error of syntax; a bad one leads to one.
 #[test]
 fn good_arguments_are_taken_and_bad_ones_are_not() {
-    let out_of_sequence = ["PASS", "ACCT", "HOST", "RNTO"];
+    let out_of_sequence = ["PASS", "ACCT", "HOST", "RNTO", "AUTH"];
     for row in TABLE.iter().filter(|row| row.codes != [502] && row.verb != "SMNT") {
         for argument in row.good.iter().filter(|_| !out_of_sequence.contains(&row.verb)) {
-            let replies = replies_to(row, argument, State::DataConnectionThere, StoreMood::Willing);
+            let replies = replies_to(row, argument, State::Secured, StoreMood::Willing);
             let code = *replies.last().unwrap();
             // The store's answer to STAT is a directory, so SIZE is refused.
             let is_taken = code < 400 || (row.verb == "SIZE" && code == 550);
             assert!(is_taken, "{} {argument}: {replies:?}", row.verb);
         }
         for argument in row.bad {
-            let replies = replies_to(row, argument, State::DataConnectionThere, StoreMood::Willing);
+            let replies = replies_to(row, argument, State::Secured, StoreMood::Willing);
             // Any bytes may be a password; HELP tells nothing of a command that is not there.
-            let is_refused = matches!(replies[..], [500..=504 | 522 | 550 | 553]);
+            let is_refused = matches!(replies[..], [500..=504 | 522 | 536 | 550 | 553]);
             assert!(is_refused, "{} {argument}: {replies:?}", row.verb);
         }
     }
@@ -290,7 +304,7 @@ fn good_arguments_are_taken_and_bad_ones_are_not() {
 fn before_log_in_only_these_commands_act() {
     let free = [
         "USER", "PASS", "ACCT", "HOST", "REIN", "QUIT", "OPTS", "LANG", "ABOR", "SYST", "STAT", "HELP",
-        "FEAT", "CLNT", "CSID", "NOOP",
+        "FEAT", "CLNT", "CSID", "NOOP", "PBSZ", "PROT",
     ];
     for row in TABLE.iter().filter(|row| row.allows(530) && !free.contains(&row.verb)) {
         for argument in row.good {
@@ -305,7 +319,7 @@ fn before_log_in_only_these_commands_act() {
 #[test]
 fn every_command_that_help_lists_is_in_the_table() {
     let mut session = Session::new(
-        Arc::new(Config::default()),
+        Arc::new(config()),
         Endpoints { local: LOCAL.into(), peer: PEER.into() },
         Instant::default(),
     );

@@ -21,6 +21,7 @@ impl ServerPi {
     /// The answer is the same whether or not there is such a user. The transfer parameters stay (RFC 959 4.1.1).
     pub(super) fn user(&mut self, argument: &[u8]) {
         match core::str::from_utf8(argument) {
+            Ok(_) if !self.is_secure_enough() => {}
             Ok(user) => {
                 self.log_out();
                 self.parameters.handle_new_user();
@@ -109,6 +110,7 @@ impl ServerPi {
         self.close_data_connection();
         self.parameters = Parameters::default();
         self.reply(ReplyCode::READY, "Ready for a new user.");
+        self.reinitialise_security();
     }
 
     pub(super) fn quit(&mut self, _: &[u8]) {
@@ -117,7 +119,7 @@ impl ServerPi {
     }
 
     /// The time to log in begins again for one who was logged in, and goes on for one who was not.
-    fn log_out(&mut self) {
+    pub(super) fn log_out(&mut self) {
         self.detached.handle_new_user();
         if self.login.is_logged_in() {
             self.timers.start(Timer::LogIn, self.now, self.config.log_in_timeout);

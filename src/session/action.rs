@@ -22,6 +22,14 @@ pub enum Action {
     SendReply(Reply),
     /// Send these bytes over the control connection: answers to Telnet option negotiation, which are not replies.
     SendTelnet(Bytes),
+    /// Do the server's part of a TLS handshake on the control connection once everything is sent, and tell
+    /// [`Event::ControlSecured`](super::Event::ControlSecured), or
+    /// [`Event::ControlClosed`](super::Event::ControlClosed) if it does not succeed. What is read meanwhile belongs to
+    /// the handshake.
+    SecureControl,
+    /// End TLS on the control connection by a `close_notify` once everything is sent, and go on in clear behind that of
+    /// the client, if it sends one. Nothing is told.
+    ClearControl,
     /// Close the control connection once everything is sent. Transfers that are still open go on to their end; no
     /// reply follows.
     CloseControl,
@@ -36,6 +44,10 @@ pub enum Action {
     OpenDataConnection(DataConnectionMode),
     /// The connection that was just told is a stranger's: close it, and go on listening.
     RefuseDataConnection,
+    /// Do the server's part of a TLS handshake on the data connection, whoever connected to whom, and tell
+    /// [`Event::DataSecured`](super::Event::DataSecured), or [`Event::DataRefused`](super::Event::DataRefused) if it
+    /// does not succeed.
+    SecureDataConnection(Direction),
     /// Close the data connection and the passive port, whatever there is of them. From here on no event of theirs may
     /// be told any more, not even of a connection that had come already.
     CloseDataConnection,
@@ -76,6 +88,16 @@ pub enum DataConnectionMode {
     /// Connect to this address; tell [`Event::DataConnected`](super::Event::DataConnected) or
     /// [`Event::DataRefused`](super::Event::DataRefused).
     Connect(SocketAddr),
+}
+
+/// Which way the bytes of a transfer go. It matters to TLS: a client that only sends may never read what a server
+/// sends behind its handshake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// To the client.
+    Retrieve,
+    /// From the client.
+    Store,
 }
 
 /// What moves over the data connection.

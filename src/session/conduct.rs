@@ -11,7 +11,7 @@ use super::{
     transfer::{AborEffect, Naming, Phase, Subject, Transfer},
 };
 use crate::{
-    config::FinishOverdue,
+    config::{FinishOverdue, Truncation},
     pathname::Pathname,
     reply::{Reply, ReplyCode},
     storage::{AbortReason, StorageError, Stored},
@@ -25,6 +25,9 @@ const ABORTED: Reply = Reply::from_static("426 Transfer aborted, as you asked.\r
 const ABOR_DONE: Reply = Reply::from_static("226 ABOR done.\r\n");
 const LOST: Reply =
     Reply::from_static("426 The data connection was lost before the end of the transfer.\r\n");
+const TRUNCATED: Reply = Reply::from_static(
+    "426 The data connection ended without TLS's close_notify, so the file may be cut off; it is not stored.\r\n",
+);
 const STALLED: Reply = Reply::from_static("426 Nothing moved on the data connection for too long.\r\n");
 const NO_DATA_CONNECTION: Reply = Reply::from_static("425 The data connection could not be made.\r\n");
 const SHORT: Reply =
@@ -96,9 +99,15 @@ impl ServerPi {
     }
 
     fn move_if_ready(&mut self) {
-        if self.data.readiness() != Readiness::Ready {
-            return;
+        let phase = self.transfer.as_ref().map(|transfer| &transfer.phase);
+        let is_awaited = matches!(phase, Some(Phase::Connecting(_)));
+        if is_awaited && self.data.readiness() == Readiness::Ready && !self.secure_data_connection() {
+            self.start_moving();
         }
+    }
+
+    /// The data connection is there, and as it was agreed.
+    pub(super) fn start_moving(&mut self) {
         let Some(transfer) = &mut self.transfer else { return };
         let Some(movement) = transfer.handle_connected(self.now) else { return };
         let id = transfer.id;
@@ -109,8 +118,10 @@ impl ServerPi {
     }
 
     pub(super) fn handle_data_refused(&mut self) {
-        if self.data == DataConnection::Connecting {
-            self.handle_no_data_connection();
+        match self.data {
+            DataConnection::Connecting => self.handle_no_data_connection(),
+            DataConnection::Securing => self.handle_data_not_secured(),
+            _ => {}
         }
     }
 
@@ -139,7 +150,7 @@ impl ServerPi {
         if !matches!(transfer.phase, Phase::Moving) {
             return;
         }
-        if let Outcome::Complete { bytes } = outcome {
+        if let Outcome::Complete { bytes } | Outcome::Truncated { bytes } = outcome {
             transfer.bytes = bytes;
         }
         let is_upload = matches!(transfer.subject, Subject::Upload(_));
@@ -147,12 +158,15 @@ impl ServerPi {
         self.data = DataConnection::Closed;
         self.timers.stop(Timer::DataStall);
         let reason = outcome.abort_reason();
+        let takes_truncated = self.config.tls.truncation == Truncation::Accept;
         let reply = match outcome {
-            Outcome::Complete { .. } if is_upload && is_short => {
+            Outcome::Truncated { .. } if !is_upload => LOST,
+            Outcome::Truncated { .. } if !takes_truncated => TRUNCATED,
+            Outcome::Complete { .. } | Outcome::Truncated { .. } if is_upload && is_short => {
                 return self.abort(AbortReason::Incomplete, SHORT);
             }
-            Outcome::Complete { .. } if is_upload => return self.finish(id),
-            Outcome::Complete { .. } => SENT,
+            Outcome::Complete { .. } | Outcome::Truncated { .. } if is_upload => return self.finish(id),
+            Outcome::Complete { .. } | Outcome::Truncated { .. } => SENT,
             Outcome::Lost => LOST,
             Outcome::StoreFailed(error) => self.failure_reply(&error),
         };
@@ -250,13 +264,14 @@ impl ServerPi {
     }
 
     /// Gives the transfer up; the client gets `reply` when that is done.
-    fn abort(&mut self, why: AbortReason, reply: Reply) {
+    pub(super) fn abort(&mut self, why: AbortReason, reply: Reply) {
         let Some(transfer) = &mut self.transfer else { return };
         transfer.phase = Phase::Aborting(reply);
         let id = transfer.id;
         self.data = DataConnection::Closed;
-        self.timers.stop(Timer::DataConnect);
-        self.timers.stop(Timer::DataStall);
+        for timer in [Timer::DataConnect, Timer::Handshake, Timer::DataStall] {
+            self.timers.stop(timer);
+        }
         self.timers.start(Timer::Abort, self.now, self.config.abort_timeout);
         self.act(Action::Abort(id, why));
     }
@@ -324,7 +339,7 @@ impl ServerPi {
 
     /// The final reply (promise 3), and the `226` of an `ABOR` behind it.
     fn complete(&mut self, reply: Reply) {
-        for timer in [Timer::DataConnect, Timer::DataStall, Timer::Finish, Timer::Abort] {
+        for timer in [Timer::DataConnect, Timer::Handshake, Timer::DataStall, Timer::Finish, Timer::Abort] {
             self.timers.stop(timer);
         }
         self.start_idle();

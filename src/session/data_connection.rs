@@ -25,16 +25,21 @@
 //!     Connected --> Closed: ABOR, REIN, Failed, Request passes, the session ends
 //!     Connected --> InUse: Metadata, Opened, UploadOpened
 //!     Connected --> Preparing: PASV
+//!     Connected --> Securing: Metadata, Opened, UploadOpened
 //!     Connecting --> Closed: ABOR, DataRefused, ShutdownOverdue, DataConnect passes, the session ends
 //!     Connecting --> InUse: DataConnected
-//!     InUse --> Closed: ABOR, ShutdownOverdue, TransferEnded Complete, TransferEnded Lost, TransferEnded StoreFailed, DataStall passes, the session ends
+//!     Connecting --> Securing: DataConnected
+//!     InUse --> Closed: ABOR, ShutdownOverdue, TransferEnded Complete, TransferEnded Lost, TransferEnded StoreFailed, TransferEnded Truncated, DataStall passes, the session ends
 //!     Listening --> Addressed: PORT
 //!     Listening --> Closed: ABOR, REIN, Failed, ShutdownOverdue, DataConnect passes, Request passes, the session ends
 //!     Listening --> Connected: DataConnected
 //!     Listening --> InUse: DataConnected
 //!     Listening --> Preparing: PASV
+//!     Listening --> Securing: DataConnected
 //!     Preparing --> Closed: ListenFailed, the session ends
 //!     Preparing --> Listening: Listening
+//!     Securing --> Closed: ABOR, DataRefused, DataSecured, ShutdownOverdue, Handshake passes, the session ends
+//!     Securing --> InUse: DataSecured
 //! ```
 
 use core::net::{Ipv4Addr, SocketAddr};
@@ -50,6 +55,8 @@ pub(super) enum DataConnection {
     Addressed(SocketAddr),
     Connecting,
     Connected,
+    /// A TLS handshake is under way.
+    Securing,
     InUse,
 }
 
@@ -101,7 +108,9 @@ impl DataConnection {
             Self::Connected => Readiness::Ready,
             Self::Listening => Readiness::Awaited,
             Self::Addressed(address) => Readiness::ConnectTo(address),
-            Self::Closed | Self::Preparing(_) | Self::Connecting | Self::InUse => Readiness::Missing,
+            Self::Closed | Self::Preparing(_) | Self::Connecting | Self::Securing | Self::InUse => {
+                Readiness::Missing
+            }
         }
     }
 

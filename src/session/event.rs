@@ -26,6 +26,8 @@ pub enum Event<'a> {
     /// The control connection is gone: its end came, or an error. Commands that were received before and have not been
     /// executed are not executed any more.
     ControlClosed,
+    /// The handshake that [`Action::SecureControl`](super::Action::SecureControl) asked for has succeeded.
+    ControlSecured,
     /// The time of [`poll_timeout`](super::Session::poll_timeout) has come.
     Elapsed,
     /// The server wants to end. A running transfer is completed; then, or at once if there is none, the client gets
@@ -46,8 +48,10 @@ pub enum Event<'a> {
         /// The other end.
         peer: SocketAddr,
     },
-    /// The data connection could not be made.
+    /// The data connection could not be made, or its TLS handshake did not succeed.
     DataRefused,
+    /// The handshake that [`Action::SecureDataConnection`](super::Action::SecureDataConnection) asked for has succeeded.
+    DataSecured(Resumption),
 
     /// So many bytes of the transfer have moved over the data connection, in all.
     Progressed(TransferId, u64),
@@ -70,10 +74,25 @@ pub enum Outcome {
         /// Bytes that moved over the data connection.
         bytes: u64,
     },
+    /// The same as `Complete`, but that the client did not send TLS's `close_notify` before it closed the data
+    /// connection: somebody in between may have cut it off. Only when receiving.
+    Truncated {
+        /// Bytes that moved over the data connection.
+        bytes: u64,
+    },
     /// The data connection broke.
     Lost,
     /// The store returned an error.
     StoreFailed(StorageError),
+}
+
+/// Whether a handshake on a data connection resumed the TLS session of its own control connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resumption {
+    /// It did: whoever made the data connection has made the control connection.
+    OfControl,
+    /// It did not: there is a new TLS session.
+    None,
 }
 
 /// The answer to a [`Request`](super::Request).
@@ -144,6 +163,7 @@ impl Outcome {
     pub const fn abort_reason(&self) -> Option<AbortReason> {
         match self {
             Self::Complete { .. } => None,
+            Self::Truncated { .. } => Some(AbortReason::Truncated),
             Self::Lost => Some(AbortReason::DataConnectionLost),
             Self::StoreFailed(_) => Some(AbortReason::StoreFailed),
         }

@@ -22,7 +22,7 @@
 //!     LoggedIn --> Named: USER
 //!     LoggedIn --> Unnamed: REIN
 //!     Named --> Asking: PASS
-//!     Named --> Unnamed: REIN
+//!     Named --> Unnamed: AUTH, REIN
 //!     Unnamed --> Named: USER
 //! ```
 
@@ -147,6 +147,11 @@ impl Login {
         if let State::Asking(credentials) = core::mem::replace(&mut self.state, State::Unnamed) {
             self.state = State::AccountWanted(credentials);
         }
+    }
+
+    /// `AUTH`: the user is forgotten. The host is not, for a certificate may be chosen by it (RFC 7151 3.3).
+    pub(super) fn handle_auth(&mut self) {
+        self.state = State::Unnamed;
     }
 
     /// `REIN`: everything is forgotten, but not how often it failed.

@@ -32,7 +32,7 @@
 //! 3. Each command gets exactly one final reply, in the order of the commands (but for `NOOP`, `STAT` and `ABOR` in a
 //!    transfer), and at most one preliminary reply before it.
 //! 4. Before the log-in nothing acts but the few commands that the table of commands frees.
-//! 5. What was sent in clear behind `AUTH` is not executed after the handshake. (There is no `AUTH` yet.)
+//! 5. What was sent in clear behind `AUTH` is not executed after the handshake.
 //! 6. However the same bytes are split, the same replies come.
 //! 7. The memory of a session is bounded by its [`Config`], whatever is sent and whatever is not read.
 //! 8. Nothing panics.
@@ -47,9 +47,10 @@
 //!
 //! # Reading order
 //!
-//! `rules` is the table of commands. `login`, `data_connection`, `transfer` and `timer` are four small machines that do
-//! not know each other. `server_pi` joins them, and its methods are in `access`, `parameters`, `service`, `status` (the
-//! commands, in the order of RFC 959 4.1), `answers` (what the store says) and `conduct` (what happens to a transfer).
+//! `rules` is the table of commands. `login`, `security`, `data_connection`, `transfer` and `timer` are five small
+//! machines that do not know each other. `server_pi` joins them, and its methods are in `access`, `protection`,
+//! `parameters`, `service`, `status` (the commands, in the order of RFC 959 4.1), `answers` (what the store says) and
+//! `conduct` (what happens to a transfer).
 
 mod access;
 mod action;
@@ -60,7 +61,9 @@ mod detached;
 mod event;
 mod login;
 mod parameters;
+mod protection;
 pub(crate) mod rules;
+mod security;
 mod server_pi;
 mod service;
 mod status;
@@ -70,8 +73,8 @@ mod transfer;
 use alloc::sync::Arc;
 
 pub use self::{
-    action::{Action, DataConnectionMode, Movement, Request, RequestId, TransferId},
-    event::{Answer, Event, Extent, FinishKind, Outcome},
+    action::{Action, DataConnectionMode, Direction, Movement, Request, RequestId, TransferId},
+    event::{Answer, Event, Extent, FinishKind, Outcome, Resumption},
 };
 use self::{
     rules::InTransfer,
@@ -110,6 +113,7 @@ impl Session {
             Event::Received(bytes) => self.receive(bytes),
             Event::RepliesSent => self.pi.handle_replies_sent(),
             Event::ControlClosed => self.pi.close(),
+            Event::ControlSecured => self.pi.handle_control_secured(),
             Event::Elapsed => self.pi.handle_elapsed(),
             Event::ShutdownRequested => self.pi.handle_shutdown_requested(),
             Event::ShutdownOverdue => self.pi.handle_shutdown_overdue(),
@@ -118,6 +122,7 @@ impl Session {
             Event::ListenFailed => self.pi.handle_listen_failed(),
             Event::DataConnected { peer } => self.pi.handle_data_connected(peer),
             Event::DataRefused => self.pi.handle_data_refused(),
+            Event::DataSecured(resumption) => self.pi.handle_data_secured(resumption),
             Event::Progressed(id, bytes) => self.pi.handle_progressed(id, bytes),
             Event::TransferEnded(id, outcome) => self.pi.handle_transfer_ended(id, outcome),
             Event::Finished(id, result) => self.pi.handle_finished(id, result),
@@ -148,7 +153,8 @@ impl Session {
     /// Whether the control connection should be read.
     ///
     /// `false` while [`backlog_limit`](crate::config::Settings::backlog_limit) bytes of commands wait for their turn,
-    /// while the client does not take its replies, and after [`Action::CloseControl`].
+    /// while the client does not take its replies, while a handshake is under way on the control connection, and after
+    /// [`Action::CloseControl`].
     #[must_use]
     pub fn wants_input(&self) -> bool {
         self.pi.is_attentive()
@@ -159,7 +165,7 @@ impl Session {
     /// (promise 6).
     fn receive(&mut self, bytes: &[u8]) {
         for piece in bytes.split_inclusive(|&byte| byte == b'\n') {
-            if self.pi.is_closed() {
+            if self.pi.is_deaf() {
                 return;
             }
             self.lines.push(piece);
@@ -189,7 +195,7 @@ impl Session {
                 is_aborted
             }
             Attention::Nothing => {
-                if pi.is_closed() {
+                if pi.is_deaf() {
                     lines.clear();
                 }
                 false

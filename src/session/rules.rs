@@ -5,13 +5,14 @@
 //! command, add a row and the method that it names.
 
 use super::server_pi::ServerPi;
-use crate::command::Verb;
+use crate::{command::Verb, config::TlsStart};
 
 /// A row of the table.
 #[derive(Debug)]
 pub(super) struct Rule {
     /// The verb, in upper case.
     pub(super) name: &'static str,
+    pub(super) offer: Offer,
     pub(super) log_in: LogIn,
     pub(super) argument: Argument,
     pub(super) in_transfer: InTransfer,
@@ -22,6 +23,15 @@ pub(super) struct Rule {
     pub(super) syntax: &'static str,
     /// The method that executes it.
     pub(super) run: fn(&mut ServerPi, &[u8]),
+}
+
+/// Where the command is known by more than its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Offer {
+    Always,
+    /// Where the server has TLS.
+    WithTls,
+    Never,
 }
 
 /// Whether the user has to be logged in (promise 4).
@@ -64,10 +74,11 @@ pub(super) enum Carries {
 }
 
 macro_rules! rules {
-    ($($name:literal $log_in:ident $argument:ident $in_transfer:ident $carries:ident $feature:literal $syntax:literal
-       $run:ident)*) => {
+    ($($name:literal $offer:ident $log_in:ident $argument:ident $in_transfer:ident $carries:ident $feature:literal
+       $syntax:literal $run:ident)*) => {
         &[$(Rule {
             name: $name,
+            offer: Offer::$offer,
             log_in: LogIn::$log_in,
             argument: Argument::$argument,
             in_transfer: InTransfer::$in_transfer,
@@ -82,72 +93,73 @@ macro_rules! rules {
 /// Every command, in the order of `HELP`.
 pub(super) static RULES: &[Rule] = rules! {
     // Access control (RFC 959 4.1.1)
-    "USER" Free   Required Waits   Nothing "" "<user name>"                              user
-    "PASS" Free   Optional Waits   Nothing "" "<password>"                               pass
-    "ACCT" Free   Required Waits   Nothing "" "<account>"                                acct
-    "HOST" Free   Required Waits   Nothing "HOST" "<host name>"                          host
-    "CWD"  Needed Required Waits   Nothing "" "<directory>"                              cwd
-    "CDUP" Needed None     Waits   Nothing "" ""                                         cdup
-    "REIN" Free   None     Waits   Nothing "" ""                                         rein
-    "QUIT" Free   None     Waits   Nothing "" ""                                         quit
+    "USER" Always  Free   Required Waits   Nothing "" "<user name>"                                  user
+    "PASS" Always  Free   Optional Waits   Nothing "" "<password>"                                   pass
+    "ACCT" Always  Free   Required Waits   Nothing "" "<account>"                                    acct
+    "HOST" Always  Free   Required Waits   Nothing "HOST" "<host name>"                              host
+    "CWD"  Always  Needed Required Waits   Nothing "" "<directory>"                                  cwd
+    "CDUP" Always  Needed None     Waits   Nothing "" ""                                             cdup
+    "REIN" Always  Free   None     Waits   Nothing "" ""                                             rein
+    "QUIT" Always  Free   None     Waits   Nothing "" ""                                             quit
+    // Security (RFC 2228 3, RFC 4217)
+    "AUTH" WithTls Free   Required Waits   Nothing "AUTH TLS" "<TLS, TLS-C, TLS-P or SSL>"           auth
+    "PBSZ" WithTls Free   Required Waits   Nothing "PBSZ" "0"                                        pbsz
+    "PROT" WithTls Free   Required Waits   Nothing "PROT" "<C or P>"                                 prot
+    "CCC"  WithTls Free   None     Waits   Nothing "CCC" ""                                          ccc
     // Transfer parameters (RFC 959 4.1.2)
-    "PORT" Needed Required Waits   Restart "" "<h1,h2,h3,h4,p1,p2>"                      port
-    "PASV" Needed None     Waits   Restart "" ""                                         pasv
-    "EPRT" Needed Required Waits   Restart "EPRT" "|<1 or 2>|<address>|<port>|"          eprt
-    "EPSV" Needed Optional Waits   Restart "EPSV" "[1 or 2 or ALL]"                      epsv
-    "TYPE" Needed Required Waits   Nothing "" "<A [N], I or L 8>"                        type_
-    "STRU" Needed Required Waits   Nothing "" "<F>"                                      stru
-    "MODE" Needed Required Waits   Nothing "" "<S>"                                      mode
-    "OPTS" Free   Required Waits   Nothing "" "<command> [options]"                      opts
-    "LANG" Free   Optional Waits   Nothing "LANG EN*" "[language]"                       lang
+    "PORT" Always  Needed Required Waits   Restart "" "<h1,h2,h3,h4,p1,p2>"                          port
+    "PASV" Always  Needed None     Waits   Restart "" ""                                             pasv
+    "EPRT" Always  Needed Required Waits   Restart "EPRT" "|<1 or 2>|<address>|<port>|"              eprt
+    "EPSV" Always  Needed Optional Waits   Restart "EPSV" "[1 or 2 or ALL]"                          epsv
+    "TYPE" Always  Needed Required Waits   Nothing "" "<A [N], I or L 8>"                            type_
+    "STRU" Always  Needed Required Waits   Nothing "" "<F>"                                          stru
+    "MODE" Always  Needed Required Waits   Nothing "" "<S>"                                          mode
+    "OPTS" Always  Free   Required Waits   Nothing "" "<command> [options]"                          opts
+    "LANG" Always  Free   Optional Waits   Nothing "LANG EN*" "[language]"                           lang
     // Service (RFC 959 4.1.3)
-    "RETR" Needed Required Waits   Restart "" "<file>"                                   retr
-    "STOR" Needed Required Waits   Restart "" "<file>"                                   stor
-    "STOU" Needed Optional Waits   Nothing "" "[file]"                                   stou
-    "APPE" Needed Required Waits   Nothing "" "<file>"                                   appe
-    "ALLO" Needed Required Waits   Restart "" "<bytes> [R <record size>]"                allo
-    "REST" Needed Required Waits   Nothing "REST STREAM" "<byte offset>"                 rest
-    "RNFR" Needed Required Waits   Nothing "" "<present name>"                           rnfr
-    "RNTO" Needed Required Waits   Rename  "" "<new name>"                               rnto
-    "ABOR" Free   Optional Aborts  Nothing "" ""                                         abor
-    "DELE" Needed Required Waits   Nothing "" "<file>"                                   dele
-    "RMD"  Needed Required Waits   Nothing "" "<directory>"                              rmd
-    "MKD"  Needed Required Waits   Nothing "" "<directory>"                              mkd
-    "PWD"  Needed None     Waits   Nothing "" ""                                         pwd
-    "LIST" Needed Optional Waits   Nothing "" "[file or directory]"                      list
-    "NLST" Needed Optional Waits   Nothing "" "[file or directory]"                      nlst
-    "MLSD" Needed Optional Waits   Nothing "" "[directory]"                              mlsd
-    "MLST" Needed Optional Waits   Nothing "" "[file or directory]"                      mlst
-    "SIZE" Needed Required Waits   Nothing "SIZE" "<file>"                               size
-    "MDTM" Needed Required Waits   Nothing "MDTM" "<file>"                               mdtm
-    "MFMT" Needed Required Waits   Nothing "MFMT" "<YYYYMMDDhhmmss> <file>"              mfmt
-    "AVBL" Needed Optional Waits   Nothing "AVBL" "[directory]"                          avbl
-    "SITE" Needed Required Waits   Nothing "" "<command> [argument]"                     site
-    "SYST" Free   None     Waits   Nothing "" ""                                         syst
-    "STAT" Free   Optional AtOnceIfBare Restart "" "[file or directory]"                 stat
-    "HELP" Free   Optional Waits   Nothing "" "[command]"                                help
-    "FEAT" Free   None     Waits   Nothing "" ""                                         feat
-    "CLNT" Free   Required Waits   Nothing "CLNT" "<client name>"                        clnt
-    "CSID" Free   Required Waits   Nothing "CSID" "<Name=...; Version=...;>"             csid
-    "NOOP" Free   Optional AtOnce  Restart "" ""                                         noop
+    "RETR" Always  Needed Required Waits   Restart "" "<file>"                                       retr
+    "STOR" Always  Needed Required Waits   Restart "" "<file>"                                       stor
+    "STOU" Always  Needed Optional Waits   Nothing "" "[file]"                                       stou
+    "APPE" Always  Needed Required Waits   Nothing "" "<file>"                                       appe
+    "ALLO" Always  Needed Required Waits   Restart "" "<bytes> [R <record size>]"                    allo
+    "REST" Always  Needed Required Waits   Nothing "REST STREAM" "<byte offset>"                     rest
+    "RNFR" Always  Needed Required Waits   Nothing "" "<present name>"                               rnfr
+    "RNTO" Always  Needed Required Waits   Rename  "" "<new name>"                                   rnto
+    "ABOR" Always  Free   Optional Aborts  Nothing "" ""                                             abor
+    "DELE" Always  Needed Required Waits   Nothing "" "<file>"                                       dele
+    "RMD"  Always  Needed Required Waits   Nothing "" "<directory>"                                  rmd
+    "MKD"  Always  Needed Required Waits   Nothing "" "<directory>"                                  mkd
+    "PWD"  Always  Needed None     Waits   Nothing "" ""                                             pwd
+    "LIST" Always  Needed Optional Waits   Nothing "" "[file or directory]"                          list
+    "NLST" Always  Needed Optional Waits   Nothing "" "[file or directory]"                          nlst
+    "MLSD" Always  Needed Optional Waits   Nothing "" "[directory]"                                  mlsd
+    "MLST" Always  Needed Optional Waits   Nothing "" "[file or directory]"                          mlst
+    "SIZE" Always  Needed Required Waits   Nothing "SIZE" "<file>"                                   size
+    "MDTM" Always  Needed Required Waits   Nothing "MDTM" "<file>"                                   mdtm
+    "MFMT" Always  Needed Required Waits   Nothing "MFMT" "<YYYYMMDDhhmmss> <file>"                  mfmt
+    "AVBL" Always  Needed Optional Waits   Nothing "AVBL" "[directory]"                              avbl
+    "SITE" Always  Needed Required Waits   Nothing "" "<command> [argument]"                         site
+    "SYST" Always  Free   None     Waits   Nothing "" ""                                             syst
+    "STAT" Always  Free   Optional AtOnceIfBare Restart "" "[file or directory]"                     stat
+    "HELP" Always  Free   Optional Waits   Nothing "" "[command]"                                    help
+    "FEAT" Always  Free   None     Waits   Nothing "" ""                                             feat
+    "CLNT" Always  Free   Required Waits   Nothing "CLNT" "<client name>"                            clnt
+    "CSID" Always  Free   Required Waits   Nothing "CSID" "<Name=...; Version=...;>"                 csid
+    "NOOP" Always  Free   Optional AtOnce  Restart "" ""                                             noop
     // The experimental names of RFC 775
-    "XCWD" Needed Required Waits   Nothing "" "<directory>"                              cwd
-    "XCUP" Needed None     Waits   Nothing "" ""                                         cdup
-    "XPWD" Needed None     Waits   Nothing "" ""                                         pwd
-    "XMKD" Needed Required Waits   Nothing "" "<directory>"                              mkd
-    "XRMD" Needed Required Waits   Nothing "" "<directory>"                              rmd
+    "XCWD" Always  Needed Required Waits   Nothing "" "<directory>"                                  cwd
+    "XCUP" Always  Needed None     Waits   Nothing "" ""                                             cdup
+    "XPWD" Always  Needed None     Waits   Nothing "" ""                                             pwd
+    "XMKD" Always  Needed Required Waits   Nothing "" "<directory>"                                  mkd
+    "XRMD" Always  Needed Required Waits   Nothing "" "<directory>"                                  rmd
     // Known, and not offered
-    "SMNT" Free   Optional Waits   Nothing "" ""                                         not_implemented
-    "AUTH" Free   Optional Waits   Nothing "" ""                                         not_implemented
-    "ADAT" Free   Optional Waits   Nothing "" ""                                         not_implemented
-    "PBSZ" Free   Optional Waits   Nothing "" ""                                         not_implemented
-    "PROT" Free   Optional Waits   Nothing "" ""                                         not_implemented
-    "CCC"  Free   Optional Waits   Nothing "" ""                                         not_implemented
-    "MIC"  Free   Optional Waits   Nothing "" ""                                         not_implemented
-    "CONF" Free   Optional Waits   Nothing "" ""                                         not_implemented
-    "ENC"  Free   Optional Waits   Nothing "" ""                                         not_implemented
-    "LPRT" Free   Optional Waits   Nothing "" ""                                         not_implemented
-    "LPSV" Free   Optional Waits   Nothing "" ""                                         not_implemented
+    "SMNT" Never   Free   Optional Waits   Nothing "" ""                                             not_implemented
+    "ADAT" Never   Free   Optional Waits   Nothing "" ""                                             not_implemented
+    "MIC"  Never   Free   Optional Waits   Nothing "" ""                                             not_implemented
+    "CONF" Never   Free   Optional Waits   Nothing "" ""                                             not_implemented
+    "ENC"  Never   Free   Optional Waits   Nothing "" ""                                             not_implemented
+    "LPRT" Never   Free   Optional Waits   Nothing "" ""                                             not_implemented
+    "LPSV" Never   Free   Optional Waits   Nothing "" ""                                             not_implemented
 };
 
 /// Features that belong to no row (RFC 2640, RFC 3659 6).
@@ -159,9 +171,13 @@ pub(super) fn find(verb: Verb) -> Option<&'static Rule> {
 }
 
 impl Rule {
-    /// Whether the command is known by name only.
-    pub(super) fn is_offered(&self) -> bool {
-        !core::ptr::fn_addr_eq(self.run, ServerPi::not_implemented as fn(&mut ServerPi, &[u8]))
+    /// Whether the command is known by more than its name on a server where TLS begins like this.
+    pub(super) fn is_offered(&self, start: TlsStart) -> bool {
+        match self.offer {
+            Offer::Always => true,
+            Offer::WithTls => start != TlsStart::Never,
+            Offer::Never => false,
+        }
     }
 }
 

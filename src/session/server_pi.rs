@@ -13,12 +13,13 @@ use super::{
     login::Login,
     parameters::Parameters,
     rules::{self, Argument, Carries, LogIn, Rule},
+    security::Security,
     timer::{Timer, Timers},
     transfer::{Phase, Transfer},
 };
 use crate::{
     command::{ArgumentError, Command},
-    config::{Config, Endpoints},
+    config::{Config, Endpoints, TlsStart},
     instant::Instant,
     line::Line,
     pathname::Pathname,
@@ -33,6 +34,7 @@ pub(super) struct ServerPi {
     pub(super) control: Endpoints,
     pub(super) now: Instant,
     pub(super) login: Login,
+    pub(super) security: Security,
     pub(super) parameters: Parameters,
     pub(super) data: DataConnection,
     pub(super) transfer: Option<Transfer>,
@@ -67,10 +69,10 @@ pub(super) enum Attention {
 impl ServerPi {
     pub(super) fn new(config: Arc<Config>, control: Endpoints, now: Instant) -> Self {
         let mut pi = Self {
-            config,
             control,
             now,
             login: Login::new(),
+            security: Security::new(config.tls.start),
             parameters: Parameters::default(),
             data: DataConnection::Closed,
             transfer: None,
@@ -82,12 +84,20 @@ impl ServerPi {
             actions: VecDeque::new(),
             unsent: 0,
             last_id: 0,
+            config,
         };
         pi.timers.start(Timer::LogIn, now, pi.config.log_in_timeout);
         pi.start_idle();
-        let config = Arc::clone(&pi.config);
-        pi.reply(ReplyCode::READY, &config.greeting);
+        match pi.config.tls.start {
+            TlsStart::Never | TlsStart::OnAuth => pi.greet(),
+            TlsStart::AtOnce => pi.secure_control(),
+        }
         pi
+    }
+
+    pub(super) fn greet(&mut self) {
+        let config = Arc::clone(&self.config);
+        self.reply(ReplyCode::READY, &config.greeting);
     }
 
     /// Everything that the future depends on, for the walk over all states. A field that is left out has its reason
@@ -102,6 +112,7 @@ impl ServerPi {
             now: _,
             last_id: _,
             login,
+            security,
             parameters,
             data,
             transfer,
@@ -122,7 +133,7 @@ impl ServerPi {
                 (*id, subject, phase, *bytes, *is_abor_waiting)
             });
         let unsent = (*unsent).min(config.reply_limit + 1);
-        (login, parameters, *data, transfer, detached, timers, pending, *service, unsent)
+        (login, *security, parameters, *data, transfer, detached, timers, pending, *service, unsent)
     }
 
     pub(super) fn set_now(&mut self, now: Instant) {
@@ -142,9 +153,15 @@ impl ServerPi {
         }
     }
 
-    /// Whether the session takes notice of its client: it is open, and its replies are being read (promise 7).
+    /// Whether the session takes notice of its client: it is open, no handshake is under way (promise 5), and its
+    /// replies are being read (promise 7).
     pub(super) fn is_attentive(&self) -> bool {
-        !self.is_closed() && self.unsent <= self.config.reply_limit
+        !self.is_deaf() && self.unsent <= self.config.reply_limit
+    }
+
+    /// Whether what comes now is of no use, and forgotten.
+    pub(super) fn is_deaf(&self) -> bool {
+        self.is_closed() || self.security.is_securing()
     }
 
     pub(super) fn is_closed(&self) -> bool {
@@ -191,6 +208,9 @@ impl ServerPi {
         if rule.carries != Carries::Rename {
             self.parameters.rename_from = None;
         }
+        if !rule.is_offered(self.config.tls.start) {
+            return self.not_implemented(argument);
+        }
         if rule.log_in == LogIn::Needed && !self.requires_login() {
             return;
         }
@@ -219,9 +239,9 @@ impl ServerPi {
         self.actions.push_back(action);
     }
 
-    /// Sends a reply, unless nobody would read it.
+    /// Sends a reply, unless nobody would read it or it would come between the messages of a handshake.
     pub(super) fn send(&mut self, reply: Reply) {
-        if !self.is_closed() {
+        if !self.is_deaf() {
             self.unsent = self.unsent.saturating_add(reply.as_bytes().len());
             self.act(Action::SendReply(reply));
         }
@@ -303,6 +323,7 @@ impl ServerPi {
                 Timer::ControlIdle => self.give_up("No command came for too long."),
                 Timer::Request => self.handle_request_overdue(),
                 Timer::DataConnect => self.handle_no_data_connection(),
+                Timer::Handshake => self.handle_handshake_overdue(),
                 Timer::DataStall => self.handle_data_stalled(),
                 Timer::Finish => self.handle_finish_overdue(),
                 Timer::Abort => self.handle_abort_overdue(),
@@ -353,6 +374,7 @@ impl ServerPi {
         }
         self.timers.stop(Timer::LogIn);
         self.timers.stop(Timer::ControlIdle);
+        self.timers.stop(Timer::Handshake);
         self.cancel_request();
         self.abandon_transfer();
         self.close_data_connection();

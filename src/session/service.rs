@@ -93,6 +93,9 @@ impl ServerPi {
     /// Starts a transfer by asking the store to open its subject. An `ALLO` is for this one at most, whatever it is.
     fn begin(&mut self, subject: Subject, movement: Movement, request: Request, purpose: Purpose) {
         self.parameters.announced = None;
+        if !self.is_data_secure_enough() {
+            return;
+        }
         if self.data.readiness() == Readiness::Missing {
             return self.reply(
                 ReplyCode::NO_DATA_CONNECTION,

@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     command::{Verb, skip_list_flags, split_word},
+    config::TlsStart,
     dtp::Representation,
     listing::Facts,
     reply::{Reply, ReplyCode},
@@ -44,8 +45,14 @@ impl ServerPi {
     }
 
     pub(super) fn feat(&mut self, _: &[u8]) {
+        let start = self.config.tls.start;
         let mut reply = self.replies.compose(ReplyCode::SYSTEM_STATUS).text("Features:");
-        for feature in RULES.iter().map(|rule| rule.feature).filter(|feature| !feature.is_empty()) {
+        for feature in RULES
+            .iter()
+            .filter(|rule| rule.is_offered(start))
+            .map(|rule| rule.feature)
+            .filter(|feature| !feature.is_empty())
+        {
             reply = reply.inner_line().text(feature);
         }
         for feature in FEATURES {
@@ -65,7 +72,8 @@ impl ServerPi {
         if word.is_empty() {
             return self.help_all();
         }
-        match Verb::parse(word).ok().and_then(rules::find).filter(|rule| rule.is_offered()) {
+        let start = self.config.tls.start;
+        match Verb::parse(word).ok().and_then(rules::find).filter(|rule| rule.is_offered(start)) {
             Some(rule) => {
                 let reply = self.replies.compose(ReplyCode::HELP).text(rule.name);
                 let reply = if rule.syntax.is_empty() { reply } else { reply.text(" ").text(rule.syntax) };
@@ -78,8 +86,9 @@ impl ServerPi {
 
     fn help_all(&mut self) {
         const COLUMNS: usize = 10;
+        let start = self.config.tls.start;
         let mut reply = self.replies.compose(ReplyCode::HELP).text("These commands are known:");
-        for (i, rule) in RULES.iter().filter(|rule| rule.is_offered()).enumerate() {
+        for (i, rule) in RULES.iter().filter(|rule| rule.is_offered(start)).enumerate() {
             reply = if i % COLUMNS == 0 { reply.inner_line() } else { reply.text(" ") };
             reply = reply.text(rule.name);
         }
@@ -102,6 +111,7 @@ impl ServerPi {
 
     fn reply_session_status(&mut self) {
         let login = self.describe_login();
+        let protection = (self.config.tls.start != TlsStart::Never).then(|| self.describe_protection());
         let transfer = self.transfer.as_ref().map(|transfer| self.describe_transfer(transfer));
         let representation = match self.parameters.representation {
             Representation::Ascii => "A",
@@ -110,6 +120,10 @@ impl ServerPi {
         let reply = self.replies.compose(ReplyCode::SYSTEM_STATUS).text("Status:");
         let reply = reply.inner_line().text("Connected from ").value(self.control.peer.ip().to_canonical());
         let reply = reply.inner_line().text(&login);
+        let reply = match protection {
+            Some(protection) => reply.inner_line().text(protection),
+            None => reply,
+        };
         let reply = reply.inner_line().text("TYPE ").text(representation).text(", STRU F, MODE S");
         let reply = reply.inner_line().text(transfer.as_deref().unwrap_or("No transfer is running"));
         let reply = self.detached.describe(reply).last_line().text("End").finish();

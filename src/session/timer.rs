@@ -8,8 +8,8 @@
 //!              when it passes  Cancel, CloseControl, CloseDataConnection, SendReply
 //! ControlIdle  starts again    every command, Aborted, Denied AccountNeeded, Denied Refused, Entries, Failed,
 //!                              Finished error, Finished ok, LoggedIn, Metadata, Opened, TransferEnded Complete,
-//!                              TransferEnded Lost, TransferEnded StoreFailed, UploadOpened, Abort passes,
-//!                              Finish passes, Request passes
+//!                              TransferEnded Lost, TransferEnded StoreFailed, TransferEnded Truncated,
+//!                              UploadOpened, Abort passes, Finish passes, Request passes
 //!              stops           the session ends
 //!              when it passes  CloseControl, CloseDataConnection, SendReply
 //! Request      starts          ACCT, LIST, PASS, RETR, STAT, STOR
@@ -20,16 +20,20 @@
 //! DataConnect  starts          Metadata, Opened, UploadOpened
 //!              stops           ABOR, DataConnected, DataRefused, ShutdownOverdue, the session ends
 //!              when it passes  Abort
-//! DataStall    starts          DataConnected, Metadata, Opened, UploadOpened
+//! Handshake    starts          AUTH, DataConnected, Metadata, Opened, UploadOpened
+//!              stops           ABOR, ControlSecured, DataRefused, DataSecured, ShutdownOverdue, the session ends
+//!              when it passes  Abort, CloseControl
+//! DataStall    starts          DataConnected, DataSecured, Metadata, Opened, UploadOpened
 //!              starts again    Progressed
 //!              stops           ABOR, ShutdownOverdue, TransferEnded Complete, TransferEnded Lost,
-//!                              TransferEnded StoreFailed, the session ends
+//!                              TransferEnded StoreFailed, TransferEnded Truncated, the session ends
 //!              when it passes  Abort
-//! Finish       starts          TransferEnded Complete
+//! Finish       starts          TransferEnded Complete, TransferEnded Truncated
 //!              stops           ABOR, Finished error, Finished ok, ShutdownOverdue, the session ends
 //!              when it passes  Detach, Drop, SendReply
-//! Abort        starts          ABOR, DataRefused, ShutdownOverdue, TransferEnded Complete, TransferEnded Lost,
-//!                              TransferEnded StoreFailed, DataConnect passes, DataStall passes, the session ends
+//! Abort        starts          ABOR, DataRefused, DataSecured, ShutdownOverdue, TransferEnded Complete,
+//!                              TransferEnded Lost, TransferEnded StoreFailed, TransferEnded Truncated,
+//!                              DataConnect passes, DataStall passes, Handshake passes, the session ends
 //!              stops           Aborted
 //!              when it passes  Drop, SendReply
 //! ```
@@ -49,6 +53,8 @@ pub(super) enum Timer {
     Request,
     /// The data connection is made.
     DataConnect,
+    /// A TLS handshake, on one of the connections.
+    Handshake,
     /// The next byte on the data connection.
     DataStall,
     /// The store finishes an upload.
@@ -58,11 +64,12 @@ pub(super) enum Timer {
 }
 
 impl Timer {
-    pub(super) const ALL: [Self; 7] = [
+    pub(super) const ALL: [Self; 8] = [
         Self::LogIn,
         Self::ControlIdle,
         Self::Request,
         Self::DataConnect,
+        Self::Handshake,
         Self::DataStall,
         Self::Finish,
         Self::Abort,

@@ -17,12 +17,12 @@
 //! stateDiagram-v2
 //!     [*] --> Opening: LIST, RETR, STOR
 //!     Aborting --> [*]: Aborted, Abort passes
-//!     Connecting --> Aborting: ABOR, DataRefused, ShutdownOverdue, DataConnect passes, the session ends
-//!     Connecting --> Moving: DataConnected
+//!     Connecting --> Aborting: ABOR, DataRefused, DataSecured, ShutdownOverdue, DataConnect passes, Handshake passes, the session ends
+//!     Connecting --> Moving: DataConnected, DataSecured
 //!     Finishing --> [*]: ABOR, Finished error, Finished ok, ShutdownOverdue, Finish passes, the session ends
-//!     Moving --> [*]: TransferEnded Complete, TransferEnded Lost, TransferEnded StoreFailed
-//!     Moving --> Aborting: ABOR, ShutdownOverdue, TransferEnded Complete, TransferEnded Lost, TransferEnded StoreFailed, DataStall passes, the session ends
-//!     Moving --> Finishing: TransferEnded Complete
+//!     Moving --> [*]: TransferEnded Complete, TransferEnded Lost, TransferEnded StoreFailed, TransferEnded Truncated
+//!     Moving --> Aborting: ABOR, ShutdownOverdue, TransferEnded Complete, TransferEnded Lost, TransferEnded StoreFailed, TransferEnded Truncated, DataStall passes, the session ends
+//!     Moving --> Finishing: TransferEnded Complete, TransferEnded Truncated
 //!     Opening --> [*]: ABOR, Failed, Request passes, the session ends
 //!     Opening --> Connecting: Metadata, Opened, UploadOpened
 //!     Opening --> Moving: Metadata, Opened, UploadOpened
@@ -31,7 +31,7 @@
 use core::mem;
 
 use super::{
-    action::{Movement, TransferId},
+    action::{Direction, Movement, TransferId},
     event::FinishKind,
 };
 use crate::{instant::Instant, pathname::Pathname, reply::Reply};
@@ -112,6 +112,15 @@ pub(super) enum AborEffect {
     DropFinish,
     /// Its own result comes first, the answer to the ABOR after it.
     Wait,
+}
+
+impl Subject {
+    pub(super) const fn direction(&self) -> Direction {
+        match self {
+            Self::Upload(_) => Direction::Store,
+            Self::Download | Self::Listing => Direction::Retrieve,
+        }
+    }
 }
 
 impl Transfer {

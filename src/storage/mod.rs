@@ -160,6 +160,11 @@ pub trait Upload: Send + 'static {
     /// Gives the file up; what was there before stays. There is nobody left to tell an error to.
     fn abort(self, why: AbortReason) -> impl Future<Output = ()> + Send;
 
+    /// The end of the data connection, which is told to be the end of the file, was not authenticated by TLS: anybody
+    /// between client and server may have cut the file off. Called before [`finish`](Self::finish), and only where the
+    /// settings accept such an end ([`Truncation::Accept`](crate::config::Truncation::Accept)).
+    fn handle_unauthenticated_end(&mut self) {}
+
     /// Whether dropping the future of [`finish`](Self::finish) reliably leaves what was there before, so that an
     /// `ABOR` may still stop the upload after its last byte. If not (the default), the finish runs to its end and
     /// its own result answers the client.
@@ -234,6 +239,9 @@ pub enum AbortReason {
     /// The data connection broke before the end of the file.
     #[error("the data connection was lost")]
     DataConnectionLost,
+    /// The data connection ended without TLS's `close_notify`: somebody may have cut it off.
+    #[error("the data connection ended without close_notify")]
+    Truncated,
     /// No byte moved for [`data_stall_timeout`](crate::config::Settings::data_stall_timeout).
     #[error("the data connection stalled")]
     DataStalled,

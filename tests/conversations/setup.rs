@@ -5,7 +5,10 @@ use std::{
     sync::Arc,
 };
 
-use sansftp::config::{Config, DataPeer, Endpoints, FinishOverdue, PassiveAddress, Settings, SiteCommand};
+use sansftp::config::{
+    Config, DataPeer, Endpoints, FinishOverdue, PassiveAddress, SessionReuse, Settings, SiteCommand,
+    TlsRequirement, TlsStart, Truncation,
+};
 
 use crate::script::{Conversation, StepKind, parse_duration};
 
@@ -55,6 +58,14 @@ fn set(settings: &mut Settings, field: &str, value: &str) -> Result<(), String> 
         }
         "passive_address" => settings.passive_address = PassiveAddress::Fixed(parse(value)?),
         "data_peer" if value == "AnyAddress" => settings.data_peer = DataPeer::AnyAddress,
+        "tls.start" if value == "OnAuth" => settings.tls.start = TlsStart::OnAuth,
+        "tls.start" if value == "AtOnce" => settings.tls.start = TlsStart::AtOnce,
+        "tls.requirement" if value == "Control" => settings.tls.requirement = TlsRequirement::Control,
+        "tls.requirement" if value == "ControlAndData" => {
+            settings.tls.requirement = TlsRequirement::ControlAndData;
+        }
+        "tls.session_reuse" if value == "Require" => settings.tls.session_reuse = SessionReuse::Require,
+        "tls.truncation" if value == "Accept" => settings.tls.truncation = Truncation::Accept,
         "hosts" => settings.hosts = Some(value.split(',').map(String::from).collect()),
         "site_command" => {
             let (verb, syntax) = value.split_once(' ').unwrap_or((value, ""));

@@ -13,7 +13,7 @@ use sansftp::{
     reply::{Reply, ReplyCode},
     session::{
         Action, Answer, DataConnectionMode, Event, FinishKind, Movement, Outcome, Request, RequestId,
-        Session, TransferId,
+        Resumption, Session, TransferId,
     },
     storage::{AbortReason, Stored},
 };
@@ -48,10 +48,12 @@ pub enum Fault {
     SwapsReplies,
     /// 4: somebody is logged in from the beginning.
     LogsInUnasked,
-    /// 5: a 234 answers AUTH where something follows in clear, which is executed.
+    /// 5: what comes during the handshake is kept, and executed behind it.
     ExecutesWhatCameInClear,
     /// 5: a 234 answers AUTH, and no handshake begins.
     PromisesAHandshake,
+    /// 5: bytes move over a data connection before its handshake has succeeded.
+    MovesBeforeTheHandshake,
     /// 6: answers to Telnet wait for the end of what came at once.
     NegotiatesLate,
     /// 6: a text says how often the session was told something.
@@ -100,8 +102,9 @@ pub struct Double {
     finals: usize,
     pieces: usize,
     hoard: Vec<Vec<u8>>,
-    /// Commands that were received and that `502` answers, in order: whether the double says `234`.
-    not_offered: VecDeque<bool>,
+    /// What has come in clear behind `AUTH`.
+    smuggled: Vec<u8>,
+    is_securing: bool,
     is_closed: bool,
     /// The final reply of an upload that was answered too early is not sent.
     is_answered: bool,
@@ -118,7 +121,8 @@ impl Double {
             finals: 0,
             pieces: 0,
             hoard: Vec::new(),
-            not_offered: VecDeque::new(),
+            smuggled: Vec::new(),
+            is_securing: false,
             is_closed: false,
             is_answered: false,
         };
@@ -146,43 +150,27 @@ impl Double {
         self.pieces += 1;
         match self.fault {
             Fault::HoardsCommands => self.hoard.push(bytes.to_vec()),
-            Fault::ExecutesWhatCameInClear | Fault::PromisesAHandshake => self.note_not_offered(bytes),
+            Fault::ExecutesWhatCameInClear if self.is_securing => self.smuggled.extend(bytes),
             _ => {}
         }
-        let end =
-            bytes.windows(6).position(|window| window == b"AUTH T").map(|at| at + b"AUTH TLS\r\n".len());
-        let bytes = match (self.fault, end) {
-            // What came behind it is not executed.
-            (Fault::PromisesAHandshake, Some(end)) => &bytes[..end.min(bytes.len())],
-            _ => bytes,
-        };
         self.session.handle(self.now, Event::Received(bytes));
-    }
-
-    fn note_not_offered(&mut self, bytes: &[u8]) {
-        const NOT_OFFERED: [&str; 11] =
-            ["SMNT", "AUTH", "ADAT", "PBSZ", "PROT", "CCC", "MIC", "CONF", "ENC", "LPRT", "LPSV"];
-        let mut rest = bytes;
-        while let Some(end) = rest.iter().position(|&byte| byte == b'\n') {
-            let (line, behind) = rest.split_at(end + 1);
-            rest = behind;
-            let verb = String::from_utf8_lossy(line).split([' ', '\r']).next().unwrap_or_default().to_owned();
-            if NOT_OFFERED.contains(&&*verb) {
-                let is_wanted = self.fault == Fault::PromisesAHandshake || !behind.is_empty();
-                self.not_offered.push_back(verb == "AUTH" && is_wanted);
-            }
-        }
     }
 
     /// What becomes of what the session does.
     fn spoil(&mut self, action: Action) -> Vec<Action> {
         self.is_closed |= matches!(action, Action::CloseControl);
+        self.is_securing |= matches!(action, Action::SecureControl);
         match (self.fault, action) {
             (Fault::Hasty, Action::AwaitFinish(id)) => {
                 self.is_answered = true;
                 vec![Action::AwaitFinish(id), reply(ReplyCode::TRANSFER_COMPLETE)]
             }
             (Fault::SwallowsAborts, Action::Abort(..)) => vec![],
+            (Fault::PromisesAHandshake, Action::SecureControl) => vec![],
+            (Fault::MovesBeforeTheHandshake, Action::SecureDataConnection(direction)) => {
+                self.session.handle(self.now, Event::DataSecured(Resumption::OfControl));
+                vec![Action::SecureDataConnection(direction)]
+            }
             (Fault::FinishesAndAborts, Action::AwaitFinish(id)) => {
                 vec![Action::AwaitFinish(id), Action::Abort(id, AbortReason::DataConnectionLost)]
             }
@@ -228,11 +216,6 @@ impl Double {
             Fault::CountsPieces if code == 200 => {
                 vec![Action::SendReply(Reply::new(said.code(), &format!("{} pieces.", self.pieces)))]
             }
-            Fault::ExecutesWhatCameInClear | Fault::PromisesAHandshake
-                if code == 502 && self.not_offered.pop_front() == Some(true) =>
-            {
-                vec![Action::SendReply(Reply::from_static("234 Shake hands.\r\n"))]
-            }
             _ => vec![Action::SendReply(said)],
         }
     }
@@ -251,7 +234,8 @@ impl Double {
             Fault::SwapsReplies if self.actions.len() == 2 && self.actions.iter().all(is_said) => {
                 self.actions.swap(0, 1);
             }
-            Fault::NegotiatesLate => {
+            // In a handshake that would be another fault.
+            Fault::NegotiatesLate if !self.is_securing => {
                 let is_telnet = |action: &Action| matches!(action, Action::SendTelnet(_));
                 let (late, early): (VecDeque<_>, VecDeque<_>) = self.actions.drain(..).partition(is_telnet);
                 self.actions.extend(early.into_iter().chain(late));
@@ -291,7 +275,13 @@ impl Subject for Double {
             }
             (_, event) => event,
         };
+        let is_secured = self.is_securing && matches!(event, Event::ControlSecured);
         self.session.handle(now, event);
+        if is_secured {
+            self.is_securing = false;
+            let smuggled = std::mem::take(&mut self.smuggled);
+            self.session.handle(now, Event::Received(&smuggled));
+        }
     }
 
     fn poll_action(&mut self) -> Option<Action> {

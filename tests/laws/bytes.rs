@@ -2,7 +2,7 @@
 //!
 //! | tag | step |
 //! |---|---|
-//! | 0 to 43 | a usual line |
+//! | 0 to 47 | a usual line |
 //! | 64, bytes up to LF | any line |
 //! | 65, row, argument | a command of the table with an argument of its own |
 //! | 66, row, row, argument | a command of the table with another one's argument |

@@ -5,12 +5,12 @@ use std::net::SocketAddr;
 use sansftp::{
     accounts::Denied,
     pathname::Pathname,
-    session::{Answer, Event, Extent, FinishKind, Outcome, TransferId},
+    session::{Answer, Event, Extent, FinishKind, Outcome, Resumption, TransferId},
     storage::{Entry, Metadata, StorageError, StorageErrorKind, Stored},
 };
 
 use super::{
-    facts::{Asked, Content, Data, Phase},
+    facts::{Asked, Content, Data, Phase, Protection},
     steps::Disturbance,
     watch::{LOCAL, LOW_PORT, PEER, STRANGER},
     world::{Driver, World},
@@ -30,6 +30,9 @@ impl World {
             let pick = usize::from(choice / 8) % answers.len();
             possible.extend(answers.into_iter().nth(pick).map(|answer| Event::Answered(open.id, answer)));
         }
+        if facts.protection == Protection::Securing {
+            possible.push(if choice < 240 { Event::ControlSecured } else { Event::ControlClosed });
+        }
         match facts.data {
             Data::Preparing if choice < 16 => possible.push(Event::ListenFailed),
             Data::Preparing => possible.push(listening()),
@@ -39,7 +42,10 @@ impl World {
             }
             Data::Connecting(_) if choice < 64 => possible.push(Event::DataRefused),
             Data::Connecting(peer) => possible.push(Event::DataConnected { peer }),
-            Data::Nothing | Data::Connected | Data::InUse => {}
+            Data::Securing if choice < 32 => possible.push(Event::DataRefused),
+            Data::Securing if choice < 64 => possible.push(Event::DataSecured(Resumption::None)),
+            Data::Securing => possible.push(Event::DataSecured(Resumption::OfControl)),
+            Data::Nothing | Data::Connected | Data::Secured | Data::InUse => {}
         }
         for (id, transfer) in &facts.transfers {
             possible.extend(possible_transfer_event(*id, transfer.phase, choice));
@@ -83,6 +89,9 @@ impl World {
             D::Aborted => Some(Event::Aborted(transfer)),
             D::Elapsed => Some(Event::Elapsed),
             D::RepliesSent => Some(Event::RepliesSent),
+            D::ControlSecured => Some(Event::ControlSecured),
+            D::DataSecured => Some(Event::DataSecured(Resumption::OfControl)),
+            D::Truncated => Some(Event::TransferEnded(transfer, Outcome::Truncated { bytes: 7 })),
         }
     }
 }
@@ -128,7 +137,8 @@ fn possible_transfer_event(id: TransferId, phase: Phase, choice: u8) -> Option<E
         Phase::Moving => Some(match choice % 8 {
             0 => Event::TransferEnded(id, Outcome::Lost),
             1 => Event::TransferEnded(id, Outcome::StoreFailed(failed())),
-            2 | 3 => Event::Progressed(id, u64::from(choice)),
+            2 => Event::Progressed(id, u64::from(choice)),
+            3 => Event::TransferEnded(id, Outcome::Truncated { bytes: 7 }),
             _ => complete(id),
         }),
         Phase::Finishing | Phase::Detached if choice.is_multiple_of(4) => {

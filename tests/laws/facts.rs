@@ -9,7 +9,7 @@ use std::{
 };
 
 use sansftp::{
-    config::{Config, DataPeer},
+    config::{Config, DataPeer, TlsStart, Truncation},
     session::{
         Action, Answer, DataConnectionMode, Event, FinishKind, Movement, Outcome, Request, RequestId,
         TransferId,
@@ -75,6 +75,9 @@ pub enum Data {
     Listening,
     Connecting(SocketAddr),
     Connected,
+    /// A handshake is under way.
+    Securing,
+    Secured,
     InUse,
 }
 
@@ -88,12 +91,17 @@ pub enum Control {
     Closed,
 }
 
-/// Who protects the control connection. There is no handshake yet, so a promised one never comes.
+/// What protects the control connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Protection {
     Clear,
-    /// `234` was sent.
+    /// `234` was sent, or TLS begins at once.
     Promised,
+    /// The handshake is under way.
+    Securing,
+    /// It has just succeeded.
+    Begun,
+    Secured,
 }
 
 /// A transfer command that has no final reply yet.
@@ -126,6 +134,10 @@ pub struct Facts {
     pub unsent: usize,
     pub control: Control,
     pub protection: Protection,
+    /// Whether the client has been greeted.
+    pub is_greeted: bool,
+    /// Whether an upload whose end TLS did not authenticate is whole.
+    pub truncation: Truncation,
     pub is_logged_in: bool,
     pub request: Option<OpenRequest>,
     pub last_request: Option<RequestId>,
@@ -159,6 +171,7 @@ impl Facts {
             config.finish_timeout,
             config.abort_timeout,
             config.detached_timeout,
+            config.tls.handshake_timeout,
         ];
         Self {
             reply_limit: config.reply_limit,
@@ -166,7 +179,12 @@ impl Facts {
             longest_wait: waits.into_iter().max().unwrap_or_default(),
             unsent: 0,
             control: Control::Open,
-            protection: Protection::Clear,
+            protection: match config.tls.start {
+                TlsStart::Never | TlsStart::OnAuth => Protection::Clear,
+                TlsStart::AtOnce => Protection::Promised,
+            },
+            is_greeted: false,
+            truncation: config.tls.truncation,
             is_logged_in: false,
             request: None,
             last_request: None,
@@ -185,6 +203,12 @@ impl Facts {
 
     pub fn is_closed(&self) -> bool {
         self.control == Control::Closed
+    }
+
+    /// Whether what the client sends is nothing for the session.
+    pub fn is_deaf(&self) -> bool {
+        self.control != Control::Open
+            || matches!(self.protection, Protection::Promised | Protection::Securing)
     }
 
     /// Whether a command is being executed that needs the store or the network.
@@ -235,6 +259,10 @@ impl Facts {
         match event {
             Event::RepliesSent => self.unsent = 0,
             Event::ControlClosed if self.control == Control::Open => self.control = Control::Lost,
+            Event::ControlSecured if self.protection == Protection::Securing => {
+                self.protection = Protection::Begun;
+            }
+            Event::DataSecured(_) if self.data == Data::Securing => self.data = Data::Secured,
             Event::Answered(id, answer) => return self.tell_answer(*id, answer),
             Event::Listening(_) if self.data == Data::Preparing => self.data = Data::Listening,
             Event::ListenFailed if self.data == Data::Preparing => self.data = Data::Nothing,
@@ -288,7 +316,12 @@ impl Facts {
         if self.phase(id) != Some(Phase::Moving) {
             return None;
         }
-        self.enter(id, Phase::Ended { is_whole: matches!(outcome, Outcome::Complete { .. }) });
+        let is_whole = match outcome {
+            Outcome::Complete { .. } => true,
+            Outcome::Truncated { .. } => self.truncation == Truncation::Accept,
+            Outcome::Lost | Outcome::StoreFailed(_) => false,
+        };
+        self.enter(id, Phase::Ended { is_whole });
         self.data = Data::Nothing;
         match outcome {
             Outcome::StoreFailed(error) => Some(error.kind().reply_code().number()),
@@ -303,6 +336,8 @@ impl Facts {
         match action {
             Action::SendReply(reply) => self.see_reply(reply.code().number(), reply.as_bytes().len()),
             Action::SendTelnet(bytes) => self.unsent += bytes.len(),
+            Action::SecureControl => self.protection = Protection::Securing,
+            Action::ClearControl => self.protection = Protection::Clear,
             Action::CloseControl => self.control = Control::Closed,
             Action::Ask(id, request) => self.see_request(*id, request),
             Action::Cancel(_) => self.request = None,
@@ -311,6 +346,7 @@ impl Facts {
                 self.data = Data::Connecting(*address);
             }
             Action::RefuseDataConnection => self.due = Some(Due::NothingMore),
+            Action::SecureDataConnection(_) => self.data = Data::Securing,
             Action::CloseDataConnection => self.data = Data::Nothing,
             Action::Transfer(id, movement) => {
                 self.opened = None;
@@ -332,12 +368,16 @@ impl Facts {
 
     fn see_reply(&mut self, code: u16, length: usize) {
         self.unsent += length;
+        self.is_greeted = true;
         self.lists_file = false;
         self.due = self.due.filter(|due| *due != Due::Stored);
         match code {
-            // USER and REIN log out.
+            // USER, REIN and AUTH log out.
             331 | 220 => self.is_logged_in = false,
-            234 => self.protection = Protection::Promised,
+            234 => {
+                self.is_logged_in = false;
+                self.protection = Protection::Promised;
+            }
             _ => {}
         }
         if is_final_of_transfer(code) {
@@ -378,6 +418,9 @@ impl Facts {
         self.has_elapsed = false;
         self.is_time_up = false;
         self.can_stop &= self.is_busy();
+        if self.protection == Protection::Begun {
+            self.protection = Protection::Secured;
+        }
     }
 }
 

@@ -1,34 +1,41 @@
 //! Promise 5: **what was sent in clear behind `AUTH` is not executed after the handshake.**
 //!
-//! There is no `AUTH` yet, and so no handshake. What can be judged already: behind a `234` the client waits for a
-//! handshake, so it is a lie if none begins before the session rests; and until then nothing is done but closing the
-//! control connection and cleaning up, for whatever else were done could only be for a command that came in clear.
+//! Behind a `234` nothing is done but to begin the handshake, and that at once. While it is under way, nothing is done
+//! but what ends the session and cleans up, and nothing is said, for it would come between the messages of the
+//! handshake. When it has succeeded, nothing is done but to greet a client that was not greeted: whatever else were
+//! done could only be for a command that came in clear.
+//!
+//! It is the same with a data connection: nothing moves over it while its handshake is under way.
 
 use sansftp::session::Action;
 
 use super::{
-    facts::{Facts, Protection},
+    facts::{Data, Facts, Protection},
     watch::{Judgement, law},
 };
 
 pub fn see(facts: &Facts, action: &Action) -> Judgement {
-    let is_ending = match action {
-        Action::SendReply(reply) => reply.code().number() == 421,
+    let is_cleaning_up = matches!(
+        action,
         Action::CloseControl
-        | Action::Cancel(_)
-        | Action::CloseDataConnection
-        | Action::Abort(..)
-        | Action::Drop(_)
-        | Action::Detach(_) => true,
-        _ => false,
+            | Action::Cancel(_)
+            | Action::CloseDataConnection
+            | Action::Abort(..)
+            | Action::Drop(_)
+            | Action::Detach(_)
+    );
+    let is_allowed = match facts.protection {
+        Protection::Clear | Protection::Secured => !matches!(action, Action::SecureControl),
+        Protection::Promised => matches!(action, Action::SecureControl),
+        Protection::Securing => is_cleaning_up,
+        Protection::Begun => matches!(action, Action::SendReply(_)) && !facts.is_greeted,
     };
-    law(5, facts.protection == Protection::Clear || is_ending, || {
-        format!("{action:?} for what came in clear behind AUTH")
-    })
+    law(5, is_allowed, || format!("{action:?}, and the control connection is {:?}", facts.protection))?;
+    let moves_early = matches!(action, Action::Transfer(..)) && facts.data == Data::Securing;
+    law(5, !moves_early, || format!("{action:?} before the handshake on the data connection"))
 }
 
 pub fn rest(facts: &Facts) -> Judgement {
-    law(5, facts.protection == Protection::Clear || facts.is_closed(), || {
-        "a 234, and no handshake begins".into()
-    })
+    let is_kept = facts.protection != Protection::Promised || facts.is_closed();
+    law(5, is_kept, || "a 234, and no handshake begins".into())
 }

@@ -22,7 +22,7 @@ pub fn see(facts: &Facts, action: &Action) -> Judgement {
         Action::OpenDataConnection(DataConnectionMode::Connect(address)) => {
             law(9, facts.is_right_peer(*address), || format!("a connection to {address}"))
         }
-        Action::Transfer(..) => law(9, facts.data == Data::Connected, || {
+        Action::Transfer(..) => law(9, matches!(facts.data, Data::Connected | Data::Secured), || {
             format!("a transfer, and the data connection is {:?}", facts.data)
         }),
         _ => Ok(()),

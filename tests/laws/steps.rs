@@ -71,10 +71,13 @@ pub enum Disturbance {
     Aborted,
     Elapsed,
     RepliesSent,
+    ControlSecured,
+    DataSecured,
+    Truncated,
 }
 
 /// All but `Failed`.
-pub const DISTURBANCES: [Disturbance; 21] = [
+pub const DISTURBANCES: [Disturbance; 24] = [
     Disturbance::LoggedIn,
     Disturbance::Done,
     Disturbance::UploadOpened,
@@ -96,10 +99,13 @@ pub const DISTURBANCES: [Disturbance; 21] = [
     Disturbance::Aborted,
     Disturbance::Elapsed,
     Disturbance::RepliesSent,
+    Disturbance::ControlSecured,
+    Disturbance::DataSecured,
+    Disturbance::Truncated,
 ];
 
 /// Lines that lead somewhere, some of them more often than others.
-pub const USUAL_LINES: [&str; 44] = [
+pub const USUAL_LINES: [&str; 48] = [
     "USER anna",
     "PASS secret",
     "ACCT sales",
@@ -144,6 +150,10 @@ pub const USUAL_LINES: [&str; 44] = [
     "HOST ftp.example.com",
     "REIN",
     "QUIT",
+    "PBSZ 0",
+    "PROT P",
+    "AUTH TLS-P",
+    "CCC",
 ];
 
 /// Telnet commands: WILL ECHO, DO, and what clients send before ABOR.

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use proptest::{collection::vec, prelude::*, sample::select};
 use sansftp::{
-    config::{Config, FinishOverdue, Settings},
+    config::{
+        Config, FinishOverdue, SessionReuse, Settings, TlsRequirement, TlsSettings, TlsStart, Truncation,
+    },
     storage::StorageErrorKind,
 };
 
@@ -23,18 +25,41 @@ pub fn configs() -> impl Strategy<Value = Config> {
         prop_oneof![Just(1_usize), Just(16 << 10)],
         1_usize..3,
     );
-    (limits, any::<bool>(), 5_u64..1000).prop_map(|((backlog, replies, detached), detaches, stall)| {
-        let settings = Settings {
-            line_limit: 256,
-            backlog_limit: backlog,
-            reply_limit: replies,
-            detached_limit: detached,
-            finish_overdue: if detaches { FinishOverdue::Detach } else { FinishOverdue::Abort },
-            data_stall_timeout: Duration::from_secs(stall),
-            log_in_timeout: Duration::from_secs(60 * 60),
-            ..Settings::default()
-        };
-        Config::new(settings).unwrap()
+    (limits, any::<bool>(), 5_u64..1000, tls()).prop_map(
+        |((backlog, replies, detached), detaches, stall, tls)| {
+            let settings = Settings {
+                line_limit: 256,
+                backlog_limit: backlog,
+                reply_limit: replies,
+                detached_limit: detached,
+                finish_overdue: if detaches { FinishOverdue::Detach } else { FinishOverdue::Abort },
+                data_stall_timeout: Duration::from_secs(stall),
+                log_in_timeout: Duration::from_secs(60 * 60),
+                tls,
+                ..Settings::default()
+            };
+            Config::new(settings).unwrap()
+        },
+    )
+}
+
+/// Mostly none or what clients may begin; not much is done by a random client that has to begin.
+fn tls() -> impl Strategy<Value = TlsSettings> {
+    let starts = prop_oneof![
+        3 => Just(TlsStart::Never),
+        6 => Just(TlsStart::OnAuth),
+        1 => Just(TlsStart::AtOnce),
+    ];
+    let requirements = prop_oneof![
+        8 => Just(TlsRequirement::Nothing),
+        1 => Just(TlsRequirement::Control),
+        1 => Just(TlsRequirement::ControlAndData),
+    ];
+    let reuse = prop_oneof![3 => Just(SessionReuse::Offer), 1 => Just(SessionReuse::Require)];
+    let truncation = prop_oneof![Just(Truncation::Refuse), Just(Truncation::Accept)];
+    (starts, requirements, reuse, truncation).prop_map(|(start, requirement, session_reuse, truncation)| {
+        let requirement = if start == TlsStart::Never { TlsRequirement::Nothing } else { requirement };
+        TlsSettings { start, requirement, session_reuse, truncation, ..TlsSettings::default() }
     })
 }
 
@@ -54,6 +79,13 @@ fn beginnings() -> impl Strategy<Value = Vec<Step>> {
     let uploading = move || {
         [listening(), vec![Step::Send(b"STOR a\r\n".to_vec()), Step::Proceed(0), Step::Proceed(0)]].concat()
     };
+    let secured = || {
+        vec![
+            Step::Send(b"AUTH TLS\r\n".to_vec()),
+            Step::Proceed(0),
+            Step::Send(b"PBSZ 0\r\nPROT P\r\n".to_vec()),
+        ]
+    };
     let account_needed = vec![
         Step::Send(b"USER anna\r\nPASS secret\r\n".to_vec()),
         Step::Proceed(32),
@@ -65,6 +97,8 @@ fn beginnings() -> impl Strategy<Value = Vec<Step>> {
         3 => Just(listening()),
         3 => Just(uploading()),
         1 => Just(account_needed),
+        1 => Just(secured()),
+        3 => Just([secured(), uploading()].concat()),
     ]
 }
 

@@ -20,7 +20,7 @@ use sansftp::{
 
 use super::{
     contract,
-    facts::{Control, Facts},
+    facts::Facts,
     p01_true_226, p02_finish_or_abort,
     p03_one_final_reply::{self, Replies},
     p04_nothing_before_log_in, p05_nothing_in_clear_behind_auth, p09_the_right_peer, p10_deadlines,
@@ -91,7 +91,7 @@ impl Watch {
     /// Something happens; to be called before `Session::handle`.
     pub fn tell(&mut self, event: &Event<'_>) {
         if let Event::Received(bytes) = event
-            && self.facts.control == Control::Open
+            && !self.facts.is_deaf()
         {
             self.replies.note_received(bytes);
         }

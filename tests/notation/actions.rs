@@ -26,6 +26,8 @@ pub fn describe(action: &Action, ledger: &mut Ledger) -> Vec<String> {
             let answer = |bytes: &[u8]| bytes.iter().map(|byte| format!("\\x{byte:02x}")).collect::<String>();
             return bytes.chunks(3).map(|bytes| format!("A: Telnet {}", answer(bytes))).collect();
         }
+        Action::SecureControl => "SecureControl".into(),
+        Action::ClearControl => "ClearControl".into(),
         Action::CloseControl => "CloseControl".into(),
         Action::Ask(id, request) => format!("Ask {}{}", describe_request(request), ledger.note_request(*id)),
         Action::Cancel(id) => format!("Cancel{}", ledger.note_request(*id)),
@@ -34,6 +36,7 @@ pub fn describe(action: &Action, ledger: &mut Ledger) -> Vec<String> {
             format!("OpenDataConnection Connect {address}")
         }
         Action::RefuseDataConnection => "RefuseDataConnection".into(),
+        Action::SecureDataConnection(direction) => format!("SecureDataConnection {direction:?}"),
         Action::CloseDataConnection => "CloseDataConnection".into(),
         Action::Transfer(id, movement) => {
             format!("Transfer {}{}", describe_movement(movement), ledger.note_transfer(*id))

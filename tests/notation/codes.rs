@@ -67,15 +67,15 @@ pub const TABLE: &[Codes] = table! {
     // File action commands
     "ALLO" [200 202 500 501 504 421 530] also [] good ["1" "1 R 1"] bad ["" "x" "99999999999999999999"]
     "REST" [500 501 502 421 530 350] also [NO_RESTART] good ["0" "1"] bad ["" "x" "99999999999999999999"]
-    "STOR" [125 150 226 250 425 426 451 551 552 532 450 452 553 500 501 421 530] also [NO_ACCESS BAD_REST]
+    "STOR" [125 150 226 250 425 426 451 551 552 532 450 452 553 500 501 421 530] also [NEEDS_TLS NO_TLS NO_ACCESS BAD_REST]
         good ["a"] bad ["" "a\\x00b"]
-    "STOU" [125 150 226 250 425 426 451 551 552 532 450 452 553 500 501 421 530] also [NO_ACCESS]
+    "STOU" [125 150 226 250 425 426 451 551 552 532 450 452 553 500 501 421 530] also [NEEDS_TLS NO_TLS NO_ACCESS]
         good ["" "a"] bad ["a\\x00b"]
-    "RETR" [125 150 226 250 425 426 451 450 550 500 501 421 530] also [BAD_REST] good ["a"] bad ["" "a\\x00b"]
-    "LIST" [125 150 226 250 425 426 451 450 500 501 502 421 530] also [NOT_FOUND] good ["" "-la" "a"]
+    "RETR" [125 150 226 250 425 426 451 450 550 500 501 421 530] also [NEEDS_TLS NO_TLS BAD_REST] good ["a"] bad ["" "a\\x00b"]
+    "LIST" [125 150 226 250 425 426 451 450 500 501 502 421 530] also [NEEDS_TLS NO_TLS NOT_FOUND] good ["" "-la" "a"]
         bad ["a\\x00b"]
-    "NLST" [125 150 226 250 425 426 451 450 500 501 502 421 530] also [NOT_FOUND] good ["" "a"] bad ["a\\x00b"]
-    "APPE" [125 150 226 250 425 426 451 551 552 532 450 550 452 553 500 501 502 421 530] also [] good ["a"]
+    "NLST" [125 150 226 250 425 426 451 450 500 501 502 421 530] also [NEEDS_TLS NO_TLS NOT_FOUND] good ["" "a"] bad ["a\\x00b"]
+    "APPE" [125 150 226 250 425 426 451 551 552 532 450 550 452 553 500 501 502 421 530] also [NEEDS_TLS NO_TLS] good ["a"]
         bad ["" "a\\x00b"]
     "RNFR" [450 550 500 501 502 421 530 350] also [] good ["a"] bad ["" "a\\x00b"]
     "RNTO" [250 532 553 500 501 502 503 421 530] also [NO_ACCESS] good ["b"] bad ["" "a\\x00b"]
@@ -110,7 +110,7 @@ pub const TABLE: &[Codes] = table! {
     "MDTM" [213 500 501 502 421 530 550] also [] good ["a"] bad ["" "a\\x00b"]
     "SIZE" [213 500 501 502 421 530 550] also [] good ["a"] bad ["" "a\\x00b"]
     "MLST" [250 500 501 502 421 530 550] also [] good ["" "a"] bad ["a\\x00b"]
-    "MLSD" [125 150 226 250 425 426 451 500 501 502 421 530 550] also [] good ["" "a"] bad ["a\\x00b"]
+    "MLSD" [125 150 226 250 425 426 451 500 501 502 421 530 550] also [NEEDS_TLS NO_TLS] good ["" "a"] bad ["a\\x00b"]
     // RFC 7151 3.2
     "HOST" [220 500 501 502 503 504 421 530] also [] good ["ftp.example.com"] bad ["" "a b"]
     // The drafts of MFMT, AVBL and CSID, and the custom of CLNT
@@ -118,12 +118,13 @@ pub const TABLE: &[Codes] = table! {
     "AVBL" [213 500 501 502 421 530 550] also [] good ["" "a"] bad ["a\\x00b"]
     "CSID" [200 500 501 502 421 530] also [] good ["Name=probe;"] bad [""]
     "CLNT" [200 500 501 502 421 530] also [] good ["probe"] bad [""]
-    // RFC 4217 and RFC 2228, RFC 1639: known, and not offered
-    "AUTH" [502] also [] good ["TLS"] bad [""]
+    // RFC 2228 5.1, and 521 and 522 of RFC 4217 10
+    "AUTH" [234 334 502 504 534 431 500 501 421] also [SECURED] good ["TLS" "TLS-P"] bad ["" "KERBEROS_V4"]
+    "PBSZ" [200 503 500 501 421 530] also [NO_SECURITY] good ["0"] bad ["" "x"]
+    "PROT" [200 504 536 503 534 431 500 501 421 530] also [NO_SECURITY] good ["P" "C"] bad ["" "S" "E" "X"]
+    "CCC"  [200 500 501 533 534 421] also [NO_SECURITY] good [""] bad ["a"]
+    // RFC 2228 and RFC 1639: known, and not offered
     "ADAT" [502] also [] good ["a"] bad [""]
-    "PBSZ" [502] also [] good ["0"] bad [""]
-    "PROT" [502] also [] good ["P"] bad [""]
-    "CCC"  [502] also [] good [""] bad ["a"]
     "MIC"  [502] also [] good ["a"] bad [""]
     "CONF" [502] also [] good ["a"] bad [""]
     "ENC"  [502] also [] good ["a"] bad [""]
@@ -131,6 +132,10 @@ pub const TABLE: &[Codes] = table! {
     "LPSV" [502] also [] good [""] bad ["a"]
 };
 
+const NEEDS_TLS: (u16, &str) = (521, "RFC 4217 10: no data connection with this PROT");
+const NO_TLS: (u16, &str) = (522, "RFC 4217 10: no TLS on the data connection");
+const SECURED: (u16, &str) = (503, "TLS protects the control connection already");
+const NO_SECURITY: (u16, &str) = (502, "the server has no TLS");
 const AS_CWD: (u16, &str) = (250, "RFC 959 4.1.1: its reply codes are those of CWD");
 const NO_RESTART: (u16, &str) = (504, "not with TYPE A");
 const SITE_STATUS: (u16, &str) = (211, "SITE UPLOADS tells a status");

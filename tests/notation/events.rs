@@ -1,12 +1,13 @@
 //! What happens to a session, from text.
 //!
 //! ```text
-//! ControlClosed  Elapsed  RepliesSent  ShutdownRequested  ShutdownOverdue
+//! ControlSecured  ControlClosed  Elapsed  RepliesSent  ShutdownRequested  ShutdownOverdue
 //! LoggedIn  Denied Refused|AccountNeeded|Unavailable
 //! Done  Opened  UploadOpened /a [offset=5] [CanStop]  Failed KIND ["sentence"]
 //! Metadata METADATA  Entries NAME:METADATA … [Truncated]  Available 12  Text "done"
 //! Listening 192.0.2.1:4242  ListenFailed  DataConnected 198.51.100.7:50001  DataRefused
-//! Progressed 12  TransferEnded Complete 12|Lost|StoreFailed KIND ["sentence"]
+//! DataSecured OfControl|None
+//! Progressed 12  TransferEnded Complete 12|Truncated 12|Lost|StoreFailed KIND ["sentence"]
 //! Finished ok ["note"]  Finished error KIND ["sentence"]  Aborted
 //! ```
 //!
@@ -19,7 +20,7 @@ use std::net::SocketAddr;
 use sansftp::{
     accounts::Denied,
     pathname::Pathname,
-    session::{Answer, Event, Extent, FinishKind, Outcome},
+    session::{Answer, Event, Extent, FinishKind, Outcome, Resumption},
     storage::{
         Entry, EntryKind, Metadata, Permissions, StorageError, StorageErrorKind, Stored, UnixAttributes,
     },
@@ -61,6 +62,7 @@ pub fn parse(line: &str, ledger: &Ledger) -> Result<Event<'static>, String> {
     let ordinal = words.take_ordinal()?;
     let name = words.next_text()?;
     let event = match name.as_str() {
+        "ControlSecured" => Event::ControlSecured,
         "ControlClosed" => Event::ControlClosed,
         "Elapsed" => Event::Elapsed,
         "RepliesSent" => Event::RepliesSent,
@@ -70,6 +72,7 @@ pub fn parse(line: &str, ledger: &Ledger) -> Result<Event<'static>, String> {
         "ListenFailed" => Event::ListenFailed,
         "DataConnected" => Event::DataConnected { peer: words.next_address()? },
         "DataRefused" => Event::DataRefused,
+        "DataSecured" => Event::DataSecured(words.next_resumption()?),
         "Progressed" => Event::Progressed(ledger.transfer(ordinal), words.next_number()?),
         "TransferEnded" => Event::TransferEnded(ledger.transfer(ordinal), words.next_outcome()?),
         "Finished" => Event::Finished(ledger.transfer(ordinal), words.next_finish()?),
@@ -131,9 +134,18 @@ impl Words {
     fn next_outcome(&mut self) -> Result<Outcome, String> {
         match self.next_text()?.as_str() {
             "Complete" => Ok(Outcome::Complete { bytes: self.next_number()? }),
+            "Truncated" => Ok(Outcome::Truncated { bytes: self.next_number()? }),
             "Lost" => Ok(Outcome::Lost),
             "StoreFailed" => Ok(Outcome::StoreFailed(self.next_error()?)),
             other => Err(format!("{other} is no outcome")),
+        }
+    }
+
+    fn next_resumption(&mut self) -> Result<Resumption, String> {
+        match self.next_text()?.as_str() {
+            "OfControl" => Ok(Resumption::OfControl),
+            "None" => Ok(Resumption::None),
+            other => Err(format!("{other} is neither OfControl nor None")),
         }
     }
 

@@ -292,6 +292,7 @@ pub const fn name_of(why: AbortReason) -> &'static str {
         AbortReason::ClientAborted => "ClientAborted",
         AbortReason::NoDataConnection => "NoDataConnection",
         AbortReason::DataConnectionLost => "DataConnectionLost",
+        AbortReason::Truncated => "Truncated",
         AbortReason::DataStalled => "DataStalled",
         AbortReason::ControlConnectionLost => "ControlConnectionLost",
         AbortReason::Incomplete => "Incomplete",

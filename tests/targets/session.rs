@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use sansftp::config::{Config, FinishOverdue, Settings};
+use sansftp::config::{Config, FinishOverdue, Settings, TlsSettings, TlsStart};
 
 use crate::laws::{
     bytes, p06_any_cutting,
@@ -68,6 +68,7 @@ fn conditions(choice: u8) -> Conditions {
         detached_limit: 2,
         finish_overdue: if has(DETACHES) { FinishOverdue::Detach } else { FinishOverdue::Abort },
         log_in_timeout: Duration::from_secs(60 * 60),
+        tls: TlsSettings { start: TlsStart::OnAuth, ..TlsSettings::default() },
         ..Settings::default()
     };
     Conditions {

@@ -18,22 +18,26 @@ pub(super) struct Alphabet {
 }
 
 /// What every driver tells sooner or later, and sometimes too late, too often, or when nobody has asked.
-const EVENTS: [&str; 9] = [
+const EVENTS: [&str; 12] = [
     "Listening 192.0.2.1:4242",
     "ListenFailed",
     "DataConnected 198.51.100.7:50000",
     "DataConnected 203.0.113.9:50000",
     "DataRefused",
+    "DataSecured OfControl",
+    "DataSecured None",
     "RepliesSent",
+    "ControlSecured",
     "ControlClosed",
     "ShutdownRequested",
     "ShutdownOverdue",
 ];
 
 /// What is told of a transfer, whatever phase it is in.
-const OUTCOMES: [&str; 7] = [
+const OUTCOMES: [&str; 8] = [
     "Progressed 1",
     "TransferEnded Complete 1",
+    "TransferEnded Truncated 1",
     "TransferEnded Lost",
     "TransferEnded StoreFailed NoSpace",
     "Finished ok",

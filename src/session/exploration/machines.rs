@@ -1,4 +1,4 @@
-//! What the walk has seen of the four machines: which state followed which, and why.
+//! What the walk has seen of the machines: which state followed which, and why.
 
 use std::{
     collections::BTreeSet,
@@ -51,6 +51,7 @@ impl Debug for Name {
 #[derive(Clone, Copy)]
 pub(super) struct Machines {
     pub(super) login: Name,
+    pub(super) security: Name,
     pub(super) data: Name,
     /// `None` without a transfer.
     phase: Option<Name>,
@@ -63,6 +64,7 @@ impl Machines {
     pub(super) fn of(pi: &ServerPi) -> Self {
         Self {
             login: Name::of(pi.login.state()),
+            security: Name::of(&pi.security),
             data: Name::of(&pi.data),
             phase: pi.transfer.as_ref().map(|transfer| Name::of(&transfer.phase)),
             timers: pi.timers.all(),
@@ -109,6 +111,7 @@ pub(super) enum Ticking {
 #[derive(Default)]
 pub(super) struct Seen {
     pub(super) login: BTreeSet<(Edge, Cause)>,
+    pub(super) security: BTreeSet<(Edge, Cause)>,
     pub(super) data: BTreeSet<(Edge, Cause)>,
     pub(super) transfer: BTreeSet<(Edge, Cause)>,
     pub(super) timers: BTreeSet<(Name, Ticking, Cause)>,
@@ -149,6 +152,7 @@ impl Seen {
             self.commands.insert(cause);
         }
         note(&mut self.login, Some(from.login), Some(to.login), cause);
+        note(&mut self.security, Some(from.security), Some(to.security), cause);
         note(&mut self.data, Some(from.data), Some(to.data), cause);
         note(&mut self.transfer, from.phase, to.phase, cause);
         for (timer, (from, to)) in Timer::ALL.into_iter().zip(from.timers.into_iter().zip(to.timers)) {

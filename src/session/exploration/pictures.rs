@@ -1,4 +1,4 @@
-//! The pictures of the four machines, made from what the walk has seen, as they stand in the machines' documentation.
+//! The pictures of the machines, made from what the walk has seen, as they stand in the machines' documentation.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -16,11 +16,12 @@ pub(super) struct Picture {
     lines: Vec<String>,
 }
 
-/// All four; `start` is how a session begins.
-pub(super) fn pictures(start: &Machines, seen: &Seen) -> [Picture; 4] {
+/// All of them; `start` is how a session begins.
+pub(super) fn pictures(start: &Machines, seen: &Seen) -> [Picture; 5] {
     let diagram = |file, start, edges| Picture { file, kind: "mermaid", lines: diagram(start, edges) };
     [
         diagram("login", Some(start.login), &seen.login),
+        diagram("security", Some(start.security), &seen.security),
         diagram("data_connection", Some(start.data), &seen.data),
         diagram("transfer", None, &seen.transfer),
         Picture { file: "timer", kind: "text", lines: timetable(seen) },

@@ -8,7 +8,7 @@ use super::{
     machines::Machines,
 };
 use crate::{
-    config::{Config, Endpoints, FinishOverdue, Settings},
+    config::{Config, Endpoints, FinishOverdue, Settings, TlsSettings},
     instant::Instant,
     notation::{Ledger, events},
     session::{RequestId, TransferId},
@@ -50,8 +50,12 @@ pub(super) struct World {
 
 impl World {
     /// A session that has greeted its client.
-    pub(super) fn start(reading: Reading, finish_overdue: FinishOverdue) -> Result<Self, Broken> {
-        let mut settings = settings(finish_overdue);
+    pub(super) fn start(
+        reading: Reading,
+        finish_overdue: FinishOverdue,
+        tls: TlsSettings,
+    ) -> Result<Self, Broken> {
+        let mut settings = Settings { tls, ..settings(finish_overdue) };
         if reading == Reading::Hardly {
             settings.reply_limit = REPLY_LIMIT;
         }

@@ -1,0 +1,151 @@
+//! TLS for both connections (RFC 4217), by rustls.
+//!
+//! ```no_run
+//! use sansftp::{
+//!     adapters::{
+//!         Server,
+//!         stores::Memory,
+//!         tls::{Identity, Tls},
+//!         tokio::Tokio,
+//!         users::Users,
+//!     },
+//!     config::{Config, Settings, TlsRequirement, TlsSettings, TlsStart},
+//! };
+//!
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! # let users = Users::new().with_user("anna", "secret", Memory::new());
+//! let tls = TlsSettings { start: TlsStart::OnAuth, requirement: TlsRequirement::Control, ..TlsSettings::default() };
+//! let config = Config::new(Settings { tls, ..Settings::default() })?;
+//! let tls = Tls::new(Identity::from_files("certificate.pem", "key.pem")?)?;
+//! let server = Server::start_with_tls(Tokio, users, config, tls, "127.0.0.1:2121".parse()?)?;
+//! # drop(server);
+//! # Ok(())
+//! # }
+//! ```
+
+mod cleared;
+mod identity;
+mod sessions;
+
+use std::{boxed::Box, future::Future, io, pin::Pin, sync::Arc};
+
+use futures_io::{AsyncRead, AsyncWrite};
+use futures_rustls::{
+    TlsAcceptor,
+    rustls::{HandshakeKind, ServerConfig, crypto::ring, server::NoServerSessionStorage},
+};
+
+pub(super) use futures_rustls::server::TlsStream;
+
+pub(super) use self::cleared::Cleared;
+pub use self::identity::{Identity, TlsError};
+use self::sessions::{CONTROL_TICKETS, ControlSessions, NoTickets};
+use super::stream::Stream;
+use crate::{
+    config::SessionReuse,
+    session::{Direction, Resumption},
+};
+
+/// The protocols of ALPN that a server takes on each connection. A client that names others only meant to speak to
+/// another server, and somebody in between led it here; one that names none is welcome.
+const CONTROL_PROTOCOLS: [&[u8]; 1] = [b"ftp"];
+const DATA_PROTOCOLS: [&[u8]; 2] = [b"ftp-data", b"ftp"];
+/// Tickets that a client gets on each data connection that it reads: one is for the next data connection, one makes
+/// up for those on which it gets none.
+const RETRIEVE_TICKETS: usize = 2;
+
+/// TLS as a server offers it.
+#[derive(Debug, Clone)]
+pub struct Tls {
+    config: Arc<ServerConfig>,
+}
+
+impl Tls {
+    /// TLS 1.2 and 1.3 with what rustls takes for safe, for a server that has one identity.
+    ///
+    /// # Errors
+    ///
+    /// [`TlsError::Unusable`] if the cryptography cannot be set up.
+    pub fn new(identity: Identity) -> Result<Self, TlsError> {
+        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()?
+            .with_no_client_auth()
+            .with_cert_resolver(Arc::new(identity));
+        Ok(Self::from_config(config))
+    }
+
+    /// A configuration of rustls, for what [`new`](Self::new) does not give: an identity for each name, other
+    /// cryptography. Session storage, tickets and ALPN are set for each control connection anew, whatever it says of
+    /// them.
+    #[must_use]
+    pub fn from_config(config: ServerConfig) -> Self {
+        Self { config: Arc::new(config) }
+    }
+}
+
+/// TLS of one control connection and its data connections.
+///
+/// They have TLS sessions of their own, which nobody else can resume: a data connection that resumes one belongs to the
+/// client of the control connection.
+#[derive(Debug)]
+pub(super) struct SessionTls {
+    control: Arc<ServerConfig>,
+    retrieve: Arc<ServerConfig>,
+    store: Arc<ServerConfig>,
+}
+
+/// A handshake, and what it makes.
+pub(super) type Handshake<T> = Pin<Box<dyn Future<Output = io::Result<T>> + Send>>;
+
+impl SessionTls {
+    pub(super) fn new(tls: &Tls, reuse: SessionReuse) -> Self {
+        let mut config = ServerConfig::clone(&tls.config);
+        config.ticketer = Arc::new(NoTickets);
+        config.session_storage = match reuse {
+            SessionReuse::Off => Arc::new(NoServerSessionStorage {}),
+            SessionReuse::Offer | SessionReuse::Require => Arc::new(ControlSessions::default()),
+        };
+        let with = |tickets, protocols: &[&[u8]]| {
+            let mut config = config.clone();
+            config.send_tls13_tickets = if reuse == SessionReuse::Off { 0 } else { tickets };
+            config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
+            Arc::new(config)
+        };
+        Self {
+            control: with(CONTROL_TICKETS, &CONTROL_PROTOCOLS),
+            retrieve: with(RETRIEVE_TICKETS, &DATA_PROTOCOLS),
+            // A client that only sends need not read. It would leave the tickets in its socket, whose close is then a
+            // reset, and that takes the end of the file with it.
+            store: with(0, &DATA_PROTOCOLS),
+        }
+    }
+
+    /// The server's part of the handshake on the control connection.
+    pub(super) fn accept_control<S>(&self, stream: S) -> Handshake<Stream<S>>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let accepted = TlsAcceptor::from(Arc::clone(&self.control)).accept(stream);
+        Box::pin(async move { Ok(Stream::Secure(Box::new(accepted.await?))) })
+    }
+
+    /// The server's part of the handshake on a data connection.
+    pub(super) fn accept_data<S>(&self, stream: S, direction: Direction) -> Handshake<(Stream<S>, Resumption)>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let config = match direction {
+            Direction::Retrieve => &self.retrieve,
+            Direction::Store => &self.store,
+        };
+        let accepted = TlsAcceptor::from(Arc::clone(config)).accept(stream);
+        Box::pin(async move {
+            let stream = accepted.await?;
+            let resumption = match stream.get_ref().1.handshake_kind() {
+                Some(HandshakeKind::Resumed) => Resumption::OfControl,
+                _ => Resumption::None,
+            };
+            Ok((Stream::Secure(Box::new(stream)), resumption))
+        })
+    }
+}

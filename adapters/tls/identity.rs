@@ -1,0 +1,103 @@
+//! What a server proves itself with.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    sync::{Arc, PoisonError, RwLock},
+    vec::Vec,
+};
+
+use futures_rustls::{
+    pki_types::{CertificateDer, PrivateKeyDer, pem, pem::PemObject},
+    rustls::{
+        self,
+        crypto::ring,
+        server::{ClientHello, ResolvesServerCert},
+        sign::CertifiedKey,
+    },
+};
+
+/// Certificates and a key, which can be replaced while servers use them. All clones are the same one.
+///
+/// ```no_run
+/// use sansftp::adapters::tls::{Identity, Tls};
+///
+/// let identity = Identity::from_files("certificate.pem", "key.pem")?;
+/// let tls = Tls::new(identity.clone())?;
+/// // Some weeks later:
+/// identity.replace(&Identity::from_files("certificate.pem", "key.pem")?);
+/// # Ok::<(), sansftp::adapters::tls::TlsError>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Identity(Arc<RwLock<Arc<CertifiedKey>>>);
+
+impl Identity {
+    /// Reads a chain of certificates, the server's own first, and its key from files in the PEM format.
+    ///
+    /// # Errors
+    ///
+    /// [`TlsError`] says which file is not usable, and why.
+    pub fn from_files(certificates: impl AsRef<Path>, key: impl AsRef<Path>) -> Result<Self, TlsError> {
+        let read = |path: &Path| {
+            fs::read(path).map_err(|error| TlsError::Unreadable { path: PathBuf::from(path), error })
+        };
+        Self::from_pem(&read(certificates.as_ref())?, &read(key.as_ref())?)
+    }
+
+    /// The same from texts in the PEM format.
+    ///
+    /// # Errors
+    ///
+    /// [`TlsError`] says what is not usable, and why.
+    pub fn from_pem(certificates: &[u8], key: &[u8]) -> Result<Self, TlsError> {
+        let chain: Vec<_> = CertificateDer::pem_slice_iter(certificates)
+            .collect::<Result<_, _>>()
+            .map_err(TlsError::Certificates)?;
+        if chain.is_empty() {
+            return Err(TlsError::Certificates(pem::Error::NoItemsFound));
+        }
+        let key = PrivateKeyDer::from_pem_slice(key).map_err(TlsError::Key)?;
+        let certified = CertifiedKey::from_der(chain, key, &ring::default_provider())?;
+        Ok(Self(Arc::new(RwLock::new(Arc::new(certified)))))
+    }
+
+    /// Takes over the certificates and the key of another one. Handshakes that begin later use them.
+    pub fn replace(&self, other: &Self) {
+        let certified = other.certified();
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = certified;
+    }
+
+    fn certified(&self) -> Arc<CertifiedKey> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl ResolvesServerCert for Identity {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(self.certified())
+    }
+}
+
+/// Why there is no TLS.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TlsError {
+    /// A file cannot be read.
+    #[error("{} cannot be read: {error}", path.display())]
+    Unreadable {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        error: io::Error,
+    },
+    /// The certificates are not in the PEM format.
+    #[error("the certificates are not usable: {0}")]
+    Certificates(#[source] pem::Error),
+    /// The key is not in the PEM format.
+    #[error("the key is not usable: {0}")]
+    Key(#[source] pem::Error),
+    /// Certificates and key do not belong together, or cannot be used at all.
+    #[error("TLS cannot be set up: {0}")]
+    Unusable(#[from] rustls::Error),
+}

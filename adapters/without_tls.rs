@@ -1,0 +1,32 @@
+//! What stands for TLS where the library is built without it: types that have no value.
+
+use std::{boxed::Box, future::Future, io, pin::Pin};
+
+use super::stream::Stream;
+use crate::{
+    config::SessionReuse,
+    session::{Direction, Resumption},
+};
+
+/// What a server proves itself with: nothing, without the feature `tls`.
+#[derive(Debug, Clone)]
+pub enum Tls {}
+
+#[derive(Debug)]
+pub(super) enum SessionTls {}
+
+pub(super) type Handshake<T> = Pin<Box<dyn Future<Output = io::Result<T>> + Send>>;
+
+impl SessionTls {
+    pub(super) const fn new(tls: &Tls, _: SessionReuse) -> Self {
+        match *tls {}
+    }
+
+    pub(super) const fn accept_control<S>(&self, _: S) -> Handshake<Stream<S>> {
+        match *self {}
+    }
+
+    pub(super) const fn accept_data<S>(&self, _: S, _: Direction) -> Handshake<(Stream<S>, Resumption)> {
+        match *self {}
+    }
+}

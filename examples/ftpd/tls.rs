@@ -1,0 +1,109 @@
+//! The options of TLS.
+
+use std::{error::Error, fmt::Write as _, net::SocketAddr, path::PathBuf};
+
+use clap::{Args, ValueEnum};
+use sansftp::{
+    adapters::tls::{Identity, Tls, TlsError},
+    config::{SessionReuse, TlsRequirement, TlsSettings, TlsStart},
+};
+
+#[derive(Debug, Args)]
+pub(crate) struct TlsOptions {
+    /// Certificates in the PEM format, the server's own first: clients may use AUTH TLS. SIGHUP reads them again
+    #[arg(long, value_name = "FILE", requires = "tls_key", conflicts_with = "tls_self_signed")]
+    tls_cert: Option<PathBuf>,
+
+    /// The key of the certificate, in the PEM format
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+
+    /// Make a certificate for this run, and print its fingerprint
+    #[arg(long)]
+    tls_self_signed: bool,
+
+    /// Also listen here for clients that begin with TLS (implicit FTPS)
+    #[arg(long, value_name = "ADDR:PORT")]
+    implicit: Option<SocketAddr>,
+
+    /// What clients have to protect by TLS: no, control or all
+    #[arg(long, value_name = "WHAT", value_enum, default_value = "no", hide_possible_values = true)]
+    require_tls: Requirement,
+
+    /// Refuse data connections that do not resume the TLS session of their control connection
+    #[arg(long)]
+    require_session_reuse: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Requirement {
+    No,
+    Control,
+    All,
+}
+
+/// TLS as the options have it.
+pub(crate) struct Protection {
+    pub(crate) tls: Tls,
+    identity: Identity,
+    /// Where to listen for implicit FTPS.
+    pub(crate) implicit: Option<SocketAddr>,
+    settings: TlsSettings,
+}
+
+impl TlsOptions {
+    /// TLS, if there is to be some; a new certificate is told on standard output.
+    pub(crate) fn protection(&self) -> Result<Option<Protection>, Box<dyn Error>> {
+        let identity = match (&self.tls_cert, &self.tls_key) {
+            (Some(certificates), Some(key)) => Identity::from_files(certificates, key)?,
+            _ if self.tls_self_signed => self_signed()?,
+            _ if self.needs_tls() => {
+                return Err("TLS needs --tls-cert and --tls-key, or --tls-self-signed".into());
+            }
+            _ => return Ok(None),
+        };
+        let requirement = match self.require_tls {
+            Requirement::No => TlsRequirement::Nothing,
+            Requirement::Control => TlsRequirement::Control,
+            Requirement::All => TlsRequirement::ControlAndData,
+        };
+        let session_reuse =
+            if self.require_session_reuse { SessionReuse::Require } else { SessionReuse::Offer };
+        Ok(Some(Protection {
+            tls: Tls::new(identity.clone())?,
+            identity,
+            implicit: self.implicit,
+            settings: TlsSettings { requirement, session_reuse, ..TlsSettings::default() },
+        }))
+    }
+
+    fn needs_tls(&self) -> bool {
+        self.implicit.is_some() || self.require_tls != Requirement::No || self.require_session_reuse
+    }
+
+    /// Reads the certificate again, for handshakes from now on. `None` if it is not in a file.
+    pub(crate) fn reload(&self, protection: &Protection) -> Option<Result<(), TlsError>> {
+        let (certificates, key) = (self.tls_cert.as_ref()?, self.tls_key.as_ref()?);
+        let read = Identity::from_files(certificates, key);
+        Some(read.map(|identity| protection.identity.replace(&identity)))
+    }
+}
+
+impl Protection {
+    pub(crate) fn settings(&self, start: TlsStart) -> TlsSettings {
+        TlsSettings { start, ..self.settings }
+    }
+}
+
+/// A certificate that nobody has signed: clients have to be told its fingerprint by another way.
+fn self_signed() -> Result<Identity, Box<dyn Error>> {
+    let rcgen::CertifiedKey { cert, signing_key } =
+        rcgen::generate_simple_self_signed(["localhost".to_owned()])?;
+    let digest = ring::digest::digest(&ring::digest::SHA256, cert.der());
+    let mut fingerprint = String::new();
+    for byte in digest.as_ref() {
+        write!(fingerprint, "{byte:02x}")?;
+    }
+    println!("certificate SHA-256 {fingerprint}");
+    Ok(Identity::from_pem(cert.pem().as_bytes(), signing_key.serialize_pem().as_bytes())?)
+}

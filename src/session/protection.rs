@@ -1,0 +1,197 @@
+//! Security commands (RFC 2228 3, RFC 4217), and what becomes of handshakes.
+
+use super::{
+    action::Action,
+    data_connection::DataConnection,
+    event::Resumption,
+    parameters::Parameters,
+    security::{DataProtection, OutOfSequence},
+    server_pi::ServerPi,
+    timer::Timer,
+};
+use crate::{
+    command::parse_number,
+    config::{SessionReuse, TlsRequirement, TlsStart},
+    reply::{Reply, ReplyCode},
+    storage::AbortReason,
+};
+
+const AUTH_ACCEPTED: Reply = Reply::from_static("234 Begin the TLS handshake now.\r\n");
+const BUFFER_SIZE: Reply = Reply::from_static("200 PBSZ=0\r\n");
+const DATA_CLEAR: Reply = Reply::from_static("200 Data connections are clear.\r\n");
+const DATA_PRIVATE: Reply = Reply::from_static("200 TLS protects data connections.\r\n");
+const CLEARED: Reply = Reply::from_static("200 The control connection is clear from here on.\r\n");
+const NOT_SECURED: Reply =
+    Reply::from_static("522 The TLS handshake on the data connection did not succeed.\r\n");
+const NOT_RESUMED: Reply =
+    Reply::from_static("522 A data connection has to resume the TLS session of the control connection.\r\n");
+
+impl ServerPi {
+    // The control connection.
+
+    /// Nothing that was said in clear is of use behind the handshake but the name of the host, which the client
+    /// compares with the certificate: somebody in between may have said it (promise 5).
+    pub(super) fn auth(&mut self, argument: &[u8]) {
+        let protection = match argument.trim_ascii().to_ascii_uppercase().as_slice() {
+            b"TLS" | b"TLS-C" => DataProtection::NotAgreed,
+            b"SSL" | b"TLS-P" => DataProtection::Private,
+            _ => return self.reply(ReplyCode::PARAMETER_NOT_IMPLEMENTED, "TLS is the one mechanism here."),
+        };
+        if self.security.is_secured() {
+            return self.reply(ReplyCode::BAD_SEQUENCE, "TLS protects this connection already.");
+        }
+        self.log_out();
+        self.login.handle_auth();
+        self.close_data_connection();
+        self.parameters = Parameters::default();
+        self.send(AUTH_ACCEPTED);
+        self.security.handle_auth(protection);
+        self.secure_control();
+    }
+
+    /// Begins the handshake on the control connection. Until it has succeeded nothing is said, and nothing heard.
+    pub(super) fn secure_control(&mut self) {
+        self.act(Action::SecureControl);
+        self.await_handshake();
+    }
+
+    fn await_handshake(&mut self) {
+        self.timers.start(Timer::Handshake, self.now, self.config.tls.handshake_timeout);
+    }
+
+    pub(super) fn handle_control_secured(&mut self) {
+        if !self.security.handle_secured() {
+            return;
+        }
+        self.timers.stop(Timer::Handshake);
+        self.start_idle();
+        if self.config.tls.start == TlsStart::AtOnce {
+            self.greet();
+        }
+    }
+
+    pub(super) fn pbsz(&mut self, argument: &[u8]) {
+        if self.accept(parse_number(argument)).is_none() {
+            return;
+        }
+        match self.security.handle_pbsz() {
+            Ok(()) => self.send(BUFFER_SIZE),
+            Err(OutOfSequence) => self.reply(ReplyCode::BAD_SEQUENCE, "Send AUTH TLS first."),
+        }
+    }
+
+    pub(super) fn prot(&mut self, argument: &[u8]) {
+        let (wanted, reply) = match argument.trim_ascii().to_ascii_uppercase().as_slice() {
+            b"C" if self.config.tls.requirement == TlsRequirement::ControlAndData => {
+                return self
+                    .reply(ReplyCode::REFUSED_BY_POLICY, "Data connections need TLS here; use PROT P.");
+            }
+            b"C" => (DataProtection::Clear, DATA_CLEAR),
+            b"P" => (DataProtection::Private, DATA_PRIVATE),
+            b"S" | b"E" => {
+                return self.reply(ReplyCode::PROTECTION_NOT_SUPPORTED, "TLS has the levels C and P only.");
+            }
+            _ => return self.reply(ReplyCode::PARAMETER_NOT_IMPLEMENTED, "There are the levels C and P."),
+        };
+        match self.security.handle_prot(wanted) {
+            Ok(()) => self.send(reply),
+            Err(OutOfSequence) => self.reply(ReplyCode::BAD_SEQUENCE, "Send AUTH TLS and PBSZ 0 first."),
+        }
+    }
+
+    pub(super) fn ccc(&mut self, _: &[u8]) {
+        let tls = self.config.tls;
+        if tls.start == TlsStart::AtOnce || tls.requirement != TlsRequirement::Nothing {
+            return self.reply(ReplyCode::REFUSED_BY_POLICY, "The control connection needs TLS here.");
+        }
+        match self.security.handle_ccc() {
+            Ok(()) => {
+                self.send(CLEARED);
+                self.act(Action::ClearControl);
+            }
+            Err(OutOfSequence) => {
+                self.reply(ReplyCode::NOT_PROTECTED, "The control connection is not protected.");
+            }
+        }
+    }
+
+    /// `REIN`: behind its reply, which TLS still protects, the control connection is clear (RFC 4217 11).
+    pub(super) fn reinitialise_security(&mut self) {
+        if self.security.handle_reinitialise(self.config.tls.start) {
+            self.act(Action::ClearControl);
+        }
+    }
+
+    /// Whether a user may log in over this connection; if not, the client is told.
+    pub(super) fn is_secure_enough(&mut self) -> bool {
+        let is_enough = self.config.tls.requirement == TlsRequirement::Nothing || self.security.is_secured();
+        if !is_enough {
+            self.reply(ReplyCode::NOT_LOGGED_IN, "Passwords need TLS here; send AUTH TLS first.");
+        }
+        is_enough
+    }
+
+    /// For `STAT`.
+    pub(super) fn describe_protection(&self) -> &'static str {
+        match (self.security.is_secured(), self.security.protects_data()) {
+            (true, true) => "TLS protects the control connection and data connections",
+            (true, false) => "TLS protects the control connection; data connections are clear",
+            (false, true) => "TLS protects data connections; the control connection is clear",
+            (false, false) => "Without TLS",
+        }
+    }
+
+    // The data connection.
+
+    /// Whether a transfer may go over a data connection as it is agreed; if not, the client is told.
+    pub(super) fn is_data_secure_enough(&mut self) -> bool {
+        let is_required = self.config.tls.requirement == TlsRequirement::ControlAndData;
+        let is_enough = !is_required || self.security.protects_data();
+        if !is_enough {
+            self.reply(
+                ReplyCode::PROTECTION_REQUIRED,
+                "Data connections need TLS here; send PBSZ 0 and PROT P.",
+            );
+        }
+        is_enough
+    }
+
+    /// Begins the handshake on a data connection that is there. `false` if it needs none.
+    pub(super) fn secure_data_connection(&mut self) -> bool {
+        if !self.security.protects_data() {
+            return false;
+        }
+        let Some(subject) = self.transfer.as_ref().map(|transfer| &transfer.subject) else { return false };
+        let direction = subject.direction();
+        self.data = DataConnection::Securing;
+        self.timers.stop(Timer::DataConnect);
+        self.await_handshake();
+        self.act(Action::SecureDataConnection(direction));
+        true
+    }
+
+    pub(super) fn handle_data_secured(&mut self, resumption: Resumption) {
+        if self.data != DataConnection::Securing {
+            return;
+        }
+        self.timers.stop(Timer::Handshake);
+        if self.config.tls.session_reuse == SessionReuse::Require && resumption == Resumption::None {
+            return self.abort(AbortReason::NoDataConnection, NOT_RESUMED);
+        }
+        self.start_moving();
+    }
+
+    pub(super) fn handle_data_not_secured(&mut self) {
+        self.abort(AbortReason::NoDataConnection, NOT_SECURED);
+    }
+
+    /// A handshake takes too long, on one of the connections. Nothing more can be said over a control connection of
+    /// which nobody knows whether it is clear.
+    pub(super) fn handle_handshake_overdue(&mut self) {
+        if self.security.is_securing() {
+            self.close();
+        } else {
+            self.handle_data_not_secured();
+        }
+    }
+}

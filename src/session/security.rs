@@ -1,0 +1,125 @@
+//! How TLS protects the connections (RFC 2228, RFC 4217).
+//!
+//! ```text
+//!           AUTH              the handshake succeeds            CCC
+//!   Clear ───────► Securing ─────────────────────────► Secured ─────► Cleared
+//!     ▲               │ fails: the session ends          │  │ ▲          │
+//!     │               ▼                                  │  └─┘          │
+//!     │                                                  │  PBSZ, PROT   │
+//!     └──────────────────────────────────────────────────┴───────────────┘
+//!                                  REIN
+//! ```
+//!
+//! Where TLS begins at once, the machine begins in `Securing`. What is agreed for data connections outlives `CCC`.
+//! After `CCC`, `AUTH` begins again. This is what the walk over all states has seen:
+//!
+//! ```mermaid
+//! stateDiagram-v2
+//!     [*] --> Clear
+//!     Clear --> Securing: AUTH
+//!     Cleared --> Clear: REIN
+//!     Cleared --> Securing: AUTH
+//!     Secured --> Clear: REIN
+//!     Secured --> Cleared: CCC
+//!     Securing --> Secured: ControlSecured
+//! ```
+
+use crate::config::TlsStart;
+
+/// The machine; see [the module](self) for its picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Security {
+    Clear,
+    Securing(DataProtection),
+    Secured(DataProtection),
+    Cleared(DataProtection),
+}
+
+/// What is agreed for data connections: the protection level of RFC 2228, of which TLS has two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum DataProtection {
+    /// Nothing: `PBSZ` has to come first. They are clear.
+    NotAgreed,
+    Clear,
+    Private,
+}
+
+/// The command does not fit the state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct OutOfSequence;
+
+impl Security {
+    pub(super) const fn new(start: TlsStart) -> Self {
+        match start {
+            TlsStart::Never | TlsStart::OnAuth => Self::Clear,
+            TlsStart::AtOnce => Self::Securing(DataProtection::Private),
+        }
+    }
+
+    /// Whether a handshake is awaited on the control connection.
+    pub(super) const fn is_securing(self) -> bool {
+        matches!(self, Self::Securing(_))
+    }
+
+    /// Whether TLS protects the control connection.
+    pub(super) const fn is_secured(self) -> bool {
+        matches!(self, Self::Secured(_))
+    }
+
+    /// Whether data connections are protected.
+    pub(super) const fn protects_data(self) -> bool {
+        matches!(self, Self::Secured(DataProtection::Private) | Self::Cleared(DataProtection::Private))
+    }
+
+    /// `AUTH`, where TLS does not protect the control connection.
+    pub(super) const fn handle_auth(&mut self, protection: DataProtection) {
+        *self = Self::Securing(protection);
+    }
+
+    /// The handshake has succeeded. `false` if nobody waits for it.
+    pub(super) const fn handle_secured(&mut self) -> bool {
+        let Self::Securing(protection) = *self else { return false };
+        *self = Self::Secured(protection);
+        true
+    }
+
+    /// `PBSZ`: TLS has no buffer size to agree upon, but `PROT` wants to be preceded (RFC 4217 9).
+    pub(super) const fn handle_pbsz(&mut self) -> Result<(), OutOfSequence> {
+        match self {
+            Self::Secured(protection @ DataProtection::NotAgreed) => {
+                *protection = DataProtection::Clear;
+                Ok(())
+            }
+            Self::Secured(_) => Ok(()),
+            _ => Err(OutOfSequence),
+        }
+    }
+
+    /// `PROT`.
+    pub(super) const fn handle_prot(&mut self, wanted: DataProtection) -> Result<(), OutOfSequence> {
+        match self {
+            Self::Secured(protection @ (DataProtection::Clear | DataProtection::Private)) => {
+                *protection = wanted;
+                Ok(())
+            }
+            _ => Err(OutOfSequence),
+        }
+    }
+
+    /// `CCC`: only where TLS protects the control connection.
+    pub(super) const fn handle_ccc(&mut self) -> Result<(), OutOfSequence> {
+        let Self::Secured(protection) = *self else { return Err(OutOfSequence) };
+        *self = Self::Cleared(protection);
+        Ok(())
+    }
+
+    /// `REIN` (RFC 4217 11): whether TLS has to end on the control connection. Where it began at once, it stays.
+    pub(super) const fn handle_reinitialise(&mut self, start: TlsStart) -> bool {
+        let was_secured = self.is_secured();
+        *self = match start {
+            TlsStart::Never | TlsStart::OnAuth => Self::Clear,
+            TlsStart::AtOnce => Self::Secured(DataProtection::Private),
+        };
+        was_secured && !self.is_secured()
+    }
+}
