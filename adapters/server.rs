@@ -82,7 +82,8 @@ impl<R: Runtime> Server<R> {
         Self::start_with(runtime, accounts, config, None, address)
     }
 
-    /// The same with TLS, as [`Settings::tls`](crate::config::Settings::tls) has it. For explicit and implicit FTPS at once, start two servers with the same accounts.
+    /// The same with TLS, as [`Settings::tls`](crate::config::Settings::tls) has it. For explicit and implicit FTPS at
+    /// once, start two servers with the same accounts.
     ///
     /// # Errors
     ///

@@ -62,7 +62,10 @@ pub mod adapters;
 pub use crate::{
     accounts::{Accounts, Credentials, Denied, Secret},
     command::Command,
-    config::{Config, ConfigError, Endpoints, Settings},
+    config::{
+        Config, ConfigError, Endpoints, SessionReuse, Settings, TlsRequirement, TlsSettings, TlsStart,
+        Truncation,
+    },
     instant::Instant,
     pathname::Pathname,
     reply::{Reply, ReplyCode},

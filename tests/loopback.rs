@@ -18,7 +18,11 @@ mod loopback {
     pub(crate) mod hosts;
     pub(crate) mod protocol;
     pub(crate) mod running;
+    #[cfg(feature = "tls")]
+    pub(crate) mod secure;
     pub(crate) mod threads;
+    #[cfg(feature = "tls")]
+    pub(crate) mod tls;
     pub(crate) mod watched;
 }
 
@@ -45,6 +49,29 @@ macro_rules! suite {
             protocol::one_connection_too_many_is_told_421
             protocol::a_shutdown_completes_the_transfer_and_tells_421
             faults::a_store_that_panics_costs_nobody_else_anything
+        }
+    };
+}
+
+/// What is the same on every runtime under TLS.
+macro_rules! tls_suite {
+    ($host:ty) => {
+        #[cfg(feature = "tls")]
+        mod under_tls {
+            on_both_stores! { $host: tls::files_go_up_and_come_down_under_tls }
+            on! { $host:
+                tls::suppaftp_speaks_tls
+                tls::tls_begins_at_once_where_it_should
+                tls::an_upload_cut_at_any_byte_gets_no_226
+                tls::an_end_without_close_notify_is_told_to_the_store_where_it_counts
+                tls::what_is_smuggled_behind_auth_is_not_executed
+                tls::the_control_connection_becomes_clear_again
+                tls::data_connections_resume_the_session_of_their_control_connection
+                tls::a_data_connection_of_another_session_is_refused
+                tls::an_identity_is_replaced_while_the_server_runs
+                tls::a_client_of_another_protocol_is_refused
+                tls::a_handshake_that_fails_ends_the_session
+            }
         }
     };
 }
@@ -95,21 +122,25 @@ macro_rules! on_both_stores {
 #[cfg(feature = "tokio")]
 mod tokio {
     suite!(crate::loopback::hosts::OnTokio);
+    tls_suite!(crate::loopback::hosts::OnTokio);
     contract!(crate::loopback::hosts::OnTokio);
 }
 
 #[cfg(feature = "async-std")]
 mod async_std {
     suite!(sansftp::adapters::async_std::AsyncStd);
+    tls_suite!(sansftp::adapters::async_std::AsyncStd);
     contract!(sansftp::adapters::async_std::AsyncStd);
 }
 
 #[cfg(feature = "smol")]
 mod smol {
     suite!(sansftp::adapters::smol::Smol);
+    tls_suite!(sansftp::adapters::smol::Smol);
     contract!(sansftp::adapters::smol::Smol);
 }
 
 mod threads {
     suite!(crate::loopback::threads::Threads);
+    tls_suite!(crate::loopback::threads::Threads);
 }

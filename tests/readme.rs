@@ -1,6 +1,6 @@
 //! What README.md shows is what the project has. Its programs are compiled, and the one that can run is run, as
 //! documentation tests of the crate.
-#![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing, reason = "test code")]
+#![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "test code")]
 
 use std::{fs, path::Path};
 
@@ -31,6 +31,14 @@ fn programs_are_the_examples() {
     assert_eq!(blocks.len(), 4, "three ways to use it, and one to fuzz it");
     assert_eq!(blocks[0], example("embed"));
     assert_eq!(blocks[1], example("slow_store"));
+}
+
+/// They are part of a program that is compiled where they stand.
+#[test]
+fn lines_that_turn_on_tls_are_those_of_the_documentation() {
+    let documentation = read("adapters/tls.rs").replace("\n//! ", "\n");
+    let [lines] = &blocks("rs")[..] else { panic!("there is one such block") };
+    assert!(documentation.contains(lines.as_str()), "{lines}");
 }
 
 #[test]

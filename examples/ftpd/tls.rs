@@ -5,7 +5,7 @@ use std::{error::Error, fmt::Write as _, net::SocketAddr, path::PathBuf};
 use clap::{Args, ValueEnum};
 use sansftp::{
     adapters::tls::{Identity, Tls, TlsError},
-    config::{SessionReuse, TlsRequirement, TlsSettings, TlsStart},
+    config::{SessionReuse, TlsRequirement, TlsSettings, TlsStart, Truncation},
 };
 
 #[derive(Debug, Args)]
@@ -29,6 +29,10 @@ pub(crate) struct TlsOptions {
     /// What clients have to protect by TLS: no, control or all
     #[arg(long, value_name = "WHAT", value_enum, default_value = "no", hide_possible_values = true)]
     require_tls: Requirement,
+
+    /// Take uploads for whole that end without TLS's close_notify, as some old clients and Node's empty files do
+    #[arg(long)]
+    accept_truncated: bool,
 
     /// Refuse data connections that do not resume the TLS session of their control connection
     #[arg(long)]
@@ -69,16 +73,20 @@ impl TlsOptions {
         };
         let session_reuse =
             if self.require_session_reuse { SessionReuse::Require } else { SessionReuse::Offer };
+        let truncation = if self.accept_truncated { Truncation::Accept } else { Truncation::Refuse };
         Ok(Some(Protection {
             tls: Tls::new(identity.clone())?,
             identity,
             implicit: self.implicit,
-            settings: TlsSettings { requirement, session_reuse, ..TlsSettings::default() },
+            settings: TlsSettings { requirement, session_reuse, truncation, ..TlsSettings::default() },
         }))
     }
 
     fn needs_tls(&self) -> bool {
-        self.implicit.is_some() || self.require_tls != Requirement::No || self.require_session_reuse
+        self.implicit.is_some()
+            || self.require_tls != Requirement::No
+            || self.require_session_reuse
+            || self.accept_truncated
     }
 
     /// Reads the certificate again, for handshakes from now on. `None` if it is not in a file.

@@ -34,8 +34,9 @@ def curl_many(folder, pairs):
     curl_checked("--fail-early", "--config", str(config))
 
 
-def lftp(server, commands):
+def lftp(server, commands, settings=""):
     script = f"""
+        {settings}
         set cmd:fail-exit true
         set net:max-retries 1
         set net:timeout {PATIENCE}

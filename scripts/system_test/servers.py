@@ -58,6 +58,7 @@ class Server:
         while True:
             found = re.search(rb"^listening on 127\.0\.0\.1:(\d+)\b.*\n", text, re.MULTILINE)
             if found:
+                self.announced = text.decode()
                 return int(found[1])
             ready, _, _ = select.select([self.process.stdout], [], [], max(0, deadline - time.monotonic()))
             more = os.read(self.process.stdout.fileno(), 4096) if ready else b""
@@ -108,8 +109,8 @@ class Server:
 
 
 def build_elsewhere(profile, folder):
-    """The examples with all runtimes, where a build with other features does not replace them."""
-    return {name: shutil.copy2(program, folder) for name, program in build(profile, RUNTIMES).items()}
+    """The examples with all runtimes and TLS, where a build with other features does not replace them."""
+    return {name: shutil.copy2(program, folder) for name, program in build(profile, (*RUNTIMES, "tls")).items()}
 
 
 def ftpd(programs, folder, *options, environment=(), descriptors=None):

@@ -27,6 +27,7 @@ pub(crate) struct Watched<S> {
 #[derive(Default)]
 pub(crate) struct Journal {
     finishes: AtomicUsize,
+    unauthenticated_ends: AtomicUsize,
     aborts: Mutex<Vec<AbortReason>>,
     held: Mutex<Held>,
 }
@@ -41,6 +42,12 @@ enum Held {
 }
 
 impl Journal {
+    /// Uploads that were told that nobody vouches for their end.
+    #[cfg(feature = "tls")]
+    pub(crate) fn unauthenticated_ends(&self) -> usize {
+        self.unauthenticated_ends.load(Ordering::SeqCst)
+    }
+
     pub(crate) fn finishes(&self) -> usize {
         self.finishes.load(Ordering::SeqCst)
     }
@@ -134,6 +141,10 @@ pub(crate) struct WatchedUpload<U> {
 impl<U: Upload> Upload for WatchedUpload<U> {
     async fn write(&mut self, chunk: Bytes) -> Result<(), StorageError> {
         self.inner.write(chunk).await
+    }
+
+    fn handle_unauthenticated_end(&mut self) {
+        self.journal.unauthenticated_ends.fetch_add(1, Ordering::SeqCst);
     }
 
     async fn finish(self) -> Result<Stored, StorageError> {
