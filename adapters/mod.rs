@@ -2,8 +2,8 @@
 //!
 //! Reading order: [`runtime`] says what is needed of a runtime, [`driver`] has the one loop, which joins
 //! `control_connection`, `data_connection`, `requests` and `transfers`; `pump` moves the bytes of one transfer.
-//! [`server`] accepts connections and starts a loop for each. The adapters of runtimes, [`users`] and [`stores`]
-//! are there to be used, and can be replaced by a program's own; [`runtime`] tells which runtime to take.
+//! [`server`] accepts connections and starts a loop for each. The adapters of runtimes, [`users`] and [`stores`] are
+//! there to be used, and can be replaced by a program's own; [`runtime`] tells which runtime to take.
 
 #[cfg(any(feature = "async-std", feature = "smol"))]
 mod async_io;

@@ -147,7 +147,7 @@ pub(crate) fn slices_are_written_together<H: Adapter>() {
 pub(crate) fn a_connection_comes_from_the_address_that_was_asked_for<H: Adapter>() {
     let host = H::start();
     host.block_on(async {
-        // Other systems have one loopback address. Nobody may bind port 1, so it is seen that the port does not count.
+        // Other systems have one loopback address. The port that is given does not count.
         let from: SocketAddr =
             if cfg!(target_os = "linux") { "127.0.0.7:1" } else { "127.0.0.1:1" }.parse().unwrap();
         let listener = TcpListener::bind(any_port()).unwrap();
