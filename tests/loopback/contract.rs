@@ -153,6 +153,7 @@ pub(crate) fn a_connection_comes_from_the_address_that_was_asked_for<H: Adapter>
         let listener = TcpListener::bind(any_port()).unwrap();
         let mut stream = host.runtime().connect(from, listener.local_addr().unwrap()).await.unwrap();
         let (mut peer, address) = listener.accept().unwrap();
+        peer.set_read_timeout(Some(PATIENCE)).unwrap();
         assert_eq!(address.ip(), from.ip());
         assert_ne!(address.port(), from.port());
         close(&mut stream).await.unwrap();
