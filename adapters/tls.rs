@@ -75,8 +75,7 @@ impl Tls {
     }
 
     /// A configuration of rustls, for what [`new`](Self::new) does not give: an identity for each name, other
-    /// cryptography. Session storage, tickets and ALPN are set for each control connection anew, whatever it says of
-    /// them.
+    /// cryptography. Session storage, tickets, ALPN and early data are as FTP needs them, whatever it says of them.
     #[must_use]
     pub fn from_config(config: ServerConfig) -> Self {
         Self { config: Arc::new(config) }
@@ -89,9 +88,9 @@ impl Tls {
 /// client of the control connection.
 #[derive(Debug)]
 pub(super) struct SessionTls {
-    control: Arc<ServerConfig>,
-    retrieve: Arc<ServerConfig>,
-    store: Arc<ServerConfig>,
+    config: Arc<ServerConfig>,
+    reuse: SessionReuse,
+    sessions: Arc<ControlSessions>,
 }
 
 /// A handshake, and what it makes.
@@ -99,25 +98,27 @@ pub(super) type Handshake<T> = Pin<Box<dyn Future<Output = io::Result<T>> + Send
 
 impl SessionTls {
     pub(super) fn new(tls: &Tls, reuse: SessionReuse) -> Self {
-        let mut config = ServerConfig::clone(&tls.config);
+        Self { config: Arc::clone(&tls.config), reuse, sessions: Arc::default() }
+    }
+
+    /// What accepts one connection of this session: its client gets so many tickets, and may ask for these protocols.
+    fn acceptor(&self, tickets: usize, protocols: &[&[u8]]) -> TlsAcceptor {
+        let mut config = ServerConfig::clone(&self.config);
+        config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
         config.ticketer = Arc::new(NoTickets);
-        config.session_storage = match reuse {
-            SessionReuse::Off => Arc::new(NoServerSessionStorage {}),
-            SessionReuse::Offer | SessionReuse::Require => Arc::new(ControlSessions::default()),
-        };
-        let with = |tickets, protocols: &[&[u8]]| {
-            let mut config = config.clone();
-            config.send_tls13_tickets = if reuse == SessionReuse::Off { 0 } else { tickets };
-            config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
-            Arc::new(config)
-        };
-        Self {
-            control: with(CONTROL_TICKETS, &CONTROL_PROTOCOLS),
-            retrieve: with(RETRIEVE_TICKETS, &DATA_PROTOCOLS),
-            // A client that only sends need not read. It would leave the tickets in its socket, whose close is then a
-            // reset, and that takes the end of the file with it.
-            store: with(0, &DATA_PROTOCOLS),
+        // It could be repeated by whoever has seen it.
+        config.max_early_data_size = 0;
+        match self.reuse {
+            SessionReuse::Off => {
+                config.session_storage = Arc::new(NoServerSessionStorage {});
+                config.send_tls13_tickets = 0;
+            }
+            SessionReuse::Offer | SessionReuse::Require => {
+                config.session_storage = Arc::<ControlSessions>::clone(&self.sessions);
+                config.send_tls13_tickets = tickets;
+            }
         }
+        TlsAcceptor::from(Arc::new(config))
     }
 
     /// The server's part of the handshake on the control connection.
@@ -125,7 +126,7 @@ impl SessionTls {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let accepted = TlsAcceptor::from(Arc::clone(&self.control)).accept(stream);
+        let accepted = self.acceptor(CONTROL_TICKETS, &CONTROL_PROTOCOLS).accept(stream);
         Box::pin(async move { Ok(Stream::Secure(Box::new(accepted.await?))) })
     }
 
@@ -134,11 +135,13 @@ impl SessionTls {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let config = match direction {
-            Direction::Retrieve => &self.retrieve,
-            Direction::Store => &self.store,
+        let tickets = match direction {
+            Direction::Retrieve => RETRIEVE_TICKETS,
+            // A client that only sends need not read. It would leave the tickets in its socket, whose close is then a
+            // reset, and that takes the end of the file with it.
+            Direction::Store => 0,
         };
-        let accepted = TlsAcceptor::from(Arc::clone(config)).accept(stream);
+        let accepted = self.acceptor(tickets, &DATA_PROTOCOLS).accept(stream);
         Box::pin(async move {
             let stream = accepted.await?;
             let resumption = match stream.get_ref().1.handshake_kind() {

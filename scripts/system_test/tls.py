@@ -6,11 +6,12 @@ import io
 import json
 import random
 import re
+import signal
 import ssl
 import subprocess
 import tempfile
 
-from .checks import PATIENCE, check
+from .checks import PATIENCE, check, wait_until
 from .clients import curl, curl_checked, lftp
 from .servers import PASSWORD, USER, ending, ftpd
 from .steps import on_each_runtime
@@ -20,10 +21,10 @@ SELF_SIGNED = ("--tls-self-signed", "--implicit", "127.0.0.1:0")
 CONTENT = random.Random(7).randbytes(1 << 20)
 
 
-def implicit_url(server, path):
+def implicit_port(server):
     found = re.search(r"^listening with TLS on 127\.0\.0\.1:(\d+)$", server.announced, re.MULTILINE)
     check(found, f"the server does not say where TLS begins at once: {server.announced!r}")
-    return f"ftps://{USER}:{PASSWORD}@127.0.0.1:{found[1]}/{path}"
+    return int(found[1])
 
 
 def curl_tls(programs, folder, runtime):
@@ -40,7 +41,7 @@ def curl_tls(programs, folder, runtime):
             ("active mode", explicit, ["--ssl-reqd", "--ftp-port", "127.0.0.1"]),
             ("CCC, passive", explicit, ["--ssl-reqd", "--ftp-ssl-ccc"]),
             ("CCC, active", explicit, ["--ssl-reqd", "--ftp-ssl-ccc-mode", "active"]),
-            ("implicit", lambda path: implicit_url(server, path), []),
+            ("implicit", lambda path: f"ftps://{USER}:{PASSWORD}@127.0.0.1:{implicit_port(server)}/{path}", []),
         ]
         for number, (way, url, options) in enumerate(ways):
             for name, source in ((f"file{number}", local), (f"empty{number}", folder / "empty")):
@@ -270,10 +271,73 @@ def openssl_resumption(programs, folder, runtime):
             check(control.reply().startswith("522 "), "a data connection that does not is taken")
 
 
-STEPS = [
-    step
-    for function in (
-        curl_tls, curl_without_session_ids, lftp_tls, python_tls, node_tls, openssl_cut, openssl_resumption
+def make_certificate(folder):
+    """A new certificate and its key; the certificate as servers show it."""
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+         "-subj", "/CN=localhost", "-keyout", str(folder / "key.pem"), "-out", str(folder / "cert.pem")],
+        check=True, stdin=subprocess.DEVNULL, capture_output=True,
     )  # fmt: skip
-    for step in on_each_runtime(function)
+    return (folder / "cert.pem").read_text().split()
+
+
+def certificate_is_read_again(programs, folder):
+    """SIGHUP: handshakes that begin later show the new certificate; one that is not usable changes nothing."""
+    served = folder / "served"
+    served.mkdir()
+    old = make_certificate(folder)
+    files = ("--tls-cert", str(folder / "cert.pem"), "--tls-key", str(folder / "key.pem"))
+    with ftpd(programs, served, *files, "--implicit", "127.0.0.1:0") as server:
+
+        def shown():
+            return ssl.get_server_certificate(("127.0.0.1", implicit_port(server)), timeout=PATIENCE).split()
+
+        check(shown() == old, "another certificate is shown")
+        idle = python_client(server, kind=ftplib.FTP_TLS)
+        new = make_certificate(folder)
+        server.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: shown() == new, "the new certificate is not shown")
+        (folder / "cert.pem").write_text("this is no certificate")
+        server.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: "the certificate stays as it was" in server.messages(), server.messages)
+        check(shown() == new, "another certificate is shown")
+        check(idle.nlst() == [], "a session does not outlive the certificate that it began with")
+
+
+def options_that_want_a_certificate(programs, folder):
+    """Without a certificate, ftpd says what is missing and does not start."""
+    for option in ("--implicit=127.0.0.1:0", "--require-tls=all", "--require-session-reuse", "--accept-truncated"):
+        done = subprocess.run(
+            [programs["ftpd"], "--listen", "127.0.0.1:0", option, str(folder)],
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE,
+        )  # fmt: skip
+        check(done.returncode == 1, f"{option}: exit {done.returncode}")
+        check("TLS needs --tls-cert and --tls-key, or --tls-self-signed" in done.stderr, f"{option}: {done.stderr}")
+
+
+def idle_sessions_are_small(programs, folder):
+    """What 200 idle sessions take of memory, in clear and under TLS."""
+    sizes = {}
+    with ftpd(programs, folder, "--tls-self-signed", "--max-per-address", "1000") as server:
+        for name, connect in (("in clear", server.client), ("under TLS", lambda: python_client(server))):
+            warm = [connect() for _ in range(20)]
+            before = server.resident()
+            idle = [connect() for _ in range(200)]
+            sizes[name] = (server.resident() - before) / 200 / 1024
+            check(sizes[name] < 64, f"an idle session {name} takes {sizes[name]:.0f} KiB")
+            del warm, idle
+    return ", ".join(f"{name} {size:.1f} KiB each" for name, size in sizes.items())
+
+
+STEPS = [
+    certificate_is_read_again,
+    options_that_want_a_certificate,
+    idle_sessions_are_small,
+    *(
+        step
+        for function in (
+            curl_tls, curl_without_session_ids, lftp_tls, python_tls, node_tls, openssl_cut, openssl_resumption
+        )  # fmt: skip
+        for step in on_each_runtime(function)
+    ),
 ]
