@@ -254,7 +254,13 @@ impl Control {
 
     /// The server has closed the connection: it has said so before, or had no choice.
     fn check_end(&self) {
-        let is_excused = self.socket.is_harmed() || self.has_half_closed || self.world.lock().excuses_ends;
+        let (excuses_ends, is_crowded) = {
+            let state = self.world.lock();
+            (state.excuses_ends, state.is_crowded)
+        };
+        // When too many come at once, some are not even told that they cannot be served.
+        let is_ignored = is_crowded && self.parsed == 0 && self.unparsed.is_empty();
+        let is_excused = self.socket.is_harmed() || self.has_half_closed || excuses_ends || is_ignored;
         if !self.is_dismissed && !is_excused {
             self.violate("the server closes the connection without a word");
         }

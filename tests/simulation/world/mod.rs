@@ -51,6 +51,8 @@ pub struct State {
     pub now: Duration,
     /// Whether sessions may be ended without a word: the store panics, or the server cannot wait any longer.
     pub excuses_ends: bool,
+    /// Whether the server lets nobody in any more.
+    pub is_closed: bool,
     /// Whether there may be more clients than the server takes.
     pub is_crowded: bool,
     /// Numbers everything that is compared by what came first.
@@ -87,6 +89,7 @@ impl World {
             violations: Vec::new(),
             now: Duration::ZERO,
             excuses_ends: false,
+            is_closed: false,
             is_crowded: false,
             stamp: 0,
             tasks: Tasks::default(),
