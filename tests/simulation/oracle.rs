@@ -83,11 +83,13 @@ impl Oracle<'_> {
             }
             Ended::Killed { bytes, data, control } => {
                 let is_one_go = upload.written.len() <= ONE_GO_LIMIT
-                    && data.saturating_sub(bytes) < ONE_GO_PAUSE
+                    && data.saturating_sub(bytes.max(upload.last_write)) < ONE_GO_PAUSE
                     && !upload.written.is_empty();
                 let grace = self.settings.killed_client_grace;
                 let can_look = self.world.lock().weather.can_look;
-                let is_told_late = data.checked_add(grace).is_none_or(|settled| control >= settled);
+                // Where the system cannot be asked, the runtime may notice the end of the control connection later.
+                let noticed = if can_look { control } else { control.saturating_add(LAG) };
+                let is_told_late = data.checked_add(grace).is_none_or(|settled| noticed >= settled);
                 // Where the promise ends, as `killed_client_grace` and `Runtime::has_ended` say.
                 let is_beyond = is_told_late || is_one_go && (control >= data || !can_look);
                 if is_finished && is_beyond {
@@ -104,18 +106,41 @@ impl Oracle<'_> {
     fn judge_reason(&self, attempt: &Attempt, upload: &Upload) -> Judgement {
         let excuses_ends = self.world.lock().excuses_ends;
         let is_true = match &attempt.fate {
-            Fate::Aborted(AbortReason::ClientAborted) => upload.is_given_up,
-            Fate::Aborted(AbortReason::Incomplete) => {
-                upload.announced.is_some_and(|size| size > (upload.base.len() + upload.written.len()) as u64)
-            }
-            Fate::Aborted(AbortReason::ShuttingDown) => excuses_ends,
+            Fate::Aborted(why) => self.is_true(*why, attempt, upload),
             Fate::DroppedInFinish => {
                 let is_overdue = attempt.finishing + LAG >= self.settings.finish_timeout;
-                is_overdue || excuses_ends || upload.is_given_up
+                is_overdue || excuses_ends || upload.is_given_up && upload.can_stop
             }
-            _ => true,
+            Fate::Dropped => excuses_ends,
+            Fate::Open | Fate::Finishing | Fate::Finished(_) => true,
         };
         ensure(is_true, || format!("{:?} after {:?}, for no reason", attempt.fate, attempt.finishing))
+    }
+
+    fn is_true(&self, why: AbortReason, attempt: &Attempt, upload: &Upload) -> bool {
+        let state = self.world.lock();
+        let waited = attempt.since.saturating_sub(attempt.opened.unwrap_or_default()) + LAG;
+        let is_harmed = upload.connection.is_none_or(|id| state.connection(id).is_harmed);
+        match why {
+            AbortReason::ClientAborted => upload.is_given_up,
+            AbortReason::NoDataConnection => {
+                !upload.is_passive || waited >= self.settings.data_connect_timeout
+            }
+            AbortReason::DataConnectionLost => attempt.ended == Ended::NotInOrder || is_harmed,
+            AbortReason::DataStalled => waited >= self.settings.data_stall_timeout,
+            AbortReason::ControlConnectionLost => {
+                let mut connections = state.connections();
+                let control = connections.find(|one| one.is_control() && one.client() == attempt.peer);
+                control.is_none_or(|control| {
+                    control.is_harmed || control.client_ended().is_some_and(|ended| ended <= attempt.since)
+                })
+            }
+            AbortReason::Incomplete => {
+                upload.announced.is_some_and(|size| size > (upload.base.len() + upload.written.len()) as u64)
+            }
+            AbortReason::StoreFailed => upload.has_failed,
+            AbortReason::ShuttingDown => state.excuses_ends,
+        }
     }
 
     /// Promise 10 for the finish.
@@ -133,7 +158,9 @@ impl Oracle<'_> {
         let Some(commit) = &upload.committed else { return Ok(()) };
         let is_torn = commit.content != upload.result();
         if is_torn && matches!(attempt.ended, Ended::Killed { .. }) {
-            return Ok(());
+            return ensure(upload.is_begun_by(&commit.content), || {
+                "stored for a killed client, and it is nothing that it sent".into()
+            });
         }
         ensure(!is_torn, || {
             let (found, whole) = (commit.content.len(), upload.result().len());

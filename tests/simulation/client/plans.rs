@@ -1,5 +1,7 @@
 //! What clients upload, and what they have in mind to do with it.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 
 use super::Client;
@@ -49,7 +51,12 @@ impl Plan {
             path: self.path.clone(),
             base: Bytes::new(),
             written: Vec::new(),
+            last_write: Duration::ZERO,
+            has_failed: false,
+            can_stop: false,
             committed: None,
+            is_passive: false,
+            connection: None,
         }
     }
 

@@ -7,7 +7,7 @@ use super::{
     plans::{Ending, Plan},
 };
 use crate::simulation::{
-    store::{Answer, Ended, Subject, Tag},
+    store::{Answer, Ended, Subject, Tag, Upload},
     world::Socket,
 };
 
@@ -32,9 +32,11 @@ impl Client {
         if plan.offset > 0 {
             self.control.ask("REST", &plan.offset.to_string()).await?;
         }
-        let tag = self.begin(plan.verb, Subject::Upload(plan.upload()));
+        let is_passive = matches!(way, Way::Dial(_));
+        let upload = Upload { is_passive, ..plan.upload() };
+        let tag = self.begin(plan.verb, Subject::Upload(upload));
         self.world.count("uploads: attempted");
-        let is_early = matches!(way, Way::Dial(_)) && self.choose(|chance| chance.one_in(2));
+        let is_early = is_passive && self.choose(|chance| chance.one_in(2));
         let mut way = Some(way);
         let mut data = None;
         if is_early && plan.ending != Ending::NeverConnects {
@@ -60,7 +62,7 @@ impl Client {
         way: Option<Way>,
         data: &mut Option<Socket>,
     ) -> Result<(), Gone> {
-        let Asked { plan, id, .. } = asked;
+        let Asked { plan, tag, id } = asked;
         if !self.habits.reads_late && (data.is_some() || self.choose(|chance| !chance.one_in(3))) {
             self.control.preliminary(*id).await?;
         }
@@ -77,6 +79,7 @@ impl Client {
             let answer = self.control.answer(*id).await?;
             return self.conclude(asked, answer);
         };
+        self.store.lock().upload(*tag).connection = Some(socket.id);
         let first = self.send(&mut socket, &plan.wire[..plan.stop]).await;
         if first == Sent::All {
             return self.deviate(asked, socket, data).await;

@@ -27,10 +27,12 @@ pub struct Attempt {
     pub ended: Ended,
     /// The final reply that it read.
     pub answer: Option<Answer>,
-    /// Whether the store opened it, and by which stamp.
-    pub opened: Option<u64>,
+    /// When the store opened it, if it did.
+    pub opened: Option<Duration>,
     pub fate: Fate,
-    /// How long it was being finished, from this time on at first.
+    /// Since when it has this fate.
+    pub since: Duration,
+    /// How long it was being finished.
     pub finishing: Duration,
 }
 
@@ -64,7 +66,16 @@ pub struct Upload {
     /// What of the present file stays, as it was when the upload was opened.
     pub base: Bytes,
     pub written: Vec<u8>,
+    /// When the store was asked to write last.
+    pub last_write: Duration,
+    /// Whether the store has failed to write.
+    pub has_failed: bool,
+    /// Whether the store can stop its finish.
+    pub can_stop: bool,
     pub committed: Option<Commit>,
+    /// Whether the client is to connect, and the data connection as it knows it.
+    pub is_passive: bool,
+    pub connection: Option<u64>,
 }
 
 #[derive(Clone)]
@@ -123,6 +134,7 @@ impl Ledger {
             answer: None,
             opened: None,
             fate: Fate::Open,
+            since: Duration::ZERO,
             finishing: Duration::ZERO,
         });
         Tag(self.attempts.len() - 1)
@@ -147,6 +159,13 @@ impl Upload {
     /// What the file has to be if this upload is stored.
     pub fn result(&self) -> Vec<u8> {
         [&self.base[..], &self.whole].concat()
+    }
+
+    /// Whether this is what the file has to be if only a part of the upload has come.
+    pub fn is_begun_by(&self, content: &[u8]) -> bool {
+        let Some(part) = content.strip_prefix(&self.base[..]) else { return false };
+        // The end of a line may have been cut in two.
+        self.whole.starts_with(part) || self.whole.starts_with(part.strip_suffix(b"\r").unwrap_or(part))
     }
 }
 

@@ -55,10 +55,10 @@ impl View {
     fn opening(&self, path: &Pathname) -> (String, Tag) {
         let (name, tag) = split_tag(path);
         let tag = tag.unwrap_or_else(|| panic!("{path} has no tag"));
-        let stamp = self.store.world.lock().stamp();
+        let now = self.store.world.lock().now;
         let mut ledger = self.store.lock();
         let attempt = ledger.attempt(tag);
-        let is_wrong = attempt.peer != self.peer || attempt.opened.replace(stamp).is_some();
+        let is_wrong = attempt.peer != self.peer || attempt.opened.replace(now).is_some();
         drop(ledger);
         if is_wrong {
             self.store.world.violate(format!("{tag:?} is opened twice, or by another session"));

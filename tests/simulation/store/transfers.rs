@@ -38,7 +38,10 @@ impl SimUpload {
         memory: Option<<Memory as Storage>::Upload>,
     ) -> Self {
         let can_stop = store.world.choose(|chance| chance.one_in(store.moods.can_stop));
-        let reserved = store.lock().upload(tag).base.len() as u64;
+        let mut ledger = store.lock();
+        ledger.upload(tag).can_stop = can_stop;
+        let reserved = ledger.upload(tag).base.len() as u64;
+        drop(ledger);
         Self { store: store.clone(), tag, version, reserved, memory, can_stop, life: Life::Open }
     }
 
@@ -49,7 +52,10 @@ impl SimUpload {
         let now = self.store.world.lock().now;
         let mut ledger = self.store.lock();
         let attempt = ledger.attempt(tag);
-        attempt.finishing = now - attempt.finishing;
+        if let Fate::Finishing = attempt.fate {
+            attempt.finishing = now - attempt.since;
+        }
+        attempt.since = now;
         let is_wrong = match (&attempt.fate, &fate) {
             (Fate::Open, Fate::Finished(_) | Fate::DroppedInFinish) | (Fate::Finishing, Fate::Finishing) => {
                 true
@@ -96,6 +102,19 @@ impl SimUpload {
         Ok(result?)
     }
 
+    async fn keep(&mut self, chunk: Bytes) -> Result<(), StorageError> {
+        self.store.suffer("write").await?;
+        let mut ledger = self.store.lock();
+        ledger.tree.reserve(chunk.len() as u64)?;
+        ledger.upload(self.tag).written.extend_from_slice(&chunk);
+        drop(ledger);
+        self.reserved += chunk.len() as u64;
+        match &mut self.memory {
+            Some(memory) => at_once(memory.write(chunk)),
+            None => Ok(()),
+        }
+    }
+
     async fn put_in_place(&mut self) -> Result<Stored, StorageError> {
         self.store.suffer("finish").await?;
         self.commit()?;
@@ -112,16 +131,11 @@ impl Upload for SimUpload {
         if chunk.is_empty() {
             self.store.world.violate("an empty chunk is written".into());
         }
-        self.store.suffer("write").await?;
-        let mut ledger = self.store.lock();
-        ledger.tree.reserve(chunk.len() as u64)?;
-        ledger.upload(self.tag).written.extend_from_slice(&chunk);
-        drop(ledger);
-        self.reserved += chunk.len() as u64;
-        match &mut self.memory {
-            Some(memory) => at_once(memory.write(chunk)),
-            None => Ok(()),
-        }
+        let now = self.store.world.lock().now;
+        self.store.lock().upload(self.tag).last_write = now;
+        let result = self.keep(chunk).await;
+        self.store.lock().upload(self.tag).has_failed |= result.is_err();
+        result
     }
 
     async fn finish(mut self) -> Result<Stored, StorageError> {
