@@ -5,6 +5,7 @@ mod data;
 mod downloads;
 mod errands;
 mod plans;
+mod series;
 mod uploads;
 
 use std::{

@@ -31,6 +31,8 @@ pub enum Ending {
     SaysAfter(&'static str),
     LeavesAfter,
     Aborts,
+    /// Before the server has said anything: while the store opens it, perhaps.
+    AbortsAtOnce,
     Resets,
     Vanishes,
     Dies,
@@ -110,6 +112,7 @@ fn wild_ending(chance: &mut Chance) -> Ending {
         Ending::SaysAfter("QUIT"),
         Ending::LeavesAfter,
         Ending::Aborts,
+        Ending::AbortsAtOnce,
         Ending::Resets,
         Ending::Dies,
         Ending::Dies,

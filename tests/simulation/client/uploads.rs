@@ -15,10 +15,10 @@ use crate::simulation::{
 const ON_ITS_WAY: Duration = Duration::from_secs(3);
 
 /// An upload that has been asked for: its tag, and the number of its command.
-struct Asked {
-    plan: Plan,
-    tag: Tag,
-    id: u64,
+pub struct Asked {
+    pub plan: Plan,
+    pub tag: Tag,
+    pub id: u64,
 }
 
 impl Client {
@@ -33,9 +33,7 @@ impl Client {
             self.control.ask("REST", &plan.offset.to_string()).await?;
         }
         let is_passive = matches!(way, Way::Dial(_));
-        let upload = Upload { is_passive, ..plan.upload() };
-        let tag = self.begin(plan.verb, Subject::Upload(upload));
-        self.world.count("uploads: attempted");
+        let tag = self.begin_upload(&plan, is_passive);
         let is_early = is_passive && self.choose(|chance| chance.one_in(2));
         let mut way = Some(way);
         let mut data = None;
@@ -44,10 +42,30 @@ impl Client {
         }
         let argument = format!("{}~{}", plan.path, tag.0);
         let said = self.control.say(plan.verb, &argument, Some(tag)).await;
-        let result = match said {
-            Ok(id) => self.perform(&Asked { plan, tag, id }, way, &mut data).await,
-            Err(gone) => Err(gone),
-        };
+        match said {
+            Ok(id) => self.carry_out(&Asked { plan, tag, id }, way, data).await,
+            Err(gone) => self.part(tag, Err(gone), data),
+        }
+    }
+
+    pub fn begin_upload(&self, plan: &Plan, is_passive: bool) -> Tag {
+        self.world.count("uploads: attempted");
+        let upload = Upload { is_passive, ..plan.upload() };
+        self.begin(plan.verb, Subject::Upload(upload))
+    }
+
+    /// Does what was planned, once the server knows of it.
+    pub async fn carry_out(
+        &mut self,
+        asked: &Asked,
+        way: Option<Way>,
+        mut data: Option<Socket>,
+    ) -> Result<(), Gone> {
+        let result = self.perform(asked, way, &mut data).await;
+        self.part(asked.tag, result, data)
+    }
+
+    fn part(&mut self, tag: Tag, result: Result<(), Gone>, data: Option<Socket>) -> Result<(), Gone> {
         match (result, data) {
             // The client gives up in the middle: what its system says of that must not look like an end.
             (Err(gone), Some(data)) if gone != Gone::Left => Err(self.abandon(tag, data)),
@@ -55,7 +73,7 @@ impl Client {
         }
     }
 
-    /// Does what was planned. `data` is the data connection as long as it is to be closed by the caller.
+    /// `data` is the data connection as long as it is to be closed by the caller.
     async fn perform(
         &mut self,
         asked: &Asked,
@@ -63,6 +81,10 @@ impl Client {
         data: &mut Option<Socket>,
     ) -> Result<(), Gone> {
         let Asked { plan, tag, id } = asked;
+        if plan.ending == Ending::AbortsAtOnce {
+            self.world.count("clients: ABOR at once");
+            return self.abort(*tag, *id).await;
+        }
         if !self.habits.reads_late && (data.is_some() || self.choose(|chance| !chance.one_in(3))) {
             self.control.preliminary(*id).await?;
         }
@@ -108,10 +130,9 @@ impl Client {
             }
             Ending::Aborts => {
                 *data = Some(socket);
-                self.store.lock().upload(*tag).is_given_up = true;
-                let abor = self.control.say("ABOR", "", None).await?;
-                self.control.answer(abor).await?;
+                self.abort(*tag, *id).await?;
                 *data = None;
+                return Ok(());
             }
             Ending::Says(verb, times) => {
                 *data = Some(socket);
@@ -122,9 +143,17 @@ impl Client {
             Ending::Whole | Ending::SaysAfter(_) | Ending::LeavesAfter => {
                 return self.go_on(asked, socket).await;
             }
-            Ending::NeverConnects => {}
+            Ending::NeverConnects | Ending::AbortsAtOnce => {}
         }
         self.control.answer(*id).await?;
+        Ok(())
+    }
+
+    async fn abort(&mut self, tag: Tag, id: u64) -> Result<(), Gone> {
+        self.store.lock().upload(tag).is_given_up = true;
+        let abor = self.control.say("ABOR", "", None).await?;
+        self.control.answer(abor).await?;
+        self.control.answer(id).await?;
         Ok(())
     }
 
