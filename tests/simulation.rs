@@ -35,7 +35,7 @@ const SEEDS: u64 = 700;
 /// Worlds that are played twice.
 const SEEDS_TWICE: u64 = 60;
 /// What a run of this many worlds must have come to, so that it does not go soft unnoticed.
-const OUTCOMES: [&str; 36] = [
+const OUTCOMES: [&str; 39] = [
     "answers: The server is shutting down",
     "answers: did not answer in time",
     "answers: it goes on, and STAT",
@@ -72,6 +72,9 @@ const OUTCOMES: [&str; 36] = [
     "uploads: repeated in another session",
     "uploads: stored after the client was told that it may be",
     "uploads: stored, and nobody read it",
+    "uploads: told later, given up",
+    "uploads: told later, still being stored",
+    "uploads: told later, stored",
 ];
 
 #[test]

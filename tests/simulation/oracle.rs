@@ -6,7 +6,7 @@ use sansftp::{AbortReason, Settings, config::FinishOverdue};
 
 use super::{
     client::to_wire,
-    store::{Answer, Attempt, Ended, Fate, Ledger, Source, Store, Subject, Tag, Upload},
+    store::{Answer, Attempt, Ended, Fate, Ledger, Source, Store, Subject, Tag, Told, Upload},
     world::{LAG, World},
 };
 
@@ -14,6 +14,9 @@ use super::{
 const ONE_GO_LIMIT: usize = 64 << 10;
 /// … and the end so long after the last of them, and as much later as the machine is slow and a notice late.
 const ONE_GO_PAUSE: Duration = Duration::from_micros(500).saturating_add(LAG.saturating_mul(2));
+
+/// The store may just have been done when its finish was dropped.
+const GIVEN_UP: &str = "given up; what was there before stays unless it was just stored";
 
 /// Judges a world that has come to its end.
 pub fn judge(world: &World, store: &Store, settings: &Settings) {
@@ -55,7 +58,8 @@ impl Oracle<'_> {
                 self.count_upload(attempt);
                 self.judge_end(attempt, upload)?;
                 self.judge_content(attempt, upload)?;
-                self.judge_answer(attempt, upload)
+                self.judge_answer(attempt, upload)?;
+                upload.told.iter().try_for_each(|told| self.judge_told(attempt, told))
             }
             Subject::Source(source) => {
                 self.count("downloads and listings: answered ", attempt.answer.as_ref());
@@ -191,6 +195,22 @@ impl Oracle<'_> {
                 })
             }
         }
+    }
+
+    /// What the client is told of a finish that has gone on without it is what became of it, and is known by then.
+    fn judge_told(&self, attempt: &Attempt, told: &Told) -> Judgement {
+        let is_over = attempt.stamp < told.written;
+        let (is_true, what) = match (told.sentence.as_str(), &attempt.fate) {
+            ("still being stored", fate) => {
+                (matches!(fate, Fate::Finishing) || told.asked < attempt.stamp, "still being stored")
+            }
+            ("stored", Fate::Finished(Ok(_))) => (is_over, "stored"),
+            (GIVEN_UP, Fate::DroppedInFinish) => (is_over, "given up"),
+            (sentence, Fate::Finished(Err(why))) => (is_over && sentence == why, "the store's own sentence"),
+            _ => (false, "a lie"),
+        };
+        self.world.count(&format!("uploads: told later, {what}"));
+        ensure(is_true, || format!("told {:?} of what is {:?}", told.sentence, attempt.fate))
     }
 
     /// A 226: the server has sent what the store gave, to its end, and that is what came, unless the network harmed it.

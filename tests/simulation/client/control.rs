@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, time::Duration};
 
 use crate::simulation::{
-    store::{Answer, Store, Tag},
+    store::{Answer, Store, Tag, Told},
     world::{Socket, World, receive, send_all},
 };
 
@@ -43,6 +43,8 @@ struct Command {
     id: u64,
     verb: &'static str,
     tag: Option<Tag>,
+    /// When it was sent.
+    stamp: u64,
     has_preliminary: bool,
 }
 
@@ -117,6 +119,11 @@ impl Control {
         !self.waiting.iter().any(|command| command.id == id)
     }
 
+    /// Whether every command has been answered.
+    pub fn is_settled(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
     /// Waits for the replies to everything.
     pub async fn settle(&mut self) -> Result<(), Gone> {
         while !self.waiting.is_empty() {
@@ -137,7 +144,8 @@ impl Control {
 
     fn expect(&mut self, verb: &'static str, tag: Option<Tag>) -> u64 {
         self.last_id += 1;
-        let command = Command { id: self.last_id, verb, tag, has_preliminary: false };
+        let stamp = self.world.lock().stamp();
+        let command = Command { id: self.last_id, verb, tag, stamp, has_preliminary: false };
         self.waiting.push_back(command);
         self.last_id
     }
@@ -168,6 +176,7 @@ impl Control {
     /// Takes a whole reply off what has come.
     fn next_answer(&mut self) -> Option<Answer> {
         let mut length = 0;
+        let mut lines = Vec::new();
         let mut first: Option<String> = None;
         for line in self.unparsed.split_inclusive(|byte| *byte == b'\n') {
             let text = String::from_utf8_lossy(line.strip_suffix(b"\r\n")?).into_owned();
@@ -183,8 +192,9 @@ impl Control {
                 self.unparsed.drain(..length);
                 self.parsed += length;
                 let stamp = self.stamp();
-                return Some(Answer { code: code.parse().unwrap(), text, stamp });
+                return Some(Answer { code: code.parse().unwrap(), text, lines, stamp });
             }
+            lines.push(text);
         }
         None
     }
@@ -228,7 +238,22 @@ impl Control {
         if let Some(tag) = command.tag {
             self.store.lock().attempt(tag).answer = Some(answer.clone());
         }
+        if answer.code == 211 {
+            self.note_uploads(&answer, command.stamp);
+        }
         self.answered.push((command.id, answer));
+    }
+
+    /// What is told of uploads that were finished in the background.
+    fn note_uploads(&self, answer: &Answer, asked: u64) {
+        for line in &answer.lines {
+            let Some((path, sentence)) = line.split_once(": ") else { continue };
+            let Some((_, Ok(number))) = path.rsplit_once('~').map(|(name, tag)| (name, tag.parse())) else {
+                continue;
+            };
+            let told = Told { sentence: sentence.into(), asked, written: answer.stamp };
+            self.store.lock().upload(Tag(number)).told.push(told);
+        }
     }
 
     fn find(&self, answer: &Answer) -> Option<usize> {

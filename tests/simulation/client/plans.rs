@@ -59,6 +59,7 @@ impl Plan {
             committed: None,
             is_passive: false,
             connection: None,
+            told: Vec::new(),
         }
     }
 

@@ -14,6 +14,9 @@ use crate::simulation::{
 /// No command is on its way for longer in fair weather.
 const ON_ITS_WAY: Duration = Duration::from_secs(3);
 
+/// Between two commands of a client that must not look idle.
+const KEPT_ALIVE: Duration = Duration::from_secs(20);
+
 /// An upload that has been asked for: its tag, and the number of its command.
 pub struct Asked {
     pub plan: Plan,
@@ -99,7 +102,7 @@ impl Client {
         }
         let Some(mut socket) = data.take() else {
             let answer = self.control.answer(*id).await?;
-            return self.conclude(asked, answer);
+            return self.conclude(asked, answer).await;
         };
         self.store.lock().upload(*tag).connection = Some(socket.id);
         let first = self.send(&mut socket, &plan.wire[..plan.stop]).await;
@@ -213,13 +216,27 @@ impl Client {
             _ => {}
         }
         let answer = self.control.answer(*id).await?;
-        self.conclude(asked, answer)
+        self.conclude(asked, answer).await
     }
 
-    fn conclude(&self, asked: &Asked, answer: Answer) -> Result<(), Gone> {
+    async fn conclude(&mut self, asked: &Asked, answer: Answer) -> Result<(), Gone> {
         if asked.plan.is_plain() {
             self.check_success(&answer, "an upload");
         }
+        if answer.text.contains("SITE UPLOADS") && self.control.is_settled() {
+            self.ask_later().await?;
+        }
+        Ok(())
+    }
+
+    /// Asks what has become of a finish that goes on in the background.
+    async fn ask_later(&mut self) -> Result<(), Gone> {
+        for _ in 0..self.choose(|chance| chance.below(40)) {
+            self.world.wait(KEPT_ALIVE).await;
+            self.control.ask("NOOP", "").await?;
+        }
+        let (verb, argument) = self.choose(|chance| chance.pick(&[("SITE", "UPLOADS"), ("STAT", "")]));
+        self.control.ask(verb, argument).await?;
         Ok(())
     }
 

@@ -30,8 +30,9 @@ pub struct Attempt {
     /// When the store opened it, if it did.
     pub opened: Option<Duration>,
     pub fate: Fate,
-    /// Since when it has this fate.
+    /// Since when it has this fate, and by which stamp.
     pub since: Duration,
+    pub stamp: u64,
     /// How long it was being finished.
     pub finishing: Duration,
 }
@@ -76,6 +77,16 @@ pub struct Upload {
     /// Whether the client is to connect, and the data connection as it knows it.
     pub is_passive: bool,
     pub connection: Option<u64>,
+    /// What the client was told of it after its final reply.
+    pub told: Vec<Told>,
+}
+
+/// A line of the reply to `STAT` or `SITE UPLOADS`.
+pub struct Told {
+    pub sentence: String,
+    /// When the client asked, and when the server had written the reply.
+    pub asked: u64,
+    pub written: u64,
 }
 
 #[derive(Clone)]
@@ -99,6 +110,8 @@ pub enum Ended {
 pub struct Answer {
     pub code: u16,
     pub text: String,
+    /// What stands before the last line.
+    pub lines: Vec<String>,
     /// When the server had written it.
     pub stamp: u64,
 }
@@ -135,6 +148,7 @@ impl Ledger {
             opened: None,
             fate: Fate::Open,
             since: Duration::ZERO,
+            stamp: 0,
             finishing: Duration::ZERO,
         });
         Tag(self.attempts.len() - 1)

@@ -21,7 +21,7 @@ use sansftp::{Download, EntryKind, Listing, Pathname, Storage, adapters::stores:
 
 use self::tree::File;
 pub use self::{
-    ledger::{Answer, Attempt, Ended, Fate, Ledger, Source, Subject, Tag, Upload},
+    ledger::{Answer, Attempt, Ended, Fate, Ledger, Source, Subject, Tag, Told, Upload},
     moods::Moods,
     tree::Tree,
 };

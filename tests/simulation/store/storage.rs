@@ -187,6 +187,7 @@ impl Storage for View {
         let place = Pathname::root().resolve(name.as_bytes()).unwrap();
         let memory = self.store.memory.as_ref();
         let memory = memory.map(|memory| at_once(memory.open_upload(&place, placement, announced)));
+        let tagged = Pathname::root().resolve(format!("{name}~{}", tag.0).as_bytes()).unwrap();
         let offset = base.len() as u64;
         let mut ledger = self.store.lock();
         ledger.upload(tag).path = name;
@@ -195,7 +196,7 @@ impl Storage for View {
         let memory = memory.transpose()?.map(|opened| opened.upload);
         Ok(OpenedUpload {
             upload: SimUpload::new(&self.store, tag, version, memory),
-            pathname: place,
+            pathname: tagged,
             offset,
         })
     }

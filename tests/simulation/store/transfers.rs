@@ -49,13 +49,17 @@ impl SimUpload {
         self.life = life;
         let tag = self.tag;
         self.store.world.note(|| format!("{tag:?}: {fate:?}"));
-        let now = self.store.world.lock().now;
+        let (now, stamp) = {
+            let mut state = self.store.world.lock();
+            (state.now, state.stamp())
+        };
         let mut ledger = self.store.lock();
         let attempt = ledger.attempt(tag);
         if let Fate::Finishing = attempt.fate {
             attempt.finishing = now - attempt.since;
         }
         attempt.since = now;
+        attempt.stamp = stamp;
         let is_wrong = match (&attempt.fate, &fate) {
             (Fate::Open, Fate::Finished(_) | Fate::DroppedInFinish) | (Fate::Finishing, Fate::Finishing) => {
                 true
@@ -116,6 +120,7 @@ impl SimUpload {
     }
 
     async fn put_in_place(&mut self) -> Result<Stored, StorageError> {
+        self.store.take_long().await;
         self.store.suffer("finish").await?;
         self.commit()?;
         if !self.can_stop {
