@@ -35,14 +35,16 @@ const SEEDS: u64 = 700;
 /// Worlds that are played twice.
 const SEEDS_TWICE: u64 = 60;
 /// What a run of this many worlds must have come to, so that it does not go soft unnoticed.
-const OUTCOMES: [&str; 35] = [
+const OUTCOMES: [&str; 40] = [
     "answers: The server is shutting down",
     "answers: did not answer in time",
     "answers: it goes on, and STAT",
     "answers: it was stopped, and what was there",
+    "clients: ABOR at once",
     "clients: killed in an upload",
     "clients: lost the control connection in an upload",
     "clients: tired of waiting",
+    "clients: uploads in one go",
     "clients: vanished in a transfer",
     "data connections: port taken by somebody else",
     "data connections: strangers who connected",
@@ -71,6 +73,9 @@ const OUTCOMES: [&str; 35] = [
     "uploads: repeated in another session",
     "uploads: stored after the client was told that it may be",
     "uploads: stored, and nobody read it",
+    "uploads: told later, given up",
+    "uploads: told later, still being stored",
+    "uploads: told later, stored",
 ];
 
 #[test]

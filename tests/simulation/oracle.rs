@@ -6,7 +6,7 @@ use sansftp::{AbortReason, Settings, config::FinishOverdue};
 
 use super::{
     client::to_wire,
-    store::{Answer, Attempt, Ended, Fate, Ledger, Source, Store, Subject, Tag, Upload},
+    store::{Answer, Attempt, Ended, Fate, Ledger, Source, Store, Subject, Tag, Told, Upload},
     world::{LAG, World},
 };
 
@@ -17,6 +17,8 @@ const ONE_GO_PAUSE: Duration = Duration::from_micros(500).saturating_add(LAG.sat
 
 /// What a client is told whose upload takes long.
 const GOES_ON: &str = "it goes on, and STAT";
+/// The store may just have been done when its finish was dropped.
+const GIVEN_UP: &str = "given up; what was there before stays unless it was just stored";
 
 /// Judges a world that has come to its end.
 pub fn judge(world: &World, store: &Store, settings: &Settings) {
@@ -58,7 +60,8 @@ impl Oracle<'_> {
                 self.count_upload(attempt);
                 self.judge_end(attempt, upload)?;
                 self.judge_content(attempt, upload)?;
-                self.judge_answer(attempt, upload)
+                self.judge_answer(attempt, upload)?;
+                upload.told.iter().try_for_each(|told| self.judge_told(attempt, told))
             }
             Subject::Source(source) => {
                 self.count("downloads and listings: answered ", attempt.answer.as_ref());
@@ -86,11 +89,13 @@ impl Oracle<'_> {
             }
             Ended::Killed { bytes, data, control } => {
                 let is_one_go = upload.written.len() <= ONE_GO_LIMIT
-                    && data.saturating_sub(bytes) < ONE_GO_PAUSE
+                    && data.saturating_sub(bytes.max(upload.last_written)) < ONE_GO_PAUSE
                     && !upload.written.is_empty();
                 let grace = self.settings.killed_client_grace;
                 let can_look = self.world.lock().weather.can_look;
-                let is_told_late = data.checked_add(grace).is_none_or(|settled| control >= settled);
+                // Where the system cannot be asked, the runtime may notice the end of the control connection later.
+                let noticed = if can_look { control } else { control.saturating_add(LAG) };
+                let is_told_late = data.checked_add(grace).is_none_or(|settled| noticed >= settled);
                 // Where the promise ends, as `killed_client_grace` and `Runtime::has_ended` say.
                 let is_beyond = is_told_late || is_one_go && (control >= data || !can_look);
                 if is_finished && is_beyond {
@@ -106,30 +111,55 @@ impl Oracle<'_> {
     /// Nothing is given up for a reason that is none. What has come whole is stored, whoever is gone meanwhile.
     fn judge_reason(&self, attempt: &Attempt, upload: &Upload) -> Judgement {
         let state = self.world.lock();
-        let is_stopped = state.is_shutdown_overdue(attempt.told);
+        let is_stopped = state.is_shutdown_overdue(attempt.since);
         let has_panicked = state.has_panicked;
         drop(state);
         let is_true = match &attempt.fate {
-            Fate::Aborted(AbortReason::ClientAborted) => upload.is_given_up,
-            Fate::Aborted(AbortReason::Incomplete) => {
-                upload.announced.is_some_and(|size| size > (upload.base.len() + upload.written.len()) as u64)
-            }
-            Fate::Aborted(AbortReason::ShuttingDown) => is_stopped,
-            Fate::Aborted(AbortReason::DataStalled) => {
-                upload.is_ascii || attempt.told - upload.last_written >= self.settings.data_stall_timeout
-            }
-            Fate::Aborted(AbortReason::StoreFailed) => upload.has_failed,
-            // A store that is to be aborted is told so. Only a session that is lost can do no more than drop it.
-            Fate::Dropped => has_panicked,
+            Fate::Aborted(why) => self.is_true(*why, attempt, upload),
             Fate::DroppedInFinish => {
                 let goes_on = attempt.answer.as_ref().is_some_and(|answer| answer.text.contains(GOES_ON));
                 let more = if goes_on { self.settings.detached_timeout } else { Duration::ZERO };
                 let is_overdue = attempt.finishing + LAG >= self.settings.finish_timeout + more;
-                is_overdue || is_stopped || has_panicked || upload.is_given_up && !goes_on
+                let is_told_to_stop = upload.is_given_up && upload.can_stop && !goes_on;
+                is_overdue || is_stopped || has_panicked || is_told_to_stop
             }
-            _ => true,
+            // A store that is to be aborted is told so. Only a session that is lost can do no more than drop it.
+            Fate::Dropped => has_panicked,
+            Fate::Open | Fate::Finishing | Fate::Finished(_) => true,
         };
         ensure(is_true, || format!("{:?} after {:?}, for no reason", attempt.fate, attempt.finishing))
+    }
+
+    fn is_true(&self, why: AbortReason, attempt: &Attempt, upload: &Upload) -> bool {
+        let state = self.world.lock();
+        let waited = attempt.since.saturating_sub(attempt.opened.unwrap_or_default()) + LAG;
+        let is_harmed = upload.connection.is_none_or(|id| state.connection(id).is_harmed);
+        match why {
+            AbortReason::ClientAborted => upload.is_given_up,
+            AbortReason::NoDataConnection => {
+                !upload.is_passive || waited >= self.settings.data_connect_timeout
+            }
+            AbortReason::DataConnectionLost => attempt.ended == Ended::NotInOrder || is_harmed,
+            AbortReason::DataStalled => {
+                let opened = attempt.opened.unwrap_or_default();
+                let last = if upload.is_ascii { opened } else { upload.last_written };
+                attempt.since - last >= self.settings.data_stall_timeout
+            }
+            // Only TLS knows of it, and there is none here.
+            AbortReason::Truncated => false,
+            AbortReason::ControlConnectionLost => {
+                let mut connections = state.connections();
+                let control = connections.find(|one| one.is_control() && one.client() == attempt.peer);
+                control.is_none_or(|control| {
+                    control.is_harmed || control.client_ended().is_some_and(|ended| ended <= attempt.since)
+                })
+            }
+            AbortReason::Incomplete => {
+                upload.announced.is_some_and(|size| size > (upload.base.len() + upload.written.len()) as u64)
+            }
+            AbortReason::StoreFailed => upload.has_failed,
+            AbortReason::ShuttingDown => state.is_shutdown_overdue(attempt.since),
+        }
     }
 
     /// Promise 10 for the finish.
@@ -147,7 +177,9 @@ impl Oracle<'_> {
         let Some(commit) = &upload.committed else { return Ok(()) };
         let is_torn = commit.content != upload.result();
         if is_torn && matches!(attempt.ended, Ended::Killed { .. }) {
-            return Ok(());
+            return ensure(upload.is_begun_by(&commit.content), || {
+                "stored for a killed client, and it is nothing that it sent".into()
+            });
         }
         ensure(!is_torn, || {
             let (found, whole) = (commit.content.len(), upload.result().len());
@@ -178,6 +210,22 @@ impl Oracle<'_> {
                 })
             }
         }
+    }
+
+    /// What the client is told of a finish that has gone on without it is what became of it, and is known by then.
+    fn judge_told(&self, attempt: &Attempt, told: &Told) -> Judgement {
+        let is_over = attempt.stamp < told.written;
+        let (is_true, what) = match (told.sentence.as_str(), &attempt.fate) {
+            ("still being stored", fate) => {
+                (matches!(fate, Fate::Finishing) || told.asked < attempt.stamp, "still being stored")
+            }
+            ("stored", Fate::Finished(Ok(_))) => (is_over, "stored"),
+            (GIVEN_UP, Fate::DroppedInFinish) => (is_over, "given up"),
+            (sentence, Fate::Finished(Err(why))) => (is_over && sentence == why, "the store's own sentence"),
+            _ => (false, "a lie"),
+        };
+        self.world.count(&format!("uploads: told later, {what}"));
+        ensure(is_true, || format!("told {:?} of what is {:?}", told.sentence, attempt.fate))
     }
 
     /// A 226: the server has sent what the store gave, to its end, and that is what came, unless the network harmed it.

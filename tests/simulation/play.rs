@@ -96,13 +96,14 @@ async fn end(world: World, server: Server<World>) {
     let lasts = [100_000, 100_000, 300, 20, 2];
     let lasts = world.choose(|chance| Duration::from_secs(chance.pick(&lasts)));
     if lasts < Duration::from_secs(1000) {
-        world.lock().ends_early = true;
         world.count("worlds: server ends among clients");
         world.wait(world.choose(|chance| chance.time(lasts))).await;
     } else {
         world.wait(lasts).await;
     }
+    world.lock().is_closed = true;
     if world.choose(|chance| chance.one_in(4)) {
+        // The sessions that there are run on to their own ends.
         return drop(server);
     }
     let deadline = world.choose(|chance| chance.pick(&[0, 1, 30, 3000]));

@@ -4,7 +4,7 @@ use std::{collections::VecDeque, time::Duration};
 
 use super::is_easy;
 use crate::simulation::{
-    store::{Answer, Store, Tag},
+    store::{Answer, Store, Tag, Told},
     world::{LAG, Socket, World, receive, send_all},
 };
 
@@ -52,8 +52,10 @@ struct Command {
     id: u64,
     verb: &'static str,
     tag: Option<Tag>,
-    has_preliminary: bool,
+    /// When it was sent, and by which stamp.
     said: Duration,
+    stamp: u64,
+    has_preliminary: bool,
     /// Whether everything before it had been answered by then.
     is_alone: bool,
 }
@@ -131,6 +133,11 @@ impl Control {
         !self.waiting.iter().any(|command| command.id == id)
     }
 
+    /// Whether every command has been answered.
+    pub fn is_settled(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
     /// Waits for the replies to everything.
     pub async fn settle(&mut self) -> Result<(), Gone> {
         while !self.waiting.is_empty() {
@@ -151,9 +158,13 @@ impl Control {
 
     fn expect(&mut self, verb: &'static str, tag: Option<Tag>) -> u64 {
         self.last_id += 1;
-        self.last_said = self.world.lock().now;
+        let stamp = {
+            let mut state = self.world.lock();
+            self.last_said = state.now;
+            state.stamp()
+        };
         let (said, is_alone) = (self.last_said, self.waiting.is_empty());
-        let command = Command { id: self.last_id, verb, tag, has_preliminary: false, said, is_alone };
+        let command = Command { id: self.last_id, verb, tag, said, stamp, has_preliminary: false, is_alone };
         self.waiting.push_back(command);
         self.last_id
     }
@@ -187,6 +198,7 @@ impl Control {
     /// Takes a whole reply off what has come.
     fn next_answer(&mut self) -> Option<Answer> {
         let mut length = 0;
+        let mut lines = Vec::new();
         let mut first: Option<String> = None;
         for line in self.unparsed.split_inclusive(|byte| *byte == b'\n') {
             let text = String::from_utf8_lossy(line.strip_suffix(b"\r\n")?).into_owned();
@@ -202,8 +214,9 @@ impl Control {
                 self.unparsed.drain(..length);
                 self.parsed += length;
                 let stamp = self.stamp();
-                return Some(Answer { code: code.parse().unwrap(), text, stamp });
+                return Some(Answer { code: code.parse().unwrap(), text, lines, stamp });
             }
+            lines.push(text);
         }
         None
     }
@@ -249,7 +262,22 @@ impl Control {
         if let Some(tag) = command.tag {
             self.store.lock().attempt(tag).answer = Some(answer.clone());
         }
+        if answer.code == 211 {
+            self.note_uploads(&answer, command.stamp);
+        }
         self.answered.push((command.id, answer));
+    }
+
+    /// What is told of uploads that were finished in the background.
+    fn note_uploads(&self, answer: &Answer, asked: u64) {
+        for line in &answer.lines {
+            let Some((path, sentence)) = line.split_once(": ") else { continue };
+            let Some((_, Ok(number))) = path.rsplit_once('~').map(|(name, tag)| (name, tag.parse())) else {
+                continue;
+            };
+            let told = Told { sentence: sentence.into(), asked, written: answer.stamp };
+            self.store.lock().upload(Tag(number)).told.push(told);
+        }
     }
 
     fn find(&self, answer: &Answer) -> Option<usize> {

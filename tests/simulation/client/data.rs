@@ -16,6 +16,19 @@ pub enum Way {
     Accept(SimListener),
 }
 
+/// A command that prepares a data connection.
+pub struct Proposal {
+    id: u64,
+    /// The client's port, unless the reply tells the server's.
+    listener: Option<SimListener>,
+}
+
+impl Proposal {
+    pub const fn is_passive(&self) -> bool {
+        self.listener.is_none()
+    }
+}
+
 /// How far a client got with sending.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Sent {
@@ -29,35 +42,48 @@ pub enum Sent {
 impl Client {
     /// Prepares a data connection by one of the four commands; none if the server cannot.
     pub async fn prepare(&mut self) -> Result<Option<Way>, Gone> {
-        let from = self.address;
-        match self.choose(|chance| chance.below(4)) {
-            0 => {
-                let answer = self.control.ask("EPSV", "").await?;
-                let port = answer.text.split('|').nth(3).and_then(|port| port.parse().ok());
-                Ok(port.map(|port| Way::Dial(SocketAddr::new(self.server.ip(), port))))
-            }
-            1 => {
-                let answer = self.control.ask("PASV", "").await?;
-                Ok(passive_address(&answer.text).map(Way::Dial))
-            }
-            choice => {
-                let Ok(listener) = self.world.open_port(SocketAddr::new(from, 0), false) else {
-                    return Ok(None);
-                };
-                let port = listener.address.port();
-                let (verb, argument) = if choice == 2 {
-                    ("EPRT", format!("|1|{from}|{port}|"))
-                } else {
-                    let host = from.to_string().replace('.', ",");
-                    ("PORT", format!("{host},{},{}", port >> 8, port & 255))
-                };
-                let id = self.control.say(verb, &argument, None).await?;
-                if !self.habits.pipelines {
-                    self.control.answer(id).await?;
-                }
-                Ok(Some(Way::Accept(listener)))
-            }
+        match self.propose().await? {
+            Some(proposal) => self.agree(proposal).await,
+            None => Ok(None),
         }
+    }
+
+    /// Sends one of them; none if the client has no port for it.
+    pub async fn propose(&mut self) -> Result<Option<Proposal>, Gone> {
+        let from = self.address;
+        let choice = self.choose(|chance| chance.below(4));
+        if choice < 2 {
+            let verb = if choice == 0 { "EPSV" } else { "PASV" };
+            let id = self.control.say(verb, "", None).await?;
+            return Ok(Some(Proposal { id, listener: None }));
+        }
+        let Ok(listener) = self.world.open_port(SocketAddr::new(from, 0), false) else {
+            return Ok(None);
+        };
+        let port = listener.address.port();
+        let (verb, argument) = if choice == 2 {
+            ("EPRT", format!("|1|{from}|{port}|"))
+        } else {
+            let host = from.to_string().replace('.', ",");
+            ("PORT", format!("{host},{},{}", port >> 8, port & 255))
+        };
+        let id = self.control.say(verb, &argument, None).await?;
+        Ok(Some(Proposal { id, listener: Some(listener) }))
+    }
+
+    /// Reads the reply to it, if that has to be known.
+    pub async fn agree(&mut self, proposal: Proposal) -> Result<Option<Way>, Gone> {
+        let Proposal { id, listener } = proposal;
+        if let Some(listener) = listener {
+            if !self.habits.pipelines {
+                self.control.answer(id).await?;
+            }
+            return Ok(Some(Way::Accept(listener)));
+        }
+        let text = self.control.answer(id).await?.text;
+        let extended = text.split('|').nth(3).and_then(|port| port.parse().ok());
+        let extended = extended.map(|port| SocketAddr::new(self.server.ip(), port));
+        Ok(extended.or_else(|| passive_address(&text)).map(Way::Dial))
     }
 
     /// Makes the data connection; none if that takes too long or fails.

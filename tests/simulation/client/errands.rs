@@ -51,6 +51,13 @@ impl Client {
 
     pub async fn run_errand(&mut self, repeated: &mut Option<String>) -> Result<(), Gone> {
         match self.choose(|chance| chance.below(16)) {
+            // Who reads late would come too late, to a passive port that may be the next transfer's by then.
+            0..7 if self.habits.pipelines
+                && !self.habits.reads_late
+                && self.choose(|chance| chance.one_in(2)) =>
+            {
+                self.upload_in_one_go().await
+            }
             0..7 => {
                 let path = self.path();
                 *repeated = Some(path.clone());

@@ -5,6 +5,7 @@ mod data;
 mod downloads;
 mod errands;
 mod plans;
+mod series;
 mod uploads;
 
 use std::{
@@ -115,7 +116,7 @@ impl Client {
         let from = SocketAddr::new(address.into(), port);
         let dialled = world.within(Duration::from_secs(60), world.dial(from, server, false)).await;
         let Some(Ok(socket)) = dialled else {
-            if is_easy(store) {
+            if is_easy(store) && !world.lock().is_closed {
                 world.violate("the server cannot be reached in fair weather".into());
             }
             return None;
@@ -189,5 +190,5 @@ impl Client {
 /// Whether nothing keeps a client from what it wants but itself.
 fn is_easy(store: &Store) -> bool {
     let state = store.world.lock();
-    state.weather.is_fair() && !state.ends_early && !state.is_crowded && store.moods.is_good()
+    state.weather.is_fair() && state.shutdown.is_none() && !state.is_crowded && store.moods.is_good()
 }

@@ -32,6 +32,8 @@ pub enum Ending {
     SaysAfter(&'static str),
     LeavesAfter,
     Aborts,
+    /// Before the server has said anything: while the store opens it, perhaps.
+    AbortsAtOnce,
     Resets,
     Vanishes,
     Dies,
@@ -55,7 +57,11 @@ impl Plan {
             written: Vec::new(),
             last_written: Duration::ZERO,
             has_failed: false,
+            can_stop: false,
             committed: None,
+            is_passive: false,
+            connection: None,
+            told: Vec::new(),
         }
     }
 
@@ -109,6 +115,7 @@ fn wild_ending(chance: &mut Chance) -> Ending {
         Ending::SaysAfter("QUIT"),
         Ending::LeavesAfter,
         Ending::Aborts,
+        Ending::AbortsAtOnce,
         Ending::Resets,
         Ending::Dies,
         Ending::Dies,

@@ -7,18 +7,21 @@ use super::{
     plans::{Ending, Plan},
 };
 use crate::simulation::{
-    store::{Answer, Ended, Subject, Tag},
+    store::{Answer, Ended, Subject, Tag, Upload},
     world::Socket,
 };
 
 /// No command is on its way for longer in fair weather.
 const ON_ITS_WAY: Duration = Duration::from_secs(3);
 
+/// Between two commands of a client that must not look idle.
+const KEPT_ALIVE: Duration = Duration::from_secs(20);
+
 /// An upload that has been asked for: its tag, and the number of its command.
-struct Asked {
-    plan: Plan,
-    tag: Tag,
-    id: u64,
+pub struct Asked {
+    pub plan: Plan,
+    pub tag: Tag,
+    pub id: u64,
 }
 
 impl Client {
@@ -32,9 +35,9 @@ impl Client {
         if plan.offset > 0 {
             self.control.ask("REST", &plan.offset.to_string()).await?;
         }
-        let tag = self.begin(plan.verb, Subject::Upload(plan.upload()));
-        self.world.count("uploads: attempted");
-        let is_early = matches!(way, Way::Dial(_)) && self.choose(|chance| chance.one_in(2));
+        let is_passive = matches!(way, Way::Dial(_));
+        let tag = self.begin_upload(&plan, is_passive);
+        let is_early = is_passive && self.choose(|chance| chance.one_in(2));
         let mut way = Some(way);
         let mut data = None;
         if is_early && plan.ending != Ending::NeverConnects {
@@ -42,10 +45,30 @@ impl Client {
         }
         let argument = format!("{}~{}", plan.path, tag.0);
         let said = self.control.say(plan.verb, &argument, Some(tag)).await;
-        let result = match said {
-            Ok(id) => self.perform(&Asked { plan, tag, id }, way, &mut data).await,
-            Err(gone) => Err(gone),
-        };
+        match said {
+            Ok(id) => self.carry_out(&Asked { plan, tag, id }, way, data).await,
+            Err(gone) => self.part(tag, Err(gone), data),
+        }
+    }
+
+    pub fn begin_upload(&self, plan: &Plan, is_passive: bool) -> Tag {
+        self.world.count("uploads: attempted");
+        let upload = Upload { is_passive, ..plan.upload() };
+        self.begin(plan.verb, Subject::Upload(upload))
+    }
+
+    /// Does what was planned, once the server knows of it.
+    pub async fn carry_out(
+        &mut self,
+        asked: &Asked,
+        way: Option<Way>,
+        mut data: Option<Socket>,
+    ) -> Result<(), Gone> {
+        let result = self.perform(asked, way, &mut data).await;
+        self.part(asked.tag, result, data)
+    }
+
+    fn part(&mut self, tag: Tag, result: Result<(), Gone>, data: Option<Socket>) -> Result<(), Gone> {
         match (result, data) {
             // The client gives up in the middle: what its system says of that must not look like an end.
             (Err(gone), Some(data)) if gone != Gone::Left => Err(self.abandon(tag, data)),
@@ -53,14 +76,18 @@ impl Client {
         }
     }
 
-    /// Does what was planned. `data` is the data connection as long as it is to be closed by the caller.
+    /// `data` is the data connection as long as it is to be closed by the caller.
     async fn perform(
         &mut self,
         asked: &Asked,
         way: Option<Way>,
         data: &mut Option<Socket>,
     ) -> Result<(), Gone> {
-        let Asked { plan, id, .. } = asked;
+        let Asked { plan, tag, id } = asked;
+        if plan.ending == Ending::AbortsAtOnce {
+            self.world.count("clients: ABOR at once");
+            return self.abort(*tag, *id).await;
+        }
         if !self.habits.reads_late && (data.is_some() || self.choose(|chance| !chance.one_in(3))) {
             self.control.preliminary(*id).await?;
         }
@@ -75,8 +102,9 @@ impl Client {
         }
         let Some(mut socket) = data.take() else {
             let answer = self.control.answer(*id).await?;
-            return self.conclude(asked, answer);
+            return self.conclude(asked, answer).await;
         };
+        self.store.lock().upload(*tag).connection = Some(socket.id);
         let first = self.send(&mut socket, &plan.wire[..plan.stop]).await;
         if first == Sent::All {
             return self.deviate(asked, socket, data).await;
@@ -105,10 +133,9 @@ impl Client {
             }
             Ending::Aborts => {
                 *data = Some(socket);
-                self.store.lock().upload(*tag).is_given_up = true;
-                let abor = self.control.say("ABOR", "", None).await?;
-                self.control.answer(abor).await?;
+                self.abort(*tag, *id).await?;
                 *data = None;
+                return Ok(());
             }
             Ending::Says(verb, times) => {
                 *data = Some(socket);
@@ -119,9 +146,17 @@ impl Client {
             Ending::Whole | Ending::SaysAfter(_) | Ending::LeavesAfter => {
                 return self.go_on(asked, socket).await;
             }
-            Ending::NeverConnects => {}
+            Ending::NeverConnects | Ending::AbortsAtOnce => {}
         }
         self.control.answer(*id).await?;
+        Ok(())
+    }
+
+    async fn abort(&mut self, tag: Tag, id: u64) -> Result<(), Gone> {
+        self.store.lock().upload(tag).is_given_up = true;
+        let abor = self.control.say("ABOR", "", None).await?;
+        self.control.answer(abor).await?;
+        self.control.answer(id).await?;
         Ok(())
     }
 
@@ -183,13 +218,27 @@ impl Client {
         }
         let answer = self.control.answer(*id).await?;
         self.check_promptness(ended);
-        self.conclude(asked, answer)
+        self.conclude(asked, answer).await
     }
 
-    fn conclude(&self, asked: &Asked, answer: Answer) -> Result<(), Gone> {
+    async fn conclude(&mut self, asked: &Asked, answer: Answer) -> Result<(), Gone> {
         if asked.plan.is_plain() {
             self.check_success(&answer, "an upload");
         }
+        if answer.text.contains("SITE UPLOADS") && self.control.is_settled() {
+            self.ask_later().await?;
+        }
+        Ok(())
+    }
+
+    /// Asks what has become of a finish that goes on in the background.
+    async fn ask_later(&mut self) -> Result<(), Gone> {
+        for _ in 0..self.choose(|chance| chance.below(40)) {
+            self.world.wait(KEPT_ALIVE).await;
+            self.control.ask("NOOP", "").await?;
+        }
+        let (verb, argument) = self.choose(|chance| chance.pick(&[("SITE", "UPLOADS"), ("STAT", "")]));
+        self.control.ask(verb, argument).await?;
         Ok(())
     }
 

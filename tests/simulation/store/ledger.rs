@@ -27,13 +27,14 @@ pub struct Attempt {
     pub ended: Ended,
     /// The final reply that it read.
     pub answer: Option<Answer>,
-    /// Whether the store opened it, and by which stamp.
-    pub opened: Option<u64>,
+    /// When the store opened it, if it did.
+    pub opened: Option<Duration>,
     pub fate: Fate,
-    /// How long it was being finished, from this time on at first.
+    /// Since when it has this fate, and by which stamp.
+    pub since: Duration,
+    pub stamp: u64,
+    /// How long it was being finished.
     pub finishing: Duration,
-    /// When the store was told of its fate.
-    pub told: Duration,
 }
 
 pub enum Subject {
@@ -70,11 +71,26 @@ pub struct Upload {
     /// What of the present file stays, as it was when the upload was opened.
     pub base: Bytes,
     pub written: Vec<u8>,
-    /// When the store got the last bytes, or opened it.
+    /// When the store was asked to write last, or opened it.
     pub last_written: Duration,
     /// Whether a write has failed.
     pub has_failed: bool,
+    /// Whether the store can stop its finish.
+    pub can_stop: bool,
     pub committed: Option<Commit>,
+    /// Whether the client is to connect, and the data connection as it knows it.
+    pub is_passive: bool,
+    pub connection: Option<u64>,
+    /// What the client was told of it after its final reply.
+    pub told: Vec<Told>,
+}
+
+/// A line of the reply to `STAT` or `SITE UPLOADS`.
+pub struct Told {
+    pub sentence: String,
+    /// When the client asked, and when the server had written the reply.
+    pub asked: u64,
+    pub written: u64,
 }
 
 #[derive(Clone)]
@@ -98,6 +114,8 @@ pub enum Ended {
 pub struct Answer {
     pub code: u16,
     pub text: String,
+    /// What stands before the last line.
+    pub lines: Vec<String>,
     /// When the server had written it.
     pub stamp: u64,
 }
@@ -133,8 +151,9 @@ impl Ledger {
             answer: None,
             opened: None,
             fate: Fate::Open,
+            since: Duration::ZERO,
+            stamp: 0,
             finishing: Duration::ZERO,
-            told: Duration::ZERO,
         });
         Tag(self.attempts.len() - 1)
     }
@@ -158,6 +177,13 @@ impl Upload {
     /// What the file has to be if this upload is stored.
     pub fn result(&self) -> Vec<u8> {
         [&self.base[..], &self.whole].concat()
+    }
+
+    /// Whether this is what the file has to be if only a part of the upload has come.
+    pub fn is_begun_by(&self, content: &[u8]) -> bool {
+        let Some(part) = content.strip_prefix(&self.base[..]) else { return false };
+        // The end of a line may have been cut in two.
+        self.whole.starts_with(part) || self.whole.starts_with(part.strip_suffix(b"\r").unwrap_or(part))
     }
 }
 

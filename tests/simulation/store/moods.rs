@@ -37,7 +37,9 @@ pub struct Moods {
     panics: u64,
     /// How long a slow call takes at most.
     delay: Duration,
-    /// Finishes that tell of their end only later, …
+    /// Finishes that take their time, …
+    takes_long: u64,
+    /// … those that tell of their end only later, …
     pub tells_late: u64,
     /// … and uploads whose finish can be stopped.
     pub can_stop: u64,
@@ -60,6 +62,7 @@ impl Moods {
             hangs: chance.pick(&[0, 0, 150, 60]),
             panics: chance.pick(&[0, 0, 0, 150]),
             delay: chance.pick(&delays),
+            takes_long: chance.pick(&[0, 6, 2]),
             tells_late: chance.pick(&[0, 6, 2]),
             can_stop: chance.pick(&[0, 1, 2]),
             capacity: chance.pick(&[1 << 30, 1 << 30, 300_000, 5_000]),
@@ -70,6 +73,7 @@ impl Moods {
     /// Whether whoever asks for what is right gets it.
     pub const fn is_good(&self) -> bool {
         self.slow == 0
+            && self.takes_long == 0
             && self.tells_late == 0
             && self.fails == 0
             && self.hangs == 0
@@ -103,6 +107,16 @@ impl Store {
             return Err(kind.into());
         }
         Ok(())
+    }
+
+    /// A finish has much to do.
+    pub(super) async fn take_long(&self) {
+        let Moods { takes_long, delay, .. } = *self.moods;
+        let world = &self.world;
+        if world.choose(|chance| chance.one_in(takes_long)) {
+            let time = world.choose(|chance| chance.below(delay.as_millis() as u64));
+            world.wait(Duration::from_millis(time)).await;
+        }
     }
 
     /// The end of a finish is told late or never.

@@ -55,10 +55,10 @@ impl View {
     fn opening(&self, path: &Pathname) -> (String, Tag) {
         let (name, tag) = split_tag(path);
         let tag = tag.unwrap_or_else(|| panic!("{path} has no tag"));
-        let stamp = self.store.world.lock().stamp();
+        let now = self.store.world.lock().now;
         let mut ledger = self.store.lock();
         let attempt = ledger.attempt(tag);
-        let is_wrong = attempt.peer != self.peer || attempt.opened.replace(stamp).is_some();
+        let is_wrong = attempt.peer != self.peer || attempt.opened.replace(now).is_some();
         drop(ledger);
         if is_wrong {
             self.store.world.violate(format!("{tag:?} is opened twice, or by another session"));
@@ -187,6 +187,7 @@ impl Storage for View {
         let place = Pathname::root().resolve(name.as_bytes()).unwrap();
         let memory = self.store.memory.as_ref();
         let memory = memory.map(|memory| at_once(memory.open_upload(&place, placement, announced)));
+        let tagged = Pathname::root().resolve(format!("{name}~{}", tag.0).as_bytes()).unwrap();
         let offset = base.len() as u64;
         let now = self.store.world.lock().now;
         let mut ledger = self.store.lock();
@@ -197,7 +198,7 @@ impl Storage for View {
         let memory = memory.transpose()?.map(|opened| opened.upload);
         Ok(OpenedUpload {
             upload: SimUpload::new(&self.store, tag, version, memory),
-            pathname: place,
+            pathname: tagged,
             offset,
         })
     }

@@ -38,7 +38,10 @@ impl SimUpload {
         memory: Option<<Memory as Storage>::Upload>,
     ) -> Self {
         let can_stop = store.world.choose(|chance| chance.one_in(store.moods.can_stop));
-        let reserved = store.lock().upload(tag).base.len() as u64;
+        let mut ledger = store.lock();
+        ledger.upload(tag).can_stop = can_stop;
+        let reserved = ledger.upload(tag).base.len() as u64;
+        drop(ledger);
         Self { store: store.clone(), tag, version, reserved, memory, can_stop, life: Life::Open }
     }
 
@@ -46,11 +49,17 @@ impl SimUpload {
         self.life = life;
         let tag = self.tag;
         self.store.world.note(|| format!("{tag:?}: {fate:?}"));
-        let now = self.store.world.lock().now;
+        let (now, stamp) = {
+            let mut state = self.store.world.lock();
+            (state.now, state.stamp())
+        };
         let mut ledger = self.store.lock();
         let attempt = ledger.attempt(tag);
-        attempt.finishing = now - attempt.finishing;
-        attempt.told = now;
+        if let Fate::Finishing = attempt.fate {
+            attempt.finishing = now - attempt.since;
+        }
+        attempt.since = now;
+        attempt.stamp = stamp;
         let is_wrong = match (&attempt.fate, &fate) {
             (Fate::Open, Fate::Finished(_) | Fate::DroppedInFinish) | (Fate::Finishing, Fate::Finishing) => {
                 true
@@ -97,7 +106,15 @@ impl SimUpload {
         Ok(result?)
     }
 
+    async fn make_room(&mut self, count: u64) -> Result<(), StorageError> {
+        self.store.suffer("write").await?;
+        self.store.lock().tree.reserve(count)?;
+        self.reserved += count;
+        Ok(())
+    }
+
     async fn put_in_place(&mut self) -> Result<Stored, StorageError> {
+        self.store.take_long().await;
         self.store.suffer("finish").await?;
         self.commit()?;
         if !self.can_stop {
@@ -115,14 +132,13 @@ impl Upload for SimUpload {
         }
         let now = self.store.world.lock().now;
         self.store.lock().upload(self.tag).last_written = now;
-        let suffered = self.store.suffer("write").await;
+        let room = self.make_room(chunk.len() as u64).await;
         let mut ledger = self.store.lock();
-        let room = suffered.and_then(|()| Ok(ledger.tree.reserve(chunk.len() as u64)?));
-        ledger.upload(self.tag).has_failed |= room.is_err();
+        let upload = ledger.upload(self.tag);
+        upload.has_failed |= room.is_err();
         room?;
-        ledger.upload(self.tag).written.extend_from_slice(&chunk);
+        upload.written.extend_from_slice(&chunk);
         drop(ledger);
-        self.reserved += chunk.len() as u64;
         match &mut self.memory {
             Some(memory) => at_once(memory.write(chunk)),
             None => Ok(()),

@@ -89,6 +89,12 @@ impl Tree {
         })
     }
 
+    /// All that there is.
+    pub fn paths(&self) -> BTreeSet<String> {
+        let paths = self.files.keys().chain(&self.directories);
+        paths.filter(|path| *path != "/").cloned().collect()
+    }
+
     pub fn make_directory(&mut self, path: &str) -> Result<(), StorageErrorKind> {
         if self.is_directory(path) || self.files.contains_key(path) {
             return Err(AlreadyExists);

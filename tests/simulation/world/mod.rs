@@ -51,8 +51,8 @@ pub struct State {
     pub now: Duration,
     /// Whether a store has panicked, so that a session may have been lost without a word.
     pub has_panicked: bool,
-    /// Whether the server may end among its clients.
-    pub ends_early: bool,
+    /// Whether the server lets nobody in any more.
+    pub is_closed: bool,
     pub shutdown: Option<Shutdown>,
     /// Whether there may be more clients than the server takes.
     pub is_crowded: bool,
@@ -100,7 +100,7 @@ impl World {
             violations: Vec::new(),
             now: Duration::ZERO,
             has_panicked: false,
-            ends_early: false,
+            is_closed: false,
             shutdown: None,
             is_crowded: false,
             stamp: 0,

@@ -164,7 +164,12 @@ impl Connection {
         last.starts_with(b"221") || last.starts_with(b"421")
     }
 
-    fn is_control(&self) -> bool {
+    /// When the client's end arrives at the server; none if it does not.
+    pub fn client_ended(&self) -> Option<Duration> {
+        self.pipes[self.server as usize].end_arrival()
+    }
+
+    pub fn is_control(&self) -> bool {
         self.acceptor.port() == CONTROL_PORT
     }
 }
@@ -286,7 +291,8 @@ impl State {
         pipe.last_arrival = arrival;
         match load {
             Load::Bytes(_) => pipe.bytes_arrival = arrival,
-            Load::End | Load::Reset => pipe.end_arrival = Some(arrival),
+            // What is reset when it has ended has ended before.
+            Load::End | Load::Reset => drop(pipe.end_arrival.get_or_insert(arrival)),
         }
         pipe.in_flight.push_back(load);
         self.plan(arrival, Happening::Arrive(id));

@@ -202,7 +202,7 @@ impl State {
     /// Whether a connection came when the server ceased to listen, or had too many to tell them all.
     pub fn was_not_let_in(&self, id: u64) -> bool {
         let connection = self.connection(id);
-        let is_open = self.listening.contains_key(&connection.acceptor);
+        let is_open = !self.is_closed || self.listening.contains_key(&connection.acceptor);
         connection.transcript.is_empty() && (self.is_crowded || !is_open)
     }
 
