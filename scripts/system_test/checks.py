@@ -10,7 +10,11 @@ class Failure(Exception):
 
 
 class NotRun(Exception):
-    """What this machine lacks for a step."""
+    """What this machine lacks for a step, and whether it could have it."""
+
+    def __init__(self, lack, could_be):
+        super().__init__(lack)
+        self.could_be = could_be
 
 
 def check(condition, message):

@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import pathlib
+import re
 import shutil
 import subprocess
 
@@ -17,6 +19,12 @@ UPLOADS = 200
 OPTIONS = ("--max-connections", "500", "--max-per-address", "500", "--log", "error")
 
 
+def may_administrate():
+    """Whether this process has the right to mount, as far as Linux tells (CAP_SYS_ADMIN)."""
+    found = re.search(r"^CapEff:\s*(\w+)", pathlib.Path("/proc/self/status").read_text(), re.MULTILINE)
+    return found is not None and int(found[1], 16) >> 21 & 1 == 1
+
+
 @contextlib.contextmanager
 def small_disk(folder):
     """A file system of its own that has little room."""
@@ -24,7 +32,8 @@ def small_disk(folder):
     command = ["mount", "-t", "tmpfs", "-o", f"size={DISK_SIZE}", "tmpfs", str(folder)]
     mounted = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     if mounted.returncode != 0:
-        raise NotRun(f"needs the right to mount a small file system: {mounted.stderr.strip()}")
+        lack = f"needs the right to mount a small file system: {mounted.stderr.strip()}"
+        raise NotRun(lack, could_be=may_administrate())
     try:
         yield folder
     finally:

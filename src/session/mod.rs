@@ -305,7 +305,7 @@ mod tests {
         }
     }
 
-    /// Each of them was looked at again for every one that followed, and then at every event: the server stood still.
+    /// If each were looked at again for every one that follows, or at every event, the server would stand still.
     #[test]
     fn blank_lines_in_a_transfer_are_searched_once() {
         let mut upload = Upload::start();
