@@ -6,10 +6,10 @@ use std::{
     pin::Pin,
     sync::LazyLock,
     task::{Context, Poll},
-    time::{self, Duration},
+    time,
 };
 
-use ::async_io::{Async, Timer};
+use ::async_io::Async;
 use futures_io::{AsyncRead, AsyncWrite};
 use socket2::SockRef;
 
@@ -28,13 +28,63 @@ impl AsyncIoStream {
     }
 }
 
+/// Makes a runtime of an executor, by how that spawns.
+macro_rules! runtime {
+    ($runtime:ty, $future:ident => $spawn:expr) => {
+        impl $crate::adapters::Runtime for $runtime {
+            type Stream = AsyncIoStream;
+            type Listener = ::async_io::Async<::std::net::TcpListener>;
+
+            fn now(&self) -> $crate::instant::Instant {
+                async_io::now()
+            }
+
+            async fn sleep(&self, time: ::std::time::Duration) {
+                ::async_io::Timer::after(time).await;
+            }
+
+            fn spawn(&self, $future: impl ::std::future::Future<Output = ()> + Send + 'static) {
+                $spawn;
+            }
+
+            fn listen(&self, address: ::std::net::SocketAddr) -> ::std::io::Result<Self::Listener> {
+                async_io::listen(address)
+            }
+
+            fn local_address(&self, listener: &Self::Listener) -> ::std::io::Result<::std::net::SocketAddr> {
+                listener.get_ref().local_addr()
+            }
+
+            async fn accept(
+                &self,
+                listener: &Self::Listener,
+            ) -> ::std::io::Result<(AsyncIoStream, ::std::net::SocketAddr)> {
+                async_io::accept(listener).await
+            }
+
+            async fn connect(
+                &self,
+                from: ::std::net::SocketAddr,
+                to: ::std::net::SocketAddr,
+            ) -> ::std::io::Result<AsyncIoStream> {
+                async_io::connect(from, to).await
+            }
+
+            fn prepare_control(&self, stream: &AsyncIoStream) -> ::std::io::Result<::std::net::SocketAddr> {
+                async_io::prepare_control(stream)
+            }
+
+            fn has_ended(&self, stream: &AsyncIoStream) -> bool {
+                async_io::has_ended(stream)
+            }
+        }
+    };
+}
+pub(super) use runtime;
+
 pub(super) fn now() -> Instant {
     static ORIGIN: LazyLock<time::Instant> = LazyLock::new(time::Instant::now);
     Instant::from_origin(ORIGIN.elapsed())
-}
-
-pub(super) async fn sleep(time: Duration) {
-    Timer::after(time).await;
 }
 
 pub(super) fn listen(address: SocketAddr) -> io::Result<Async<TcpListener>> {
