@@ -157,17 +157,20 @@ impl ServerPi {
         let is_short = transfer.is_short();
         self.data = DataConnection::Closed;
         self.timers.stop(Timer::DataStall);
+        let takes_truncated = is_upload && self.config.tls.truncation == Truncation::Accept;
+        let outcome = match outcome {
+            Outcome::Truncated { bytes } if takes_truncated => Outcome::Complete { bytes },
+            outcome => outcome,
+        };
         let reason = outcome.abort_reason();
-        let takes_truncated = self.config.tls.truncation == Truncation::Accept;
         let reply = match outcome {
-            Outcome::Truncated { .. } if !is_upload => LOST,
-            Outcome::Truncated { .. } if !takes_truncated => TRUNCATED,
-            Outcome::Complete { .. } | Outcome::Truncated { .. } if is_upload && is_short => {
+            Outcome::Complete { .. } if is_upload && is_short => {
                 return self.abort(AbortReason::Incomplete, SHORT);
             }
-            Outcome::Complete { .. } | Outcome::Truncated { .. } if is_upload => return self.finish(id),
-            Outcome::Complete { .. } | Outcome::Truncated { .. } => SENT,
-            Outcome::Lost => LOST,
+            Outcome::Complete { .. } if is_upload => return self.finish(id),
+            Outcome::Complete { .. } => SENT,
+            Outcome::Truncated { .. } if is_upload => TRUNCATED,
+            Outcome::Truncated { .. } | Outcome::Lost => LOST,
             Outcome::StoreFailed(error) => self.failure_reply(&error),
         };
         match reason {
