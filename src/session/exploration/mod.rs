@@ -90,70 +90,64 @@ const PORT: &str = "PORT 198,51,100,7,195,80";
 const LOG_IN: &[Step] =
     &[Step::Send("USER anna"), Step::Send("PASS secret"), Step::Answer("LoggedIn", RequestId(1))];
 
+/// What most of the small walks have.
+const SMALL_WALK: Plan = Plan {
+    name: "",
+    reading: Reading::Promptly,
+    finish_overdue: FinishOverdue::Abort,
+    tls: NO_TLS,
+    before: &[],
+    alphabet: Alphabet { lines: &[], waiting: 1, early: 0 },
+    bound: 10_000,
+};
+
 const SMALL: &[Plan] = &[
     Plan {
         name: "log-in",
-        reading: Reading::Promptly,
-        finish_overdue: FinishOverdue::Abort,
-        tls: NO_TLS,
-        before: &[],
         alphabet: Alphabet {
             lines: &["USER anna", "PASS secret", "ACCT sales", "LIST", "PASV", "REIN", "AUTH TLS"],
             waiting: 1,
             early: 1,
         },
-        bound: 10_000,
+        ..SMALL_WALK
     },
     Plan {
         name: "uploads",
-        reading: Reading::Promptly,
-        finish_overdue: FinishOverdue::Abort,
-        tls: NO_TLS,
         before: LOG_IN,
         alphabet: Alphabet {
             lines: &["PASV", PORT, "ALLO 2", "STOR a", "ABOR", "QUIT"],
             waiting: 1,
             early: 1,
         },
-        bound: 10_000,
+        ..SMALL_WALK
     },
     Plan {
         name: "detached finishes",
-        reading: Reading::Promptly,
         finish_overdue: FinishOverdue::Detach,
-        tls: NO_TLS,
         before: LOG_IN,
         alphabet: Alphabet { lines: &["PASV", "STOR a", "USER anna"], waiting: 1, early: 0 },
-        bound: 10_000,
+        ..SMALL_WALK
     },
     Plan {
         name: "downloads and listings",
-        reading: Reading::Promptly,
-        finish_overdue: FinishOverdue::Abort,
-        tls: NO_TLS,
         before: LOG_IN,
         alphabet: Alphabet {
             lines: &["PASV", "LIST a", "RETR a", "ABOR", "STAT", "STAT a", "QUIT"],
             waiting: 1,
             early: 1,
         },
-        bound: 10_000,
+        ..SMALL_WALK
     },
     Plan {
         name: "a client that hardly reads",
         reading: Reading::Hardly,
-        finish_overdue: FinishOverdue::Abort,
-        tls: NO_TLS,
         before: LOG_IN_UNREAD,
         alphabet: Alphabet { lines: &["PASV", "STOR a", "ABOR"], waiting: 1, early: 0 },
-        bound: 10_000,
+        ..SMALL_WALK
     },
     Plan {
         name: "security",
-        reading: Reading::Promptly,
-        finish_overdue: FinishOverdue::Abort,
         tls: TLS_ON_AUTH,
-        before: &[],
         alphabet: Alphabet {
             lines: &[
                 "USER anna",
@@ -169,25 +163,20 @@ const SMALL: &[Plan] = &[
             waiting: 1,
             early: 1,
         },
-        bound: 10_000,
+        ..SMALL_WALK
     },
     Plan {
         name: "TLS from the beginning",
-        reading: Reading::Promptly,
-        finish_overdue: FinishOverdue::Abort,
         tls: TlsSettings { start: TlsStart::AtOnce, requirement: TlsRequirement::ControlAndData, ..NO_TLS },
-        before: &[],
         alphabet: Alphabet {
             lines: &["USER anna", "PASS secret", "PROT C", "CCC", "REIN", "PASV", "LIST a"],
             waiting: 1,
             early: 0,
         },
-        bound: 10_000,
+        ..SMALL_WALK
     },
     Plan {
         name: "uploads over TLS",
-        reading: Reading::Promptly,
-        finish_overdue: FinishOverdue::Abort,
         tls: TlsSettings { truncation: Truncation::Accept, ..TLS_ON_AUTH },
         before: LOG_IN_SECURED,
         alphabet: Alphabet {
@@ -195,7 +184,7 @@ const SMALL: &[Plan] = &[
             waiting: 1,
             early: 0,
         },
-        bound: 10_000,
+        ..SMALL_WALK
     },
 ];
 
