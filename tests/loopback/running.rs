@@ -27,11 +27,20 @@ pub(crate) struct Running<H: Host> {
 
 impl<H: Host> Running<H> {
     pub(crate) fn start<S: Storage + Clone>(store: S, settings: Settings) -> Self {
+        Self::start_by(Server::start, store, settings)
+    }
+
+    /// Starts a server in this way.
+    pub(crate) fn start_by<S: Storage + Clone>(
+        start: impl FnOnce(H::Runtime, Users<S>, Config, SocketAddr) -> io::Result<Server<H::Runtime>>,
+        store: S,
+        settings: Settings,
+    ) -> Self {
         let host = H::start();
         let users = Users::new().with_user("anna", "secret", store);
         let config = Config::new(settings).unwrap();
         let (runtime, any_port) = (host.runtime(), "127.0.0.1:0".parse().unwrap());
-        let server = host.block_on(async { Server::start(runtime, users, config, any_port).unwrap() });
+        let server = host.block_on(async { start(runtime, users, config, any_port).unwrap() });
         let address = server.local_addr();
         Self { host, server: Some(server), address }
     }

@@ -14,11 +14,10 @@ use futures_rustls::{
     },
 };
 use sansftp::{
-    Config, Settings, Storage, TlsSettings, TlsStart,
+    Settings, Storage, TlsSettings, TlsStart,
     adapters::{
         Server,
         tls::{Identity, Tls},
-        users::Users,
     },
 };
 
@@ -49,15 +48,14 @@ pub(crate) fn start_as<H: Host>(
     tls: TlsSettings,
     identity: Identity,
 ) -> Running<H> {
-    let host = H::start();
-    let users = Users::new().with_user("anna", "secret", store);
-    let config = Config::new(Settings { tls, ..Settings::default() }).unwrap();
-    let (runtime, any_port) = (host.runtime(), "127.0.0.1:0".parse().unwrap());
-    let tls = Tls::new(identity).unwrap();
-    let server =
-        host.block_on(async { Server::start_with_tls(runtime, users, config, tls, any_port).unwrap() });
-    let address = server.local_addr();
-    Running { host, server: Some(server), address }
+    let tls_of_server = Tls::new(identity).unwrap();
+    Running::start_by(
+        |runtime, users, config, address| {
+            Server::start_with_tls(runtime, users, config, tls_of_server, address)
+        },
+        store,
+        Settings { tls, ..Settings::default() },
+    )
 }
 
 /// A client's side of TLS: it trusts this certificate alone.
@@ -116,12 +114,16 @@ pub(crate) fn secure(config: &Arc<ClientConfig>, stream: TcpStream, limit: usize
 
 /// Ends a connection as TLS wants it; how many bytes were sent in all.
 pub(crate) fn end(mut data: Secure) -> usize {
-    data.conn.send_close_notify();
-    while data.conn.wants_write() {
-        data.conn.write_tls(&mut data.sock).unwrap();
-    }
+    say_close_notify(&mut data);
     let _ = data.sock.stream.shutdown(Shutdown::Write);
     data.sock.written
+}
+
+fn say_close_notify(connection: &mut Secure) {
+    connection.conn.send_close_notify();
+    while connection.conn.wants_write() {
+        connection.conn.write_tls(&mut connection.sock).unwrap();
+    }
 }
 
 /// A client on a control connection that TLS protects.
@@ -176,10 +178,7 @@ impl SecureClient {
 
     /// The connection behind TLS, once the client has answered the server's close_notify.
     pub(crate) fn into_clear(mut self) -> TcpStream {
-        self.control.conn.send_close_notify();
-        while self.control.conn.wants_write() {
-            self.control.conn.write_tls(&mut self.control.sock).unwrap();
-        }
+        say_close_notify(&mut self.control);
         self.into_silently_clear()
     }
 

@@ -90,7 +90,6 @@ pub(crate) fn an_upload_cut_at_any_byte_gets_no_226<H: Host>() {
         (sent, read_line(&mut client.control))
     };
 
-    // What is written behind a cut-off handshake is nothing, so the whole length is that of a whole upload.
     let (whole, reply) = upload(usize::MAX);
     assert!(reply.starts_with("226 "), "{reply}");
     for cut in 0..CUTS {
@@ -120,8 +119,7 @@ pub(crate) fn an_end_without_close_notify_is_told_to_the_store_where_it_counts<H
 
 /// Promise 5 on the wire.
 pub(crate) fn what_is_smuggled_behind_auth_is_not_executed<H: Host>() {
-    let (store, _) = Watched::new(Memory::new());
-    let (running, config) = start::<H>(store, ON_AUTH);
+    let (running, config) = start::<H>(Memory::new(), ON_AUTH);
     let mut stream = connect(running.address).unwrap();
     read_line(&mut stream);
     stream.write_all(b"AUTH TLS\r\nUSER anna\r\nPASS secret\r\nMKD smuggled\r\n").unwrap();
