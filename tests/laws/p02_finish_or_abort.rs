@@ -4,12 +4,12 @@
 //! only for what was opened and for what moves or has just ended; nothing is dropped or detached that does not run. What
 //! runs is dropped only when its time is up or the server's, and a finish also by an `ABOR`, if the store has said that
 //! it can stop. No turn may leave an upload behind that has ended and is neither, and none is left at the end of the
-//! session.
+//! session: one that has not come whole when the session closes is aborted in the same turn (RFC 959 4.1.1).
 
 use sansftp::session::{Action, TransferId};
 
 use super::{
-    facts::{Content, Facts, Phase},
+    facts::{Content, Facts, Phase, Transfer},
     watch::{Judgement, law},
 };
 
@@ -54,7 +54,13 @@ pub fn rest(facts: &Facts) -> Judgement {
     let forgotten = facts.transfers.iter().find(|(_, transfer)| {
         transfer.content == Content::Upload && matches!(transfer.phase, Phase::Ended { .. })
     });
-    law(2, forgotten.is_none(), || format!("neither a finish nor an abort of {forgotten:?}"))
+    law(2, forgotten.is_none(), || format!("neither a finish nor an abort of {forgotten:?}"))?;
+    let is_moving =
+        |transfer: &Transfer| transfer.content == Content::Upload && transfer.phase == Phase::Moving;
+    let goes_on = facts.opened == Some(Content::Upload) || facts.transfers.values().any(is_moving);
+    law(2, !facts.is_closed() || !goes_on, || {
+        format!("after the end of the session there go on: {:?} {:?}", facts.opened, facts.transfers)
+    })
 }
 
 pub fn end(facts: &Facts) -> Judgement {
