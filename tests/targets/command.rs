@@ -96,6 +96,11 @@ fn check_number(
                 assert_eq!(dialogue.say(&line_of(verb, form)).code(), code);
                 assert_eq!(taken(&dialogue.say(next).request), value);
             }
+            // Those are no digits, and a fuzzer hardly comes to them.
+            for form in [format!("+{value}"), format!("-{value}"), format!("{value}.")] {
+                let refused = Dialogue::on_loopback().say(&line_of(verb, form.as_bytes()));
+                assert_eq!(refused.code(), 501, "{form}");
+            }
         }
     }
 }
