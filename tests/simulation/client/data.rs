@@ -133,7 +133,7 @@ impl Client {
         let gap = self.choose(|chance| chance.time(Duration::from_millis(8)));
         let bytes = self.world.bytes_arrival(data);
         if self.choose(|chance| chance.one_in(3)) {
-            self.world.push(&self.control.socket, b"NOOP\r\n");
+            self.world.send_with_the_end(&self.control.socket, b"NOOP\r\n");
         }
         // An end that is held up on its way does not hold up the other one.
         let soon = bytes + Duration::from_secs(1);

@@ -254,6 +254,17 @@ impl State {
         Ok(count)
     }
 
+    /// Sends bytes that are held up until whatever is sent at the same time arrives, too, if there is room for them.
+    pub(super) fn send_late(&mut self, pipe: PipeId, bytes: &[u8]) {
+        let sending = self.connection_mut(pipe.connection).pipe(pipe.to);
+        if sending.room() < bytes.len() || sending.has_sent_end {
+            return;
+        }
+        let latency = sending.latency;
+        let earliest = self.now + latency + self.weather.jitter;
+        self.dispatch(pipe, Load::Bytes(bytes.to_vec()), earliest);
+    }
+
     /// Ends the sending side in good order; it arrives at `earliest` or later.
     pub(super) fn finish(&mut self, pipe: PipeId, earliest: Duration) {
         let sending = self.connection_mut(pipe.connection).pipe(pipe.to);

@@ -73,9 +73,9 @@ impl World {
         self.end_arrival(socket)
     }
 
-    /// Sends what there is room for.
-    pub fn push(&self, socket: &Socket, bytes: &[u8]) {
-        let _ = self.lock().send(socket.outgoing(), bytes);
+    /// Sends bytes that arrive together with the end behind them.
+    pub fn send_with_the_end(&self, socket: &Socket, bytes: &[u8]) {
+        self.lock().send_late(socket.outgoing(), bytes);
     }
 
     /// When the end of what this side sends arrives; the end of time if never.
