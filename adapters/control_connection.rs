@@ -13,7 +13,7 @@ use bytes::{Buf, Bytes};
 use futures_io::{AsyncRead, AsyncWrite};
 
 use super::{stream::Stream, tls::Handshake};
-use crate::instant::Instant;
+use crate::{instant::Instant, session::TlsClient};
 
 /// For the last replies to be taken by the client after the session has ended.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -39,7 +39,7 @@ enum State<S> {
     Open(Stream<S>),
     /// A handshake begins once the outbox is empty. What is read from here on belongs to it.
     Promised(Stream<S>),
-    Securing(Handshake<Stream<S>>),
+    Securing(Handshake<(Stream<S>, TlsClient)>),
     /// The outbox is to be emptied; nothing is read any more.
     Ending {
         stream: Stream<S>,
@@ -123,16 +123,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ControlConnection<S> {
     }
 
     /// The handshake that is under way.
-    pub(super) fn handshake(&mut self, handshake: Handshake<Stream<S>>) {
+    pub(super) fn handshake(&mut self, handshake: Handshake<(Stream<S>, TlsClient)>) {
         self.state = State::Securing(handshake);
     }
 
-    /// Whether the handshake has succeeded. Pending when there is none.
-    pub(super) fn poll_handshake(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    /// What the handshake has told of the client, if it has succeeded. Pending when there is none.
+    pub(super) fn poll_handshake(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<TlsClient>> {
         let State::Securing(handshake) = &mut self.state else { return Poll::Pending };
         let secured = ready!(handshake.as_mut().poll(cx));
         self.close();
-        Poll::Ready(secured.map(|stream| self.state = State::Open(stream)))
+        Poll::Ready(secured.map(|(stream, client)| {
+            self.state = State::Open(stream);
+            client
+        }))
     }
 
     /// Ends TLS behind everything that was queued.

@@ -255,7 +255,12 @@ impl<R: Runtime, A: Accounts> Driver<R, A> {
             }
         }
         match self.control.poll_handshake(cx) {
-            Poll::Ready(Ok(())) => self.handle(Event::ControlSecured),
+            Poll::Ready(Ok(client)) => {
+                if let Some(tls) = &mut self.tls {
+                    tls.handle_control_secured(&client);
+                }
+                self.handle(Event::ControlSecured(client));
+            }
             Poll::Ready(Err(error)) => {
                 self.transfers.journal().handshake_failed(&error);
                 self.handle(Event::ControlClosed);
@@ -272,8 +277,8 @@ impl<R: Runtime, A: Accounts> Driver<R, A> {
         }
         match answered.gain {
             Gain::Nothing => {}
-            Gain::Store(user, store) => {
-                journal.logged_in(user);
+            Gain::Store(credentials, store) => {
+                journal.logged_in(credentials);
                 self.store = Some(store);
             }
             Gain::Refusal(credentials, why) => journal.denied(&credentials, why),

@@ -29,13 +29,19 @@ impl Journal {
         Self { peer, user: String::new() }
     }
 
-    pub(super) fn logged_in(&mut self, user: String) {
-        info!(user, peer = %self.peer, "logged in");
-        self.user = user;
+    pub(super) fn logged_in(&mut self, credentials: Credentials) {
+        let certificate = credentials.certificate.as_ref().map(|certificate| certificate.subject.as_str());
+        info!(user = credentials.user, peer = %self.peer, certificate, "logged in");
+        self.user = credentials.user;
     }
 
     pub(super) fn denied(&self, credentials: &Credentials, why: Denied) {
-        warn!(user = credentials.user, peer = %self.peer, %why, "log-in refused");
+        // Then the client is asked for it, and says it or goes.
+        if why == Denied::PasswordNeeded && credentials.password.is_none() {
+            return;
+        }
+        let certificate = credentials.certificate.as_ref().map(|certificate| certificate.subject.as_str());
+        warn!(user = credentials.user, peer = %self.peer, certificate, %why, "log-in refused");
     }
 
     /// A handshake on the control connection that did not succeed.

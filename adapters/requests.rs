@@ -1,7 +1,6 @@
 //! What the accounts and the user's store are asked, one request at a time.
 
 use std::{
-    string::String,
     sync::Arc,
     task::{Context, Poll, ready},
     vec::Vec,
@@ -37,7 +36,7 @@ pub(super) struct Answered<S: Storage> {
 pub(super) enum Gain<S: Storage> {
     Nothing,
     /// The user's store.
-    Store(String, Arc<S>),
+    Store(Credentials, Arc<S>),
     /// Nobody's: the log-in was refused.
     Refusal(Credentials, Denied),
     Opened(Opened<S>, Record),
@@ -103,7 +102,7 @@ async fn answer<R: Runtime, A: Accounts>(
 async fn log_in<A: Accounts>(accounts: &A, credentials: Credentials) -> Answered<A::Storage> {
     match accounts.log_in(&credentials).await {
         Ok(store) => {
-            let gain = Gain::Store(credentials.user, Arc::new(store));
+            let gain = Gain::Store(credentials, Arc::new(store));
             Answered { answer: Answer::LoggedIn, gain }
         }
         Err(why) => Answered { answer: Answer::Denied(why), gain: Gain::Refusal(credentials, why) },

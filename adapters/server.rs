@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     accounts::Accounts,
-    config::{Config, Endpoints, TlsStart},
+    config::{Config, Endpoints, TlsRequirement, TlsStart},
     instant::Instant,
     reply::Reply,
 };
@@ -87,7 +87,7 @@ impl<R: Runtime> Server<R> {
     ///
     /// # Errors
     ///
-    /// As for [`start`](Self::start).
+    /// As for [`start`](Self::start); `InvalidInput` if clients have to have certificates, and need not use TLS.
     #[cfg(feature = "tls")]
     pub fn start_with_tls<A: Accounts>(
         runtime: R,
@@ -108,6 +108,11 @@ impl<R: Runtime> Server<R> {
     ) -> io::Result<Self> {
         if config.tls.start != TlsStart::Never && tls.is_none() {
             let why = "the settings have TLS, and there is no certificate: use Server::start_with_tls";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+        }
+        let is_certain = config.tls.requirement != TlsRequirement::Nothing;
+        if !is_certain && tls.as_ref().is_some_and(Tls::requires_certificates) {
+            let why = "clients have to have certificates, and could log in without TLS: set tls.requirement";
             return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
         }
         let listener = runtime.listen(address)?;

@@ -24,6 +24,7 @@
 //! ```
 
 mod cleared;
+mod clients;
 mod identity;
 mod sessions;
 
@@ -32,18 +33,26 @@ use std::{boxed::Box, future::Future, io, pin::Pin, sync::Arc};
 use futures_io::{AsyncRead, AsyncWrite};
 use futures_rustls::{
     TlsAcceptor,
-    rustls::{HandshakeKind, ServerConfig, crypto::ring, server::NoServerSessionStorage},
+    rustls::{
+        HandshakeKind, ServerConfig, ServerConnection,
+        crypto::ring,
+        server::{NoServerSessionStorage, WebPkiClientVerifier, danger::ClientCertVerifier},
+    },
 };
 
 pub(super) use futures_rustls::server::TlsStream;
 
 pub(super) use self::cleared::Cleared;
-pub use self::identity::{Identity, TlsError};
 use self::sessions::{CONTROL_TICKETS, ControlSessions, NoTickets};
+pub use self::{
+    clients::{ClientAuthorities, ClientCertificates},
+    identity::{Identities, Identity, TlsError},
+};
 use super::stream::Stream;
 use crate::{
+    accounts::ClientCertificate,
     config::SessionReuse,
-    session::{Direction, Resumption},
+    session::{Direction, Resumption, TlsClient},
 };
 
 /// The protocols of ALPN that a server takes on each connection. A client that names others only meant to speak to
@@ -58,27 +67,60 @@ const RETRIEVE_TICKETS: usize = 2;
 #[derive(Debug, Clone)]
 pub struct Tls {
     config: Arc<ServerConfig>,
+    clients: ClientCertificates,
 }
 
 impl Tls {
-    /// TLS 1.2 and 1.3 with what rustls takes for safe, for a server that has one identity.
+    /// TLS 1.2 and 1.3 with what rustls takes for safe, for a server that has one identity, or one for each host. Clients
+    /// are not asked for certificates.
     ///
     /// # Errors
     ///
     /// [`TlsError::Unusable`] if the cryptography cannot be set up.
-    pub fn new(identity: Identity) -> Result<Self, TlsError> {
-        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()?
-            .with_no_client_auth()
-            .with_cert_resolver(Arc::new(identity));
-        Ok(Self::from_config(config))
+    pub fn new(identities: impl Into<Identities>) -> Result<Self, TlsError> {
+        let verifier = WebPkiClientVerifier::no_client_auth();
+        Self::with_verifier(identities.into(), verifier, ClientCertificates::Optional)
     }
 
-    /// A configuration of rustls, for what [`new`](Self::new) does not give: an identity for each name, other
-    /// cryptography. Session storage, tickets, ALPN and early data are as FTP needs them, whatever it says of them.
+    /// The same, and clients are asked for certificates.
+    ///
+    /// That of a control connection reaches [`Credentials::certificate`](crate::accounts::Credentials::certificate). A
+    /// data connection of its session has to show the same one, or to resume its TLS session. What certificates are good
+    /// for is up to the [`Accounts`](crate::accounts::Accounts): by itself, none lets anybody in.
+    ///
+    /// # Errors
+    ///
+    /// [`TlsError`] says what cannot be set up.
+    pub fn with_client_authorities(
+        identities: impl Into<Identities>,
+        authorities: &ClientAuthorities,
+        clients: ClientCertificates,
+    ) -> Result<Self, TlsError> {
+        Self::with_verifier(identities.into(), authorities.verifier(clients)?, clients)
+    }
+
+    fn with_verifier(
+        identities: Identities,
+        verifier: Arc<dyn ClientCertVerifier>,
+        clients: ClientCertificates,
+    ) -> Result<Self, TlsError> {
+        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()?
+            .with_client_cert_verifier(verifier)
+            .with_cert_resolver(Arc::new(identities));
+        Ok(Self { config: Arc::new(config), clients })
+    }
+
+    /// A configuration of rustls, for what [`new`](Self::new) does not give: other cryptography, lists of certificates
+    /// that were revoked. Session storage, tickets, ALPN and early data are as FTP needs them, whatever it says of them.
     #[must_use]
     pub fn from_config(config: ServerConfig) -> Self {
-        Self { config: Arc::new(config) }
+        Self { config: Arc::new(config), clients: ClientCertificates::Optional }
+    }
+
+    /// Whether nobody can log in by TLS without a certificate.
+    pub(super) fn requires_certificates(&self) -> bool {
+        self.clients == ClientCertificates::Required
     }
 }
 
@@ -91,6 +133,8 @@ pub(super) struct SessionTls {
     config: Arc<ServerConfig>,
     reuse: SessionReuse,
     sessions: Arc<ControlSessions>,
+    /// The certificate of the control connection, which data connections have to show.
+    certificate: Option<Arc<ClientCertificate>>,
 }
 
 /// A handshake, and what it makes.
@@ -98,7 +142,7 @@ pub(super) type Handshake<T> = Pin<Box<dyn Future<Output = io::Result<T>> + Send
 
 impl SessionTls {
     pub(super) fn new(tls: &Tls, reuse: SessionReuse) -> Self {
-        Self { config: Arc::clone(&tls.config), reuse, sessions: Arc::default() }
+        Self { config: Arc::clone(&tls.config), reuse, sessions: Arc::default(), certificate: None }
     }
 
     /// What accepts one connection of this session: its client gets so many tickets, and may ask for these protocols.
@@ -121,13 +165,22 @@ impl SessionTls {
         TlsAcceptor::from(Arc::new(config))
     }
 
+    /// The handshake on the control connection has told who the client is.
+    pub(super) fn handle_control_secured(&mut self, client: &TlsClient) {
+        self.certificate.clone_from(&client.certificate);
+    }
+
     /// The server's part of the handshake on the control connection.
-    pub(super) fn accept_control<S>(&self, stream: S) -> Handshake<Stream<S>>
+    pub(super) fn accept_control<S>(&self, stream: S) -> Handshake<(Stream<S>, TlsClient)>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let accepted = self.acceptor(CONTROL_TICKETS, &CONTROL_PROTOCOLS).accept(stream);
-        Box::pin(async move { Ok(Stream::Secure(Box::new(accepted.await?))) })
+        Box::pin(async move {
+            let stream = accepted.await?;
+            let client = clients::describe(stream.get_ref().1)?;
+            Ok((Stream::Secure(Box::new(stream)), client))
+        })
     }
 
     /// The server's part of the handshake on a data connection.
@@ -142,8 +195,13 @@ impl SessionTls {
             Direction::Store => 0,
         };
         let accepted = self.acceptor(tickets, &DATA_PROTOCOLS).accept(stream);
+        let certificate = self.certificate.clone();
         Box::pin(async move {
             let stream = accepted.await?;
+            if certificate.is_some_and(|certificate| !has_shown(stream.get_ref().1, &certificate)) {
+                let why = "the data connection does not show the certificate of its control connection";
+                return Err(io::Error::new(io::ErrorKind::PermissionDenied, why));
+            }
             let resumption = match stream.get_ref().1.handshake_kind() {
                 Some(HandshakeKind::Resumed) => Resumption::OfControl,
                 _ => Resumption::None,
@@ -151,4 +209,10 @@ impl SessionTls {
             Ok((Stream::Secure(Box::new(stream)), resumption))
         })
     }
+}
+
+/// Whether the client of a connection has this certificate, by this handshake or by the one that it resumes.
+fn has_shown(connection: &ServerConnection, certificate: &ClientCertificate) -> bool {
+    let shown = connection.peer_certificates().and_then(<[_]>::first);
+    shown.map(AsRef::as_ref) == certificate.chain.first().map(AsRef::as_ref)
 }

@@ -5,12 +5,18 @@ use std::{boxed::Box, future::Future, io, pin::Pin};
 use super::stream::Stream;
 use crate::{
     config::SessionReuse,
-    session::{Direction, Resumption},
+    session::{Direction, Resumption, TlsClient},
 };
 
 /// What a server proves itself with: nothing, without the feature `tls`.
 #[derive(Debug, Clone)]
 pub enum Tls {}
+
+impl Tls {
+    pub(super) const fn requires_certificates(&self) -> bool {
+        match *self {}
+    }
+}
 
 #[derive(Debug)]
 pub(super) enum SessionTls {}
@@ -22,7 +28,11 @@ impl SessionTls {
         match *tls {}
     }
 
-    pub(super) const fn accept_control<S>(&self, _: S) -> Handshake<Stream<S>> {
+    pub(super) const fn handle_control_secured(&mut self, _: &TlsClient) {
+        match *self {}
+    }
+
+    pub(super) const fn accept_control<S>(&self, _: S) -> Handshake<(Stream<S>, TlsClient)> {
         match *self {}
     }
 

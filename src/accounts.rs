@@ -1,7 +1,9 @@
 //! What an embedding program implements to say who may log in: [`Accounts`].
 
-use alloc::{string::String, sync::Arc};
+use alloc::{string::String, sync::Arc, vec::Vec};
 use core::{fmt, future::Future, net::SocketAddr};
+
+use bytes::Bytes;
 
 use crate::storage::Storage;
 
@@ -31,21 +33,37 @@ impl<A: Accounts> Accounts for Arc<A> {
     }
 }
 
-/// What a client has said about itself, by `HOST`, `USER`, `PASS` and `ACCT`.
+/// What a client has said about itself, by `HOST`, `USER`, `PASS` and `ACCT`, and proved by TLS.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Credentials {
     /// The argument of `USER`.
     pub user: String,
-    /// The argument of `PASS`.
-    pub password: Secret,
+    /// The argument of `PASS`. `None` if the client has a [`certificate`](Self::certificate) and was not asked for a
+    /// password: who wants one all the same answers [`Denied::PasswordNeeded`].
+    pub password: Option<Secret>,
     /// The argument of `ACCT`, after [`Denied::AccountNeeded`].
     pub account: Option<Secret>,
-    /// The argument of `HOST` (RFC 7151), in lower case.
+    /// The certificate that the client has shown in the TLS handshake of its control connection, if it was asked for one.
+    /// It says who the client is, not which user: whether the two belong together is for the accounts to say.
+    pub certificate: Option<Arc<ClientCertificate>>,
+    /// The host that the client wants: the name that it began TLS with, if
+    /// [`hosts`](crate::config::Settings::hosts) has it, or the argument of `HOST` (RFC 7151). In lower case.
     pub host: Option<String>,
     /// The client's end of the control connection.
     pub peer: SocketAddr,
     /// The server's end of the control connection.
     pub local: SocketAddr,
+}
+
+/// A certificate of a client, which somebody vouches for whom the server trusts, and whose key the client has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientCertificate {
+    /// Whom it is for, the most specific part first (RFC 4514): `CN=anna,O=Example`.
+    pub subject: String,
+    /// The common name in it, if there is just one.
+    pub common_name: Option<String>,
+    /// The certificate and what the client has sent to vouch for it, in the form of DER.
+    pub chain: Vec<Bytes>,
 }
 
 /// Why a log-in is refused.
@@ -55,6 +73,10 @@ pub enum Denied {
     /// User name or password is wrong, or the user may not log in from there (`530`). The client is not told which.
     #[error("user name or password refused")]
     Refused,
+    /// The certificate is not enough: the user has to say a password, too (`331`). Said of credentials that have one, it
+    /// is [`Refused`](Self::Refused).
+    #[error("a password is needed")]
+    PasswordNeeded,
     /// The user has to say an account, too (`332`). Said of credentials that have one, it is [`Refused`](Self::Refused).
     #[error("an account is needed")]
     AccountNeeded,

@@ -48,7 +48,13 @@ impl Config {
         config.check_sizes()?;
         config.check_times()?;
         config.check_texts()?;
+        config.check_tls()?;
         Ok(config)
+    }
+
+    /// Whether this name, in lower case, is one of the [`hosts`](Settings::hosts).
+    pub(crate) fn serves_host(&self, host: &str) -> bool {
+        self.hosts.as_ref().is_none_or(|hosts| hosts.iter().any(|known| known == host))
     }
 
     fn check_sizes(&self) -> Result<(), ConfigError> {
@@ -121,6 +127,16 @@ impl Config {
             return Err(ConfigError {
                 field: "site_commands",
                 problem: format!("{:?} {problem}", command.verb),
+            });
+        }
+        Ok(())
+    }
+
+    fn check_tls(&self) -> Result<(), ConfigError> {
+        if self.tls.start == TlsStart::Never && self.tls.requirement != TlsRequirement::Nothing {
+            return Err(ConfigError {
+                field: "tls.requirement",
+                problem: String::from("nobody could log in, for tls.start is Never"),
             });
         }
         Ok(())
@@ -214,8 +230,8 @@ pub struct Settings {
     /// What the server does about TLS. Default: it has none.
     pub tls: TlsSettings,
 
-    /// Names that `HOST` accepts, in lower case. Default `None`: all, and
-    /// [`Credentials::host`](crate::accounts::Credentials::host) tells which.
+    /// Names that `HOST` accepts, in lower case; a client that begins TLS for one of them has thereby chosen it. Default
+    /// `None`: all, and [`Credentials::host`](crate::accounts::Credentials::host) tells which.
     pub hosts: Option<Vec<String>>,
     /// `SITE` commands that [`Storage::site`](crate::storage::Storage::site) runs. Default: none.
     pub site_commands: Vec<SiteCommand>,
@@ -368,6 +384,21 @@ mod tests {
             assert_eq!(mistake(|settings| *deadline(settings) = Duration::from_nanos(1)), None);
         }
         assert_eq!(mistake(|settings| settings.killed_client_grace = Duration::ZERO), None);
+    }
+
+    #[test]
+    fn what_tls_has_to_protect_it_can() {
+        let mistake = |start, requirement| {
+            mistake(|settings| settings.tls = TlsSettings { start, requirement, ..TlsSettings::default() })
+        };
+        for requirement in [TlsRequirement::Control, TlsRequirement::ControlAndData] {
+            let expected =
+                "the setting tls.requirement is not usable: nobody could log in, for tls.start is Never";
+            assert_eq!(mistake(TlsStart::Never, requirement).as_deref(), Some(expected));
+            assert_eq!(mistake(TlsStart::OnAuth, requirement), None);
+            assert_eq!(mistake(TlsStart::AtOnce, requirement), None);
+        }
+        assert_eq!(mistake(TlsStart::Never, TlsRequirement::Nothing), None);
     }
 
     #[test]

@@ -60,7 +60,7 @@ mod notation;
 pub mod adapters;
 
 pub use crate::{
-    accounts::{Accounts, Credentials, Denied, Secret},
+    accounts::{Accounts, ClientCertificate, Credentials, Denied, Secret},
     command::Command,
     config::{
         Config, ConfigError, Endpoints, SessionReuse, Settings, TlsRequirement, TlsSettings, TlsStart,

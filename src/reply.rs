@@ -140,6 +140,8 @@ reply_codes! {
     EXTENDED_PASSIVE = 229,
     /// Logged in.
     LOGGED_IN = 230,
+    /// Logged in, by what the TLS handshake has proved (RFC 2228).
+    LOGGED_IN_BY_SECURITY = 232,
     /// The security mechanism is accepted (RFC 2228).
     SECURITY_ACCEPTED = 234,
     /// The requested file action is done.

@@ -11,6 +11,8 @@
 )]
 
 mod loopback {
+    #[cfg(feature = "tls")]
+    pub(crate) mod certificates;
     pub(crate) mod client;
     #[cfg(any(feature = "tokio", feature = "async-std", feature = "smol"))]
     pub(crate) mod contract;
@@ -71,6 +73,11 @@ macro_rules! tls_suite {
                 tls::an_identity_is_replaced_while_the_server_runs
                 tls::a_client_of_another_protocol_is_refused
                 tls::a_handshake_that_fails_ends_the_session
+                certificates::a_certificate_stands_for_its_users_password
+                certificates::nobody_comes_in_without_the_certificate_that_is_required
+                certificates::data_connections_show_the_certificate_of_their_control_connection
+                certificates::a_certificate_that_could_be_avoided_is_a_mistake
+                certificates::each_host_has_its_own_identity
             }
         }
     };

@@ -23,7 +23,7 @@ use sansftp::{
     pathname::Pathname,
     session::{
         Action, Answer, DataConnectionMode, Event, Extent, FinishKind, Movement, Outcome, Request,
-        Resumption, Session, TransferId,
+        Resumption, Session, TlsClient, TransferId,
     },
     storage::{Metadata, StorageErrorKind, Stored},
 };
@@ -155,7 +155,7 @@ impl Driver {
             Action::OpenDataConnection(DataConnectionMode::Connect(peer)) => {
                 Some(Event::DataConnected { peer })
             }
-            Action::SecureControl => Some(Event::ControlSecured),
+            Action::SecureControl => Some(Event::ControlSecured(TlsClient::default())),
             Action::SecureDataConnection(_) => Some(Event::DataSecured(Resumption::OfControl)),
             Action::Transfer(id, _) if self.pace == Pace::HoldTransfer => {
                 self.held = Some(id);

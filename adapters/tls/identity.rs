@@ -1,8 +1,10 @@
 //! What a server proves itself with.
 
 use std::{
+    collections::BTreeMap,
     fs, io,
     path::{Path, PathBuf},
+    string::String,
     sync::{Arc, PoisonError, RwLock},
     vec::Vec,
 };
@@ -12,7 +14,7 @@ use futures_rustls::{
     rustls::{
         self,
         crypto::ring,
-        server::{ClientHello, ResolvesServerCert},
+        server::{ClientHello, ResolvesServerCert, VerifierBuilderError},
         sign::CertifiedKey,
     },
 };
@@ -38,9 +40,6 @@ impl Identity {
     ///
     /// [`TlsError`] says which file is not usable, and why.
     pub fn from_files(certificates: impl AsRef<Path>, key: impl AsRef<Path>) -> Result<Self, TlsError> {
-        let read = |path: &Path| {
-            fs::read(path).map_err(|error| TlsError::Unreadable { path: PathBuf::from(path), error })
-        };
         Self::from_pem(&read(certificates.as_ref())?, &read(key.as_ref())?)
     }
 
@@ -50,12 +49,7 @@ impl Identity {
     ///
     /// [`TlsError`] says what is not usable, and why.
     pub fn from_pem(certificates: &[u8], key: &[u8]) -> Result<Self, TlsError> {
-        let chain: Vec<_> = CertificateDer::pem_slice_iter(certificates)
-            .collect::<Result<_, _>>()
-            .map_err(TlsError::Certificates)?;
-        if chain.is_empty() {
-            return Err(TlsError::Certificates(pem::Error::NoItemsFound));
-        }
+        let chain = read_certificates(certificates)?;
         let key = PrivateKeyDer::from_pem_slice(key).map_err(TlsError::Key)?;
         let certified = CertifiedKey::from_der(chain, key, &ring::default_provider())?;
         Ok(Self(Arc::new(RwLock::new(Arc::new(certified)))))
@@ -72,10 +66,62 @@ impl Identity {
     }
 }
 
-impl ResolvesServerCert for Identity {
-    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(self.certified())
+/// The identity of each host of a server, by the name that clients begin TLS with (server name indication, RFC 6066 3).
+///
+/// ```no_run
+/// use sansftp::adapters::tls::{Identities, Identity, Tls};
+///
+/// let main = Identity::from_files("example.com.pem", "example.com.key")?;
+/// let other = Identity::from_files("example.org.pem", "example.org.key")?;
+/// let tls = Tls::new(Identities::new(main).with_host("ftp.example.org", other))?;
+/// # Ok::<(), sansftp::adapters::tls::TlsError>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Identities {
+    main: Identity,
+    hosts: BTreeMap<String, Identity>,
+}
+
+impl Identities {
+    /// This one for clients that say no name, or one that no host has.
+    #[must_use]
+    pub const fn new(main: Identity) -> Self {
+        Self { main, hosts: BTreeMap::new() }
     }
+
+    /// Adds that of a host, in place of an earlier one.
+    #[must_use]
+    pub fn with_host(mut self, host: &str, identity: Identity) -> Self {
+        self.hosts.insert(host.to_ascii_lowercase(), identity);
+        self
+    }
+}
+
+impl From<Identity> for Identities {
+    fn from(identity: Identity) -> Self {
+        Self::new(identity)
+    }
+}
+
+impl ResolvesServerCert for Identities {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let host = hello.server_name().and_then(|name| self.hosts.get(&name.to_ascii_lowercase()));
+        Some(host.unwrap_or(&self.main).certified())
+    }
+}
+
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
+    fs::read(path).map_err(|error| TlsError::Unreadable { path: PathBuf::from(path), error })
+}
+
+/// One certificate or more, from a text in the PEM format.
+pub(super) fn read_certificates(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let certificates: Vec<_> =
+        CertificateDer::pem_slice_iter(text).collect::<Result<_, _>>().map_err(TlsError::Certificates)?;
+    if certificates.is_empty() {
+        return Err(TlsError::Certificates(pem::Error::NoItemsFound));
+    }
+    Ok(certificates)
 }
 
 /// Why there is no TLS.
@@ -100,4 +146,7 @@ pub enum TlsError {
     /// Certificates and key do not belong together, or cannot be used at all.
     #[error("TLS cannot be set up: {0}")]
     Unusable(#[from] rustls::Error),
+    /// Nobody's certificate could be verified.
+    #[error("clients' certificates cannot be verified: {0}")]
+    Authorities(#[from] VerifierBuilderError),
 }

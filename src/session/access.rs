@@ -3,7 +3,11 @@
 use alloc::string::{String, ToString};
 
 use super::{
-    action::Request, answers::Purpose, login::OutOfSequence, parameters::Parameters, server_pi::ServerPi,
+    action::Request,
+    answers::Purpose,
+    login::{HostRefused, OutOfSequence},
+    parameters::Parameters,
+    server_pi::ServerPi,
     timer::Timer,
 };
 use crate::{
@@ -14,6 +18,7 @@ use crate::{
 
 const NEED_PASSWORD: Reply = Reply::from_static("331 Send your password with PASS.\r\n");
 const LOGGED_IN: Reply = Reply::from_static("230 Logged in.\r\n");
+const LOGGED_IN_BY_CERTIFICATE: Reply = Reply::from_static("232 Logged in by your certificate.\r\n");
 const GOODBYE: Reply = Reply::from_static("221 Goodbye.\r\n");
 const DENIED: Reply = Reply::from_static("530 User name or password refused.\r\n");
 
@@ -25,8 +30,10 @@ impl ServerPi {
             Ok(user) => {
                 self.log_out();
                 self.parameters.handle_new_user();
-                self.login.handle_user(String::from(user));
-                self.send(NEED_PASSWORD);
+                match self.login.handle_user(String::from(user), self.control) {
+                    Some(credentials) => self.ask(Request::LogIn(credentials), Purpose::LogIn),
+                    None => self.send(NEED_PASSWORD),
+                }
             }
             Err(_) => self.reply(ReplyCode::ARGUMENT_ERROR, "A user name is UTF-8."),
         }
@@ -53,19 +60,30 @@ impl ServerPi {
     }
 
     pub(super) fn handle_logged_in(&mut self) {
+        let has_said_nothing = self
+            .login
+            .asking()
+            .is_some_and(|credentials| credentials.password.is_none() && credentials.account.is_none());
         self.login.handle_accepted();
         self.timers.stop(Timer::LogIn);
-        self.send(LOGGED_IN);
+        self.send(if has_said_nothing { LOGGED_IN_BY_CERTIFICATE } else { LOGGED_IN });
     }
 
     pub(super) fn handle_denied(&mut self, why: Denied) {
+        let asking = self.login.asking();
+        let has_password = asking.is_some_and(|credentials| credentials.password.is_some());
+        let has_account = asking.is_some_and(|credentials| credentials.account.is_some());
         match why {
-            Denied::AccountNeeded if !self.login.has_account() => {
+            Denied::PasswordNeeded if !has_password && !has_account => {
+                self.login.handle_password_needed();
+                self.send(NEED_PASSWORD);
+            }
+            Denied::AccountNeeded if !has_account => {
                 self.login.handle_account_needed();
                 self.reply(ReplyCode::NEED_ACCOUNT, "Send your account with ACCT.");
             }
             // RFC 959 5.4 has no 332 for ACCT; without the count, accounts could be guessed without an end.
-            Denied::Refused | Denied::AccountNeeded => {
+            Denied::Refused | Denied::PasswordNeeded | Denied::AccountNeeded => {
                 self.login.handle_refused();
                 if self.login.failures() < self.config.log_in_attempts {
                     self.send(DENIED);
@@ -79,13 +97,16 @@ impl ServerPi {
 
     pub(super) fn host(&mut self, argument: &[u8]) {
         let Some(host) = self.accept(parse_host(argument)) else { return };
-        if self.config.hosts.as_ref().is_some_and(|hosts| !hosts.contains(&host)) {
+        if !self.config.serves_host(&host) {
             return self.reply(ReplyCode::PARAMETER_NOT_IMPLEMENTED, "There is no such host here.");
         }
         match self.login.handle_host(host) {
             Ok(()) => self.reply(ReplyCode::READY, "Host accepted."),
-            Err(OutOfSequence) => {
-                self.reply(ReplyCode::BAD_SEQUENCE, "HOST comes before USER; send REIN first.")
+            Err(HostRefused::OutOfSequence) => {
+                self.reply(ReplyCode::BAD_SEQUENCE, "HOST comes before USER; send REIN first.");
+            }
+            Err(HostRefused::Secured) => {
+                self.reply(ReplyCode::PARAMETER_NOT_IMPLEMENTED, "TLS began for another host.");
             }
         }
     }

@@ -1,11 +1,11 @@
 //! What has happened: what a driver tells a session.
 
-use alloc::{string::String, vec::Vec};
+use alloc::{string::String, sync::Arc, vec::Vec};
 use core::net::SocketAddr;
 
 use super::action::{RequestId, TransferId};
 use crate::{
-    accounts::Denied,
+    accounts::{ClientCertificate, Denied},
     pathname::Pathname,
     storage::{AbortReason, Entry, Metadata, StorageError, Stored},
     time_value::TimeValue,
@@ -27,7 +27,7 @@ pub enum Event<'a> {
     /// executed are not executed any more.
     ControlClosed,
     /// The handshake that [`Action::SecureControl`](super::Action::SecureControl) asked for has succeeded.
-    ControlSecured,
+    ControlSecured(TlsClient),
     /// The time of [`poll_timeout`](super::Session::poll_timeout) has come.
     Elapsed,
     /// The server wants to end. A running transfer is completed; then, or at once if there is none, the client gets
@@ -62,6 +62,15 @@ pub enum Event<'a> {
     Finished(TransferId, Result<Stored, StorageError>),
     /// What [`Action::Abort`](super::Action::Abort) asked for is done.
     Aborted(TransferId),
+}
+
+/// What a handshake on the control connection has told of the client.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TlsClient {
+    /// The host that it wants (server name indication, RFC 6066 3).
+    pub server_name: Option<String>,
+    /// What it has proved itself with.
+    pub certificate: Option<Arc<ClientCertificate>>,
 }
 
 /// How the movement of bytes ended.

@@ -8,28 +8,33 @@
 //!      └───────────────────────────────┘  AccountWanted   (ACCT asks again)
 //! ```
 //!
-//! `USER` starts again from wherever the machine is, and so does `REIN`. This is what the walk over all states has seen:
+//! `USER` starts again from wherever the machine is, and so does `REIN`. A client that has shown a certificate goes from
+//! `USER` to `Asking` at once, and to `Named` if it needs a password all the same. This is what the walk over all states
+//! has seen:
 //!
 //! ```mermaid
 //! stateDiagram-v2
 //!     [*] --> Unnamed
-//!     AccountWanted --> Asking: ACCT
+//!     AccountWanted --> Asking: ACCT, USER
 //!     AccountWanted --> Named: USER
 //!     AccountWanted --> Unnamed: REIN
 //!     Asking --> AccountWanted: Denied AccountNeeded
 //!     Asking --> LoggedIn: LoggedIn
-//!     Asking --> Unnamed: Denied AccountNeeded, Denied Refused, the session ends
+//!     Asking --> Named: Denied PasswordNeeded
+//!     Asking --> Unnamed: Denied AccountNeeded, Denied PasswordNeeded, Denied Refused, the session ends
+//!     LoggedIn --> Asking: USER
 //!     LoggedIn --> Named: USER
 //!     LoggedIn --> Unnamed: REIN
-//!     Named --> Asking: PASS
+//!     Named --> Asking: PASS, USER
 //!     Named --> Unnamed: AUTH, REIN
+//!     Unnamed --> Asking: USER
 //!     Unnamed --> Named: USER
 //! ```
 
 use alloc::{string::String, sync::Arc};
 
 use crate::{
-    accounts::{Credentials, Secret},
+    accounts::{ClientCertificate, Credentials, Secret},
     config::Endpoints,
 };
 
@@ -39,7 +44,8 @@ use crate::{
 pub(super) struct Login {
     state: State,
     failures: u32,
-    host: Option<String>,
+    host: Host,
+    certificate: Option<Arc<ClientCertificate>>,
 }
 
 #[derive(Debug)]
@@ -50,6 +56,25 @@ enum State {
     Asking(Credentials),
     AccountWanted(Credentials),
     LoggedIn { user: Arc<str> },
+}
+
+/// The host that the client wants, by the last that said it.
+#[derive(Debug, PartialEq, Eq)]
+#[cfg_attr(test, derive(Clone))]
+enum Host {
+    Unnamed,
+    /// By `HOST`.
+    Said(String),
+    /// By TLS, whose certificate was for it: there can be no other one.
+    Secured(String),
+}
+
+/// Why there can be no other host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum HostRefused {
+    OutOfSequence,
+    /// TLS began for another one.
+    Secured,
 }
 
 /// The command does not fit the state.
@@ -64,7 +89,7 @@ impl Login {
     }
 
     pub(super) const fn new() -> Self {
-        Self { state: State::Unnamed, failures: 0, host: None }
+        Self { state: State::Unnamed, failures: 0, host: Host::Unnamed, certificate: None }
     }
 
     pub(super) const fn is_logged_in(&self) -> bool {
@@ -79,9 +104,12 @@ impl Login {
         }
     }
 
-    /// Whether the credentials that the accounts are asked with have an account.
-    pub(super) const fn has_account(&self) -> bool {
-        matches!(&self.state, State::Asking(Credentials { account: Some(_), .. }))
+    /// The credentials that the accounts are asked with.
+    pub(super) const fn asking(&self) -> Option<&Credentials> {
+        match &self.state {
+            State::Asking(credentials) => Some(credentials),
+            _ => None,
+        }
     }
 
     /// Log-ins that failed on this control connection.
@@ -90,18 +118,25 @@ impl Login {
     }
 
     /// `HOST`: only before `USER` (RFC 7151 3.2).
-    pub(super) fn handle_host(&mut self, host: String) -> Result<(), OutOfSequence> {
-        match self.state {
-            State::Unnamed => {
-                self.host = Some(host);
+    pub(super) fn handle_host(&mut self, host: String) -> Result<(), HostRefused> {
+        match (&self.state, &self.host) {
+            (State::Unnamed, Host::Secured(secured)) if *secured != host => Err(HostRefused::Secured),
+            (State::Unnamed, Host::Secured(_)) => Ok(()),
+            (State::Unnamed, Host::Unnamed | Host::Said(_)) => {
+                self.host = Host::Said(host);
                 Ok(())
             }
-            _ => Err(OutOfSequence),
+            _ => Err(HostRefused::OutOfSequence),
         }
     }
 
-    pub(super) fn handle_user(&mut self, user: String) {
-        self.state = State::Named { user };
+    /// `USER`: the credentials to ask the accounts with, if there are some without a password.
+    pub(super) fn handle_user(&mut self, user: String, control: Endpoints) -> Option<Credentials> {
+        if self.certificate.is_none() {
+            self.state = State::Named { user };
+            return None;
+        }
+        Some(self.begin_asking(user, None, control))
     }
 
     /// `PASS`: the credentials to ask the accounts with.
@@ -111,16 +146,20 @@ impl Login {
         control: Endpoints,
     ) -> Result<Credentials, OutOfSequence> {
         let State::Named { user } = &mut self.state else { return Err(OutOfSequence) };
-        let credentials = Credentials {
-            user: core::mem::take(user),
-            password: Secret::new(password),
-            account: None,
-            host: self.host.clone(),
-            peer: control.peer,
-            local: control.local,
+        let user = core::mem::take(user);
+        Ok(self.begin_asking(user, Some(Secret::new(password)), control))
+    }
+
+    fn begin_asking(&mut self, user: String, password: Option<Secret>, control: Endpoints) -> Credentials {
+        let host = match &self.host {
+            Host::Unnamed => None,
+            Host::Said(host) | Host::Secured(host) => Some(host.clone()),
         };
+        let Endpoints { peer, local } = control;
+        let certificate = self.certificate.clone();
+        let credentials = Credentials { user, password, account: None, certificate, host, peer, local };
         self.state = State::Asking(credentials.clone());
-        Ok(credentials)
+        credentials
     }
 
     /// `ACCT`: the credentials to ask the accounts with once more.
@@ -143,6 +182,13 @@ impl Login {
         self.failures = self.failures.saturating_add(1);
     }
 
+    pub(super) fn handle_password_needed(&mut self) {
+        if let State::Asking(credentials) = &mut self.state {
+            let user = core::mem::take(&mut credentials.user);
+            self.state = State::Named { user };
+        }
+    }
+
     pub(super) fn handle_account_needed(&mut self) {
         if let State::Asking(credentials) = core::mem::replace(&mut self.state, State::Unnamed) {
             self.state = State::AccountWanted(credentials);
@@ -154,9 +200,30 @@ impl Login {
         self.state = State::Unnamed;
     }
 
-    /// `REIN`: everything is forgotten, but not how often it failed.
+    /// TLS protects the control connection: the client is who the handshake says.
+    pub(super) fn handle_secured(
+        &mut self,
+        host: Option<String>,
+        certificate: Option<Arc<ClientCertificate>>,
+    ) {
+        self.certificate = certificate;
+        match (host, &self.host) {
+            (Some(host), _) => self.host = Host::Secured(host),
+            (None, Host::Secured(_)) => self.host = Host::Unnamed,
+            (None, Host::Unnamed | Host::Said(_)) => {}
+        }
+    }
+
+    /// TLS has ended on the control connection: anybody may speak in the client's place from here on.
+    pub(super) fn handle_cleared(&mut self) {
+        self.certificate = None;
+    }
+
+    /// `REIN`: everything that the client has said is forgotten, but not how often it failed.
     pub(super) fn handle_reinitialise(&mut self) {
         self.state = State::Unnamed;
-        self.host = None;
+        if let Host::Said(_) = self.host {
+            self.host = Host::Unnamed;
+        }
     }
 }

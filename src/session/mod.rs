@@ -74,7 +74,7 @@ use alloc::sync::Arc;
 
 pub use self::{
     action::{Action, DataConnectionMode, Direction, Movement, Request, RequestId, TransferId},
-    event::{Answer, Event, Extent, FinishKind, Outcome, Resumption},
+    event::{Answer, Event, Extent, FinishKind, Outcome, Resumption, TlsClient},
 };
 use self::{
     rules::InTransfer,
@@ -113,7 +113,7 @@ impl Session {
             Event::Received(bytes) => self.receive(bytes),
             Event::RepliesSent => self.pi.handle_replies_sent(),
             Event::ControlClosed => self.pi.close(),
-            Event::ControlSecured => self.pi.handle_control_secured(),
+            Event::ControlSecured(client) => self.pi.handle_control_secured(client),
             Event::Elapsed => self.pi.handle_elapsed(),
             Event::ShutdownRequested => self.pi.handle_shutdown_requested(),
             Event::ShutdownOverdue => self.pi.handle_shutdown_overdue(),

@@ -3,14 +3,14 @@
 use super::{
     action::Action,
     data_connection::DataConnection,
-    event::Resumption,
+    event::{Resumption, TlsClient},
     parameters::Parameters,
     security::{DataProtection, OutOfSequence},
     server_pi::ServerPi,
     timer::Timer,
 };
 use crate::{
-    command::parse_number,
+    command::{parse_host, parse_number},
     config::{SessionReuse, TlsRequirement, TlsStart},
     reply::{Reply, ReplyCode},
     storage::AbortReason,
@@ -59,10 +59,14 @@ impl ServerPi {
         self.timers.start(Timer::Handshake, self.now, self.config.tls.handshake_timeout);
     }
 
-    pub(super) fn handle_control_secured(&mut self) {
+    /// A name of the server that is none of its hosts' is only how its client found it.
+    pub(super) fn handle_control_secured(&mut self, client: TlsClient) {
         if !self.security.handle_secured() {
             return;
         }
+        let host = client.server_name.and_then(|name| parse_host(name.as_bytes()).ok());
+        let host = host.filter(|host| self.config.serves_host(host));
+        self.login.handle_secured(host, client.certificate);
         self.timers.stop(Timer::Handshake);
         self.start_idle();
         if self.config.tls.start == TlsStart::AtOnce {
@@ -107,7 +111,7 @@ impl ServerPi {
         match self.security.handle_ccc() {
             Ok(()) => {
                 self.send(CLEARED);
-                self.act(Action::ClearControl);
+                self.clear_control();
             }
             Err(OutOfSequence) => {
                 self.reply(ReplyCode::NOT_PROTECTED, "The control connection is not protected.");
@@ -118,8 +122,13 @@ impl ServerPi {
     /// `REIN`: behind its reply, which TLS still protects, the control connection is clear (RFC 4217 11).
     pub(super) fn reinitialise_security(&mut self) {
         if self.security.handle_reinitialise(self.config.tls.start) {
-            self.act(Action::ClearControl);
+            self.clear_control();
         }
+    }
+
+    fn clear_control(&mut self) {
+        self.login.handle_cleared();
+        self.act(Action::ClearControl);
     }
 
     /// Whether a user may log in over this connection; if not, the client is told.

@@ -6,16 +6,16 @@
 //! LogIn        starts          REIN, USER
 //!              stops           LoggedIn, the session ends
 //!              when it passes  Cancel, CloseControl, CloseDataConnection, SendReply
-//! ControlIdle  starts again    every command, Aborted, Denied AccountNeeded, Denied Refused, Entries, Failed,
-//!                              Finished error, Finished ok, LoggedIn, Metadata, Opened, TransferEnded Complete,
-//!                              TransferEnded Lost, TransferEnded StoreFailed, TransferEnded Truncated,
-//!                              UploadOpened, Abort passes, Finish passes, Request passes
+//! ControlIdle  starts again    every command, Aborted, Denied AccountNeeded, Denied PasswordNeeded,
+//!                              Denied Refused, Entries, Failed, Finished error, Finished ok, LoggedIn, Metadata,
+//!                              Opened, TransferEnded Complete, TransferEnded Lost, TransferEnded StoreFailed,
+//!                              TransferEnded Truncated, UploadOpened, Abort passes, Finish passes, Request passes
 //!              stops           the session ends
 //!              when it passes  CloseControl, CloseDataConnection, SendReply
-//! Request      starts          ACCT, LIST, PASS, RETR, STAT, STOR
+//! Request      starts          ACCT, LIST, PASS, RETR, STAT, STOR, USER
 //!              starts again    Failed
-//!              stops           ABOR, Denied AccountNeeded, Denied Refused, Entries, Failed, LoggedIn, Metadata,
-//!                              Opened, UploadOpened, the session ends
+//!              stops           ABOR, Denied AccountNeeded, Denied PasswordNeeded, Denied Refused, Entries, Failed,
+//!                              LoggedIn, Metadata, Opened, UploadOpened, the session ends
 //!              when it passes  Cancel, CloseControl, CloseDataConnection, SendReply
 //! DataConnect  starts          Metadata, Opened, UploadOpened
 //!              stops           ABOR, DataConnected, DataRefused, ShutdownOverdue, the session ends

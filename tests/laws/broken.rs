@@ -275,7 +275,7 @@ impl Subject for Double {
             }
             (_, event) => event,
         };
-        let is_secured = self.is_securing && matches!(event, Event::ControlSecured);
+        let is_secured = self.is_securing && matches!(event, Event::ControlSecured(_));
         self.session.handle(now, event);
         if is_secured {
             self.is_securing = false;

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use sansftp::{
     accounts::Denied,
     pathname::Pathname,
-    session::{Answer, Event, Extent, FinishKind, Outcome, Resumption, TransferId},
+    session::{Answer, Event, Extent, FinishKind, Outcome, Resumption, TlsClient, TransferId},
     storage::{Entry, Metadata, StorageError, StorageErrorKind, Stored},
 };
 
@@ -15,7 +15,7 @@ use super::{
     watch::{LOCAL, LOW_PORT, PEER, STRANGER},
     world::{Driver, World},
 };
-use crate::notation::events::NOW;
+use crate::notation::events::{NOW, certificate};
 
 /// A name that would break replies and listings.
 const EVIL: &[u8] = b"a\r\n226 b\0\xff";
@@ -31,7 +31,7 @@ impl World {
             possible.extend(answers.into_iter().nth(pick).map(|answer| Event::Answered(open.id, answer)));
         }
         if facts.protection == Protection::Securing {
-            possible.push(if choice < 240 { Event::ControlSecured } else { Event::ControlClosed });
+            possible.push(if choice < 240 { secured(choice) } else { Event::ControlClosed });
         }
         match facts.data {
             Data::Preparing if choice < 16 => possible.push(Event::ListenFailed),
@@ -89,11 +89,17 @@ impl World {
             D::Aborted => Some(Event::Aborted(transfer)),
             D::Elapsed => Some(Event::Elapsed),
             D::RepliesSent => Some(Event::RepliesSent),
-            D::ControlSecured => Some(Event::ControlSecured),
+            D::ControlSecured => Some(secured(0)),
             D::DataSecured => Some(Event::DataSecured(Resumption::OfControl)),
             D::Truncated => Some(Event::TransferEnded(transfer, Outcome::Truncated { bytes: 7 })),
         }
     }
+}
+
+/// Every second client shows a certificate.
+fn secured(choice: u8) -> Event<'static> {
+    let certificate = choice.is_multiple_of(2).then(|| certificate("anna"));
+    Event::ControlSecured(TlsClient { certificate, ..TlsClient::default() })
 }
 
 fn possible_answers(asked: Asked) -> Vec<Answer> {
@@ -105,6 +111,7 @@ fn possible_answers(asked: Asked) -> Vec<Answer> {
             Answer::LoggedIn,
             Answer::Denied(Denied::Refused),
             Answer::Denied(Denied::AccountNeeded),
+            Answer::Denied(Denied::PasswordNeeded),
         ],
         Asked::Stat | Asked::Open(Content::Line) => vec![
             Answer::Metadata { metadata: Metadata::directory(), now: NOW },

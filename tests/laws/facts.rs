@@ -5,10 +5,12 @@
 use std::{
     collections::BTreeMap,
     net::{IpAddr, SocketAddr},
+    sync::Arc,
     time::Duration,
 };
 
 use sansftp::{
+    accounts::ClientCertificate,
     config::{Config, DataPeer, TlsStart, Truncation},
     session::{
         Action, Answer, DataConnectionMode, Event, FinishKind, Movement, Outcome, Request, RequestId,
@@ -139,6 +141,8 @@ pub struct Facts {
     /// Whether an upload whose end TLS did not authenticate is whole.
     pub truncation: Truncation,
     pub is_logged_in: bool,
+    /// What the client has proved itself with, as long as TLS protects the control connection.
+    pub certificate: Option<Arc<ClientCertificate>>,
     pub request: Option<OpenRequest>,
     pub last_request: Option<RequestId>,
     /// A listing turned out to be of a file, which the session asks about next.
@@ -186,6 +190,7 @@ impl Facts {
             is_greeted: false,
             truncation: config.tls.truncation,
             is_logged_in: false,
+            certificate: None,
             request: None,
             last_request: None,
             lists_file: false,
@@ -259,8 +264,9 @@ impl Facts {
         match event {
             Event::RepliesSent => self.unsent = 0,
             Event::ControlClosed if self.control == Control::Open => self.control = Control::Lost,
-            Event::ControlSecured if self.protection == Protection::Securing => {
+            Event::ControlSecured(client) if self.protection == Protection::Securing => {
                 self.protection = Protection::Begun;
+                self.certificate.clone_from(&client.certificate);
             }
             Event::DataSecured(_) if self.data == Data::Securing => self.data = Data::Secured,
             Event::Answered(id, answer) => return self.tell_answer(*id, answer),
@@ -337,7 +343,10 @@ impl Facts {
             Action::SendReply(reply) => self.see_reply(reply.code().number(), reply.as_bytes().len()),
             Action::SendTelnet(bytes) => self.unsent += bytes.len(),
             Action::SecureControl => self.protection = Protection::Securing,
-            Action::ClearControl => self.protection = Protection::Clear,
+            Action::ClearControl => {
+                self.protection = Protection::Clear;
+                self.certificate = None;
+            }
             Action::CloseControl => self.control = Control::Closed,
             Action::Ask(id, request) => self.see_request(*id, request),
             Action::Cancel(_) => self.request = None,
@@ -391,6 +400,7 @@ impl Facts {
             self.answering = Some(Answering { content, is_stored: false });
         }
         self.lists_file = false;
+        self.is_logged_in &= asked != Asked::LogIn;
         self.request = Some(OpenRequest { id, asked });
         self.last_request = Some(id);
     }

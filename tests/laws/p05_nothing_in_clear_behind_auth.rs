@@ -6,8 +6,12 @@
 //! done could only be for a command that came in clear.
 //!
 //! It is the same with a data connection: nothing moves over it while its handshake is under way.
+//!
+//! Nor is a client that speaks in clear taken for the one that has shown a certificate: the accounts are told of the
+//! certificate of the last handshake as long as TLS protects the control connection, and of no other. Only who has one is
+//! let in without a password.
 
-use sansftp::session::Action;
+use sansftp::session::{Action, Request};
 
 use super::{
     facts::{Data, Facts, Protection},
@@ -31,6 +35,12 @@ pub fn see(facts: &Facts, action: &Action) -> Judgement {
         Protection::Begun => matches!(action, Action::SendReply(_)) && !facts.is_greeted,
     };
     law(5, is_allowed, || format!("{action:?}, and the control connection is {:?}", facts.protection))?;
+    if let Action::Ask(_, Request::LogIn(credentials)) = action {
+        let is_true = credentials.certificate == facts.certificate;
+        law(5, is_true, || format!("{credentials:?}, and the certificate is {:?}", facts.certificate))?;
+        let is_proof = credentials.password.is_some() || credentials.certificate.is_some();
+        law(5, is_proof, || format!("{credentials:?}, and nothing is proved"))?;
+    }
     let moves_early = matches!(action, Action::Transfer(..)) && facts.data == Data::Securing;
     law(5, !moves_early, || format!("{action:?} before the handshake on the data connection"))
 }

@@ -7,10 +7,10 @@ use std::{
 };
 
 use futures_rustls::{
-    pki_types::{CertificateDer, ServerName},
+    pki_types::{CertificateDer, PrivatePkcs8KeyDer, ServerName},
     rustls::{
-        self, ClientConfig, ClientConnection, RootCertStore, StreamOwned, SupportedProtocolVersion,
-        crypto::ring,
+        self, ClientConfig, ClientConnection, ConfigBuilder, RootCertStore, StreamOwned,
+        SupportedProtocolVersion, client::WantsClientCert, crypto::ring,
     },
 };
 use sansftp::{
@@ -28,8 +28,12 @@ use super::{
 
 /// An identity, and the certificate that a client has to trust.
 pub(crate) fn identity() -> (Identity, CertificateDer<'static>) {
+    identity_of("localhost")
+}
+
+pub(crate) fn identity_of(host: &str) -> (Identity, CertificateDer<'static>) {
     let rcgen::CertifiedKey { cert, signing_key } =
-        rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        rcgen::generate_simple_self_signed([host.to_owned()]).unwrap();
     let identity = Identity::from_pem(cert.pem().as_bytes(), signing_key.serialize_pem().as_bytes()).unwrap();
     (identity, cert.der().clone())
 }
@@ -63,14 +67,29 @@ pub(crate) fn trust(
     certificate: &CertificateDer<'static>,
     versions: &[&'static SupportedProtocolVersion],
 ) -> Arc<ClientConfig> {
+    Arc::new(trusting(certificate, versions).with_no_client_auth())
+}
+
+/// The same for a client that has a certificate itself.
+pub(crate) fn authenticate(
+    certificate: &CertificateDer<'static>,
+    versions: &[&'static SupportedProtocolVersion],
+    own: CertificateDer<'static>,
+    key: PrivatePkcs8KeyDer<'static>,
+) -> Arc<ClientConfig> {
+    Arc::new(trusting(certificate, versions).with_client_auth_cert(vec![own], key.into()).unwrap())
+}
+
+fn trusting(
+    certificate: &CertificateDer<'static>,
+    versions: &[&'static SupportedProtocolVersion],
+) -> ConfigBuilder<ClientConfig, WantsClientCert> {
     let mut roots = RootCertStore::empty();
     roots.add(certificate.clone()).unwrap();
-    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+    ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_protocol_versions(versions)
         .unwrap()
         .with_root_certificates(roots)
-        .with_no_client_auth();
-    Arc::new(config)
 }
 
 /// A connection that ends after so many bytes, though nobody notices who writes more.
@@ -107,7 +126,11 @@ pub(crate) type Secure = StreamOwned<ClientConnection, Cut>;
 
 /// Begins TLS on a connection; the handshake comes with the first byte.
 pub(crate) fn secure(config: &Arc<ClientConfig>, stream: TcpStream, limit: usize) -> Secure {
-    let name = ServerName::try_from("localhost").unwrap();
+    secure_to("localhost", config, stream, limit)
+}
+
+fn secure_to(host: &str, config: &Arc<ClientConfig>, stream: TcpStream, limit: usize) -> Secure {
+    let name = ServerName::try_from(host.to_owned()).unwrap();
     let connection = ClientConnection::new(Arc::clone(config), name).unwrap();
     StreamOwned::new(connection, Cut { stream, left: limit, written: 0 })
 }
@@ -119,11 +142,10 @@ pub(crate) fn end(mut data: Secure) -> usize {
     data.sock.written
 }
 
+/// As far as the server, which may have refused the connection, still takes it.
 fn say_close_notify(connection: &mut Secure) {
     connection.conn.send_close_notify();
-    while connection.conn.wants_write() {
-        connection.conn.write_tls(&mut connection.sock).unwrap();
-    }
+    while connection.conn.wants_write() && connection.conn.write_tls(&mut connection.sock).is_ok() {}
 }
 
 /// A client on a control connection that TLS protects.
@@ -136,13 +158,23 @@ pub(crate) struct SecureClient {
 impl SecureClient {
     /// Shakes hands as the server wants it, and has said nothing yet.
     pub(crate) fn connect(server: SocketAddr, config: &Arc<ClientConfig>, start: TlsStart) -> Self {
+        Self::connect_to("localhost", server, config, start)
+    }
+
+    /// The same, and the client wants this host.
+    pub(crate) fn connect_to(
+        host: &str,
+        server: SocketAddr,
+        config: &Arc<ClientConfig>,
+        start: TlsStart,
+    ) -> Self {
         let mut stream = connect(server).unwrap();
         if start == TlsStart::OnAuth {
             read_line(&mut stream);
             stream.write_all(b"AUTH TLS\r\n").unwrap();
             assert!(read_line(&mut stream).starts_with("234 "));
         }
-        let control = secure(config, stream, usize::MAX);
+        let control = secure_to(host, config, stream, usize::MAX);
         let mut client = Self { control, server, config: Arc::clone(config) };
         if start == TlsStart::AtOnce {
             client.expect("220 ");
@@ -169,6 +201,12 @@ impl SecureClient {
         let line = read_line(&mut self.control);
         assert!(line.starts_with(start), "{line}");
         line
+    }
+
+    /// One byte, or why there is none.
+    pub(crate) fn read(&mut self) -> io::Result<u8> {
+        let mut byte = [0];
+        self.control.read_exact(&mut byte).map(|()| byte[0])
     }
 
     pub(crate) fn ask(&mut self, command: &str) -> String {

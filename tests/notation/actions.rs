@@ -99,13 +99,15 @@ fn describe_request(request: &Request) -> String {
 }
 
 fn describe_credentials(credentials: &Credentials) -> String {
-    let mut text = format!(
-        "LogIn user={} password={}",
-        escape(credentials.user.as_bytes()),
-        escape(credentials.password.expose())
-    );
+    let mut text = format!("LogIn user={}", escape(credentials.user.as_bytes()));
+    if let Some(password) = &credentials.password {
+        text += &format!(" password={}", escape(password.expose()));
+    }
     if let Some(account) = &credentials.account {
         text += &format!(" account={}", escape(account.expose()));
+    }
+    if let Some(certificate) = &credentials.certificate {
+        text += &format!(" certificate={}", certificate.subject);
     }
     if let Some(host) = &credentials.host {
         text += &format!(" host={}", escape(host.as_bytes()));

@@ -49,7 +49,8 @@ macro_rules! table {
 /// All commands.
 pub const TABLE: &[Codes] = table! {
     // RFC 959 5.4, access control
-    "USER" [230 530 500 501 421 331 332] also [] good ["anna"] bad ["" "\\xe9"]
+    // 232: RFC 2228 6
+    "USER" [230 232 530 500 501 421 331 332] also [] good ["anna"] bad ["" "\\xe9"]
     "PASS" [230 202 530 500 501 503 421 332] also [] good ["secret" ""] bad ["\\xff\\xff"]
     "ACCT" [230 202 530 500 501 503 421] also [] good ["sales"] bad [""]
     "CWD"  [250 500 501 502 421 530 550] also [] good ["a" "/" ".."] bad ["" "a\\x00b"]

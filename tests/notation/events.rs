@@ -1,8 +1,8 @@
 //! What happens to a session, from text.
 //!
 //! ```text
-//! ControlSecured  ControlClosed  Elapsed  RepliesSent  ShutdownRequested  ShutdownOverdue
-//! LoggedIn  Denied Refused|AccountNeeded|Unavailable
+//! ControlSecured [name=ftp.example.com] [certificate=anna]  ControlClosed  Elapsed  RepliesSent  ShutdownRequested  ShutdownOverdue
+//! LoggedIn  Denied Refused|PasswordNeeded|AccountNeeded|Unavailable
 //! Done  Opened  UploadOpened /a [offset=5] [CanStop]  Failed KIND ["sentence"]
 //! Metadata METADATA  Entries NAME:METADATA … [Truncated]  Available 12  Text "done"
 //! Listening 192.0.2.1:4242  ListenFailed  DataConnected 198.51.100.7:50001  DataRefused
@@ -15,12 +15,12 @@
 //! it has them. The answers (from `LoggedIn` to `Text`) are to the latest request, the last two lines are about the
 //! latest transfer, unless a `#n` follows. The time of day is always 2024-02-01 00:00 UTC.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::Arc};
 
 use sansftp::{
-    accounts::Denied,
+    accounts::{ClientCertificate, Denied},
     pathname::Pathname,
-    session::{Answer, Event, Extent, FinishKind, Outcome, Resumption},
+    session::{Answer, Event, Extent, FinishKind, Outcome, Resumption, TlsClient},
     storage::{
         Entry, EntryKind, Metadata, Permissions, StorageError, StorageErrorKind, Stored, UnixAttributes,
     },
@@ -62,7 +62,7 @@ pub fn parse(line: &str, ledger: &Ledger) -> Result<Event<'static>, String> {
     let ordinal = words.take_ordinal()?;
     let name = words.next_text()?;
     let event = match name.as_str() {
-        "ControlSecured" => Event::ControlSecured,
+        "ControlSecured" => Event::ControlSecured(words.next_tls_client()?),
         "ControlClosed" => Event::ControlClosed,
         "Elapsed" => Event::Elapsed,
         "RepliesSent" => Event::RepliesSent,
@@ -141,6 +141,19 @@ impl Words {
         }
     }
 
+    fn next_tls_client(&mut self) -> Result<TlsClient, String> {
+        let mut client = TlsClient::default();
+        while !self.0.is_empty() {
+            let word = self.next_text()?;
+            match word.split_once('=') {
+                Some(("name", name)) => client.server_name = Some(name.into()),
+                Some(("certificate", name)) => client.certificate = Some(certificate(name)),
+                _ => return Err(format!("{word} was not expected")),
+            }
+        }
+        Ok(client)
+    }
+
     fn next_resumption(&mut self) -> Result<Resumption, String> {
         match self.next_text()?.as_str() {
             "OfControl" => Ok(Resumption::OfControl),
@@ -165,6 +178,7 @@ impl Words {
             "LoggedIn" => Answer::LoggedIn,
             "Denied" => Answer::Denied(match self.next_text()?.as_str() {
                 "Refused" => Denied::Refused,
+                "PasswordNeeded" => Denied::PasswordNeeded,
                 "AccountNeeded" => Denied::AccountNeeded,
                 "Unavailable" => Denied::Unavailable,
                 other => return Err(format!("{other} is no reason to deny a log-in")),
@@ -211,6 +225,12 @@ impl Words {
         }
         Ok(Answer::Entries { entries, extent, now: NOW })
     }
+}
+
+/// A certificate of somebody of this name.
+pub fn certificate(name: &str) -> Arc<ClientCertificate> {
+    let common_name = Some(name.to_owned());
+    Arc::new(ClientCertificate { subject: format!("CN={name}"), common_name, chain: Vec::new() })
 }
 
 /// Reads `file:12:@20240102030405:0644` and the like.

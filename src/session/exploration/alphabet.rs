@@ -13,6 +13,8 @@ pub(super) struct Alphabet {
     pub(super) lines: &'static [&'static str],
     /// How many of them may wait.
     pub(super) waiting: usize,
+    /// What else a driver tells.
+    pub(super) events: &'static [&'static str],
     /// After how many seconds an `Elapsed` comes too early.
     pub(super) early: u64,
 }
@@ -60,7 +62,7 @@ impl Alphabet {
         if world.waiting() < self.waiting || world.is_closed() {
             steps.extend(self.lines.iter().map(|line| Step::Send(line)));
         }
-        steps.extend(EVENTS.map(Step::Tell));
+        steps.extend(EVENTS.into_iter().chain(self.events.iter().copied()).map(Step::Tell));
         let facts = world.watch().facts();
         let mut answer = |texts: &[&'static str], id| {
             steps.extend(texts.iter().map(|text| Step::Answer(text, id)));
@@ -85,6 +87,7 @@ const fn answers(asked: Asked) -> &'static [&'static str] {
         Asked::LogIn => &[
             "LoggedIn",
             "Denied Refused",
+            "Denied PasswordNeeded",
             "Denied AccountNeeded",
             "Denied Unavailable",
             "Failed Failed",

@@ -97,7 +97,7 @@ const SMALL_WALK: Plan = Plan {
     finish_overdue: FinishOverdue::Abort,
     tls: NO_TLS,
     before: &[],
-    alphabet: Alphabet { lines: &[], waiting: 1, early: 0 },
+    alphabet: Alphabet { lines: &[], waiting: 1, events: &[], early: 0 },
     bound: 10_000,
 };
 
@@ -107,6 +107,7 @@ const SMALL: &[Plan] = &[
         alphabet: Alphabet {
             lines: &["USER anna", "PASS secret", "ACCT sales", "LIST", "PASV", "REIN", "AUTH TLS"],
             waiting: 1,
+            events: &[],
             early: 1,
         },
         ..SMALL_WALK
@@ -117,6 +118,7 @@ const SMALL: &[Plan] = &[
         alphabet: Alphabet {
             lines: &["PASV", PORT, "ALLO 2", "STOR a", "ABOR", "QUIT"],
             waiting: 1,
+            events: &[],
             early: 1,
         },
         ..SMALL_WALK
@@ -125,7 +127,7 @@ const SMALL: &[Plan] = &[
         name: "detached finishes",
         finish_overdue: FinishOverdue::Detach,
         before: LOG_IN,
-        alphabet: Alphabet { lines: &["PASV", "STOR a", "USER anna"], waiting: 1, early: 0 },
+        alphabet: Alphabet { lines: &["PASV", "STOR a", "USER anna"], waiting: 1, events: &[], early: 0 },
         ..SMALL_WALK
     },
     Plan {
@@ -134,6 +136,7 @@ const SMALL: &[Plan] = &[
         alphabet: Alphabet {
             lines: &["PASV", "LIST a", "RETR a", "ABOR", "STAT", "STAT a", "QUIT"],
             waiting: 1,
+            events: &[],
             early: 1,
         },
         ..SMALL_WALK
@@ -142,7 +145,7 @@ const SMALL: &[Plan] = &[
         name: "a client that hardly reads",
         reading: Reading::Hardly,
         before: LOG_IN_UNREAD,
-        alphabet: Alphabet { lines: &["PASV", "STOR a", "ABOR"], waiting: 1, early: 0 },
+        alphabet: Alphabet { lines: &["PASV", "STOR a", "ABOR"], waiting: 1, events: &[], early: 0 },
         ..SMALL_WALK
     },
     Plan {
@@ -161,6 +164,7 @@ const SMALL: &[Plan] = &[
                 "PASV",
             ],
             waiting: 1,
+            events: &[],
             early: 1,
         },
         ..SMALL_WALK
@@ -171,6 +175,7 @@ const SMALL: &[Plan] = &[
         alphabet: Alphabet {
             lines: &["USER anna", "PASS secret", "PROT C", "CCC", "REIN", "PASV", "LIST a"],
             waiting: 1,
+            events: &["ControlSecured certificate=anna"],
             early: 0,
         },
         ..SMALL_WALK
@@ -182,6 +187,7 @@ const SMALL: &[Plan] = &[
         alphabet: Alphabet {
             lines: &["PASV", PORT, "STOR a", "ABOR", "PROT C", "AUTH TLS"],
             waiting: 1,
+            events: &[],
             early: 0,
         },
         ..SMALL_WALK
@@ -230,7 +236,7 @@ const TWO_COMMANDS_WAIT: Plan = Plan {
     finish_overdue: FinishOverdue::Abort,
     tls: NO_TLS,
     before: &[],
-    alphabet: Alphabet { lines: ALL_LINES, waiting: 2, early: 0 },
+    alphabet: Alphabet { lines: ALL_LINES, waiting: 2, events: &[], early: 0 },
     bound: 1_000_000,
 };
 
@@ -257,6 +263,7 @@ const OVER_TLS: Plan = Plan {
             "STAT",
         ],
         waiting: 1,
+        events: &[],
         early: 1,
     },
     ..TWO_COMMANDS_WAIT
@@ -265,14 +272,14 @@ const OVER_TLS: Plan = Plan {
 const FINISHES_ARE_DETACHED: Plan = Plan {
     name: "everything, with detached finishes",
     finish_overdue: FinishOverdue::Detach,
-    alphabet: Alphabet { lines: ALL_LINES, waiting: 1, early: 1 },
+    alphabet: Alphabet { lines: ALL_LINES, waiting: 1, events: &[], early: 1 },
     ..TWO_COMMANDS_WAIT
 };
 
 const THE_CLIENT_HARDLY_READS: Plan = Plan {
     name: "everything, and the client hardly reads",
     reading: Reading::Hardly,
-    alphabet: Alphabet { lines: ALL_LINES, waiting: 1, early: 1 },
+    alphabet: Alphabet { lines: ALL_LINES, waiting: 1, events: &[], early: 1 },
     ..TWO_COMMANDS_WAIT
 };
 
