@@ -47,7 +47,7 @@ struct Options {
     listen: SocketAddr,
 
     /// Let this user in; repeatable [default: sansftp, with a new password]
-    #[arg(long = "user", value_name = "NAME:PASSWORD", value_parser = parse_user)]
+    #[arg(long = "user", value_name = "NAME[:PASSWORD]", value_parser = parse_user)]
     users: Vec<User>,
 
     /// Also let "anonymous" and "ftp" in with any password, to read only
@@ -95,11 +95,23 @@ struct Options {
     log: LevelFilter,
 }
 
-/// A user name and a password.
+impl Options {
+    #[cfg(feature = "tls")]
+    const fn has_client_ca(&self) -> bool {
+        self.tls.has_client_ca()
+    }
+
+    #[cfg(not(feature = "tls"))]
+    const fn has_client_ca(&self) -> bool {
+        false
+    }
+}
+
+/// A user name, and a password if a certificate will not do.
 #[derive(Debug, Clone)]
 struct User {
     name: String,
-    password: String,
+    password: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -121,8 +133,9 @@ enum RuntimeOption {
 fn parse_user(text: &str) -> Result<User, String> {
     match text.split_once(':') {
         Some((name, password)) if !name.is_empty() && !password.is_empty() => {
-            Ok(User { name: name.to_owned(), password: password.to_owned() })
+            Ok(User { name: name.to_owned(), password: Some(password.to_owned()) })
         }
+        None if !text.is_empty() => Ok(User { name: text.to_owned(), password: None }),
         _ => Err("give a name, a colon and a password, like anna:secret".to_owned()),
     }
 }
@@ -166,7 +179,11 @@ async fn serve<R: Runtime>(runtime: R, options: Options) -> Result<(), Box<dyn E
     let generated = options.users.is_empty().then(generate_user);
     let mut users = Users::new();
     for User { name, password } in options.users.iter().chain(&generated) {
-        users = users.with_user(name, password, writable.clone());
+        users = match password {
+            Some(password) => users.with_user(name, password, writable.clone()),
+            None if options.has_client_ca() => users.with_certificate_user(name, writable.clone()),
+            None => return Err(format!("{name} has no password: give one, like {name}:secret").into()),
+        };
     }
     if options.anonymous {
         users = users.with_anonymous(store.read_only());
@@ -297,13 +314,13 @@ fn generate_user() -> User {
         password.extend(ALPHABET.get(index).copied().map(char::from));
         bits /= 32;
     }
-    User { name: "sansftp".to_owned(), password }
+    User { name: "sansftp".to_owned(), password: Some(password) }
 }
 
 /// Tells on standard output that the server is ready. Whoever started it may have closed that; it serves all the same.
 fn announce(addresses: String, generated: Option<&User>) -> io::Result<()> {
     let mut text = String::new();
-    if let Some(User { name, password }) = generated {
+    if let Some(User { name, password: Some(password) }) = generated {
         text = format!("user {name}, password {password}\n");
     }
     text += &addresses;

@@ -497,6 +497,17 @@ mod tests {
         assert_eq!(lines_of(&received), [None, Some(b"NOOP".to_vec())]);
     }
 
+    /// Each byte counts, also those of an IAC that is doubled.
+    #[test]
+    fn the_longest_subnegotiation_is_dropped_and_one_more_byte_is_told() {
+        for (pairs, single, is_dropped) in [(0, 15, true), (0, 16, false), (7, 1, true), (8, 0, false)] {
+            let content = [[IAC, IAC].repeat(pairs), b"x".repeat(single)].concat();
+            let received = [&[IAC, SB][..], &content, &[IAC, SE], b"NOOP\r\n"].concat();
+            let is_noop = lines_of(&received) == complete(&[b"NOOP"]);
+            assert_eq!(is_noop, is_dropped, "{pairs} pairs and {single} bytes");
+        }
+    }
+
     #[test]
     fn tells_once_of_a_line_that_is_too_long() {
         let longest = [b'a'; 16];

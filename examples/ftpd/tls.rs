@@ -4,7 +4,7 @@ use std::{error::Error, fmt::Write as _, net::SocketAddr, path::PathBuf};
 
 use clap::{Args, ValueEnum};
 use sansftp::{
-    adapters::tls::{Identity, Tls, TlsError},
+    adapters::tls::{ClientAuthorities, ClientCertificates, Identity, Tls, TlsError},
     config::{SessionReuse, TlsRequirement, TlsSettings, TlsStart, Truncation},
 };
 
@@ -29,6 +29,15 @@ pub(crate) struct TlsOptions {
     /// What clients have to protect by TLS: no, control or all
     #[arg(long, value_name = "WHAT", value_enum, default_value = "no", hide_possible_values = true)]
     require_tls: Requirement,
+
+    /// Ask clients for certificates signed by one of these, in the PEM format. A user without a password (--user NAME)
+    /// logs in by one with that common name
+    #[arg(long, value_name = "FILE")]
+    client_ca: Option<PathBuf>,
+
+    /// Let nobody in who has no such certificate
+    #[arg(long, requires = "client_ca")]
+    require_client_cert: bool,
 
     /// Take uploads for whole that end without TLS's close_notify, as some old clients and Node's empty files do
     #[arg(long)]
@@ -75,15 +84,36 @@ impl TlsOptions {
             if self.require_session_reuse { SessionReuse::Require } else { SessionReuse::Offer };
         let truncation = if self.accept_truncated { Truncation::Accept } else { Truncation::Refuse };
         Ok(Some(Protection {
-            tls: Tls::new(identity.clone())?,
+            tls: self.tls(identity.clone())?,
             identity,
             implicit: self.implicit,
             settings: TlsSettings { requirement, session_reuse, truncation, ..TlsSettings::default() },
         }))
     }
 
+    /// Whether clients can prove themselves by certificates.
+    pub(crate) const fn has_client_ca(&self) -> bool {
+        self.client_ca.is_some()
+    }
+
+    fn tls(&self, identity: Identity) -> Result<Tls, Box<dyn Error>> {
+        let Some(client_ca) = &self.client_ca else { return Ok(Tls::new(identity)?) };
+        let clients = match (self.require_client_cert, self.require_tls) {
+            (true, Requirement::No) => {
+                return Err("--require-client-cert needs --require-tls control or all: \
+                            clients could log in without TLS"
+                    .into());
+            }
+            (true, _) => ClientCertificates::Required,
+            (false, _) => ClientCertificates::Optional,
+        };
+        let authorities = ClientAuthorities::from_file(client_ca)?;
+        Ok(Tls::with_client_authorities(identity, &authorities, clients)?)
+    }
+
     fn needs_tls(&self) -> bool {
         self.implicit.is_some()
+            || self.client_ca.is_some()
             || self.require_tls != Requirement::No
             || self.require_session_reuse
             || self.accept_truncated

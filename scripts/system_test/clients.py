@@ -34,14 +34,14 @@ def curl_many(folder, pairs):
     curl_checked("--fail-early", "--config", str(config))
 
 
-def lftp(server, commands, settings=""):
+def lftp(server, commands, settings="", user=(USER, PASSWORD)):
     script = f"""
         {settings}
         set cmd:fail-exit true
         set net:max-retries 1
         set net:timeout {PATIENCE}
         set xfer:log false
-        open -u {USER},{PASSWORD} ftp://127.0.0.1:{server.port}
+        open -u {','.join(user)} ftp://127.0.0.1:{server.port}
         {commands}
     """
     environment = {**os.environ, "LC_ALL": "C.UTF-8", "HOME": "/nonexistent", "LFTP_HOME": "/nonexistent"}

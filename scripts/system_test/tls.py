@@ -6,12 +6,11 @@ import io
 import json
 import random
 import re
-import signal
 import ssl
 import subprocess
 import tempfile
 
-from .checks import PATIENCE, check, wait_until
+from .checks import PATIENCE, check
 from .clients import curl, curl_checked, lftp
 from .servers import PASSWORD, USER, ending, ftpd
 from .steps import on_each_runtime
@@ -272,50 +271,6 @@ def openssl_resumption(programs, folder, runtime):
             check(control.reply().startswith("522 "), "a data connection that does not is taken")
 
 
-def make_certificate(folder):
-    """A new certificate and its key; the certificate as servers show it."""
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
-         "-subj", "/CN=localhost", "-keyout", str(folder / "key.pem"), "-out", str(folder / "cert.pem")],
-        check=True, stdin=subprocess.DEVNULL, capture_output=True,
-    )  # fmt: skip
-    return (folder / "cert.pem").read_text().split()
-
-
-def certificate_is_read_again(programs, folder):
-    """SIGHUP: handshakes that begin later show the new certificate; one that is not usable changes nothing."""
-    served = folder / "served"
-    served.mkdir()
-    old = make_certificate(folder)
-    files = ("--tls-cert", str(folder / "cert.pem"), "--tls-key", str(folder / "key.pem"))
-    with ftpd(programs, served, *files, "--implicit", "127.0.0.1:0") as server:
-
-        def shown():
-            return ssl.get_server_certificate(("127.0.0.1", implicit_port(server)), timeout=PATIENCE).split()
-
-        check(shown() == old, "another certificate is shown")
-        idle = python_client(server, kind=ftplib.FTP_TLS)
-        new = make_certificate(folder)
-        server.process.send_signal(signal.SIGHUP)
-        wait_until(lambda: shown() == new, "the new certificate is not shown")
-        (folder / "cert.pem").write_text("this is no certificate")
-        server.process.send_signal(signal.SIGHUP)
-        wait_until(lambda: "the certificate stays as it was" in server.messages(), server.messages)
-        check(shown() == new, "another certificate is shown")
-        check(idle.nlst() == [], "a session does not outlive the certificate that it began with")
-
-
-def options_that_want_a_certificate(programs, folder):
-    """Without a certificate, ftpd says what is missing and does not start."""
-    for option in ("--implicit=127.0.0.1:0", "--require-tls=all", "--require-session-reuse", "--accept-truncated"):
-        done = subprocess.run(
-            [programs["ftpd"], "--listen", "127.0.0.1:0", option, str(folder)],
-            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE,
-        )  # fmt: skip
-        check(done.returncode == 1, f"{option}: exit {done.returncode}")
-        check("TLS needs --tls-cert and --tls-key, or --tls-self-signed" in done.stderr, f"{option}: {done.stderr}")
-
-
 def idle_sessions_are_small(programs, folder):
     """What 200 idle sessions take of memory, in clear and under TLS."""
     sizes = {}
@@ -331,8 +286,6 @@ def idle_sessions_are_small(programs, folder):
 
 
 STEPS = [
-    certificate_is_read_again,
-    options_that_want_a_certificate,
     idle_sessions_are_small,
     *(
         step
