@@ -26,7 +26,7 @@ use sansftp::{
     Accounts, Config, Settings,
     adapters::{
         Runtime, Server,
-        stores::{Durability, Filesystem},
+        stores::{Durability, Filesystem, OnAbort},
         tokio::Tokio,
         users::Users,
     },
@@ -69,6 +69,10 @@ struct Options {
     /// Make stored files survive a power cut (sync) or only the server's end (rename)
     #[arg(long, value_name = "LEVEL", value_enum, default_value = "sync", hide_possible_values = true)]
     durability: DurabilityOption,
+
+    /// Keep what has come of an upload that was cut off, where no file has its name, so that clients can go on there
+    #[arg(long)]
+    keep_partial: bool,
 
     /// Clients at once; one more gets a 421
     #[arg(long, value_name = "N", default_value = "1000")]
@@ -208,7 +212,8 @@ fn open_store(options: &Options) -> io::Result<Filesystem> {
         DurabilityOption::Sync => Durability::Sync,
         DurabilityOption::Rename => Durability::Rename,
     };
-    Ok(Filesystem::open(&options.folder)?.with_durability(durability))
+    let on_abort = if options.keep_partial { OnAbort::KeepPartial } else { OnAbort::Discard };
+    Ok(Filesystem::open(&options.folder)?.with_durability(durability).with_on_abort(on_abort))
 }
 
 fn settings(options: &Options) -> Settings {

@@ -19,7 +19,7 @@ pub mod memory;
 mod unique_name;
 
 pub use self::{
-    filesystem::{Durability, Filesystem},
+    filesystem::{Durability, Filesystem, OnAbort},
     memory::Memory,
 };
 

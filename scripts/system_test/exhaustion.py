@@ -2,10 +2,13 @@
 
 import asyncio
 import contextlib
+import ftplib
+import io
 import pathlib
 import re
 import shutil
 import subprocess
+import threading
 
 from . import swarm
 from .chance import chance
@@ -38,6 +41,16 @@ def small_disk(folder):
         yield folder
     finally:
         subprocess.run(["umount", str(folder)], stdin=subprocess.DEVNULL, check=True)
+
+
+@contextlib.contextmanager
+def read_only_disk(folder):
+    """A file system with a file and a folder in it, which nobody can change any more."""
+    with small_disk(folder):
+        (folder / "folder").mkdir()
+        (folder / "file").write_bytes(b"old")
+        subprocess.run(["mount", "-o", "remount,ro", str(folder)], stdin=subprocess.DEVNULL, check=True)
+        yield folder
 
 
 def check_stores(server, folder):
@@ -152,4 +165,57 @@ def out_of_descriptors(programs, folder):
     return f"{found['confirmed']} stored, {found['old']} refused"
 
 
-STEPS = [full_disk, removed_folder, out_of_descriptors]
+def read_only_file_system(programs, folder):
+    """On a file system that nobody can change, every change is refused by a 550, and what is there is served."""
+    commands = ["STOR file", "STOR new", "APPE file", "STOU", "DELE file", "MKD new", "RMD folder", "RNFR file|RNTO new"]
+    with read_only_disk(folder / "disk") as served, ftpd(programs, served, *OPTIONS) as server:
+        client = server.client()
+        for command in commands:
+            client.makepasv()
+            *before, last = command.split("|")
+            for first in before:
+                client.sendcmd(first)
+            try:
+                reply = client.sendcmd(last)
+            except ftplib.error_perm as error:
+                reply = str(error)
+            check(reply.startswith("550 "), f"{command}: {reply}")
+        came = io.BytesIO()
+        client.retrbinary("RETR file", came.write)
+        check(came.getvalue() == b"old", "the file is not served")
+    return f"{len(commands)} ways"
+
+
+def huge_directory(programs, folder):
+    """A directory of 100,000 files is listed, by several clients at once, in no more memory than a small one takes."""
+    for number in range(100_000):
+        (folder / f"file {number:06} of a directory that has very many").touch()
+    with ftpd(programs, folder, *OPTIONS) as server:
+        clients = [server.client() for _ in range(4)]
+        before = server.resident()
+        lines = [0] * len(clients)
+        peaks = []
+
+        def listing(index, command):
+            with clients[index].transfercmd(command) as data, data.makefile("rb") as came:
+                for line in came:
+                    lines[index] += 1
+                    if lines[index] % 20_000 == 0:
+                        peaks.append(server.resident())
+            clients[index].voidresp()
+
+        threads = [
+            threading.Thread(target=listing, args=(index, command))
+            for index, command in enumerate(("LIST", "NLST", "MLSD", "LIST"))
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        check(all(count >= 100_000 for count in lines), f"{lines} lines came")
+        grown = (max(peaks) - before) >> 10
+        check(grown < 16 << 10, f"its memory grew by {grown} KiB")
+    return f"grew by {grown} KiB at most"
+
+
+STEPS = [full_disk, read_only_file_system, removed_folder, huge_directory, out_of_descriptors]

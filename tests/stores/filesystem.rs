@@ -13,9 +13,11 @@ use std::{
 };
 
 use sansftp::{
-    adapters::stores::{Durability, Filesystem},
+    adapters::stores::{Durability, Filesystem, OnAbort},
     pathname::Pathname,
-    storage::{Download, EntryKind, Permissions, Placement, Storage, StorageErrorKind::*, Upload},
+    storage::{
+        AbortReason, Download, EntryKind, Permissions, Placement, Storage, StorageErrorKind::*, Upload,
+    },
     time_value::TimeValue,
 };
 
@@ -333,9 +335,62 @@ async fn an_aborted_upload_is_gone_when_the_abort_is_done() {
     for length in [10, 500_000] {
         let upload = begin(&store, "/file", Placement::Replace, pattern(length, 1)).await;
         assert!(temporary_file(folder.path()).is_some());
-        upload.abort(sansftp::storage::AbortReason::Incomplete).await;
+        upload.abort(AbortReason::Incomplete).await;
         assert!(temporary_file(folder.path()).is_none());
     }
+}
+
+/// It has the bytes that came, also those that waited in memory for more, and the client goes on behind them.
+#[tokio::test]
+async fn a_part_is_kept_where_there_was_no_file_and_can_be_continued() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(folder.path()).with_on_abort(OnAbort::KeepPartial);
+    let whole = pattern(500_000, 1);
+    for length in [1, 300_000] {
+        let upload = begin(&store, "/file", Placement::Replace, &whole[..length]).await;
+        upload.abort(AbortReason::DataConnectionLost).await;
+        assert_eq!(fs::read(folder.path().join("file")).unwrap(), whole[..length]);
+        assert!(temporary_file(folder.path()).is_none());
+        let rest = begin(&store, "/file", Placement::Append, &whole[length..]).await;
+        rest.finish().await.unwrap();
+        assert_eq!(fs::read(folder.path().join("file")).unwrap(), whole);
+        fs::remove_file(folder.path().join("file")).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_part_never_takes_the_place_of_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    let store = store(folder.path()).with_on_abort(OnAbort::KeepPartial);
+    fs::write(&file, "old").unwrap();
+    for placement in [Placement::Replace, Placement::Append, Placement::Resume { offset: 2 }] {
+        let upload = begin(&store, "/file", placement, pattern(10, 1)).await;
+        upload.abort(AbortReason::ClientAborted).await;
+        assert_eq!(fs::read(&file).unwrap(), b"old");
+    }
+
+    // Nor of one that was removed, or came, while it was stored.
+    let upload = begin(&store, "/file", Placement::Replace, pattern(10, 1)).await;
+    fs::remove_file(&file).unwrap();
+    upload.abort(AbortReason::ClientAborted).await;
+    assert!(!file.exists());
+    let upload = begin(&store, "/file", Placement::Replace, pattern(10, 1)).await;
+    fs::write(&file, "another").unwrap();
+    upload.abort(AbortReason::ClientAborted).await;
+    assert_eq!(fs::read(&file).unwrap(), b"another");
+    assert!(temporary_file(folder.path()).is_none());
+}
+
+#[tokio::test]
+async fn nothing_is_kept_of_nothing_nor_of_what_is_dropped() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(folder.path()).with_on_abort(OnAbort::KeepPartial);
+    let empty = begin(&store, "/file", Placement::Replace, b"").await;
+    empty.abort(AbortReason::NoDataConnection).await;
+    drop(begin(&store, "/file", Placement::Replace, pattern(500_000, 1)).await);
+    assert_no_temporary_file(folder.path()).await;
+    assert!(!folder.path().join("file").exists());
 }
 
 /// What is opened to be synced is opened before anything changes: an error means that nothing has.

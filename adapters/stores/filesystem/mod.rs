@@ -48,6 +48,18 @@ pub enum Durability {
     Rename,
 }
 
+/// What becomes of the bytes of an upload that is aborted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum OnAbort {
+    /// They are removed: under a name there is a whole file or none.
+    #[default]
+    Discard,
+    /// Where no file has the name, they get it, so that the client can go on behind them by `REST` and `STOR`, or by
+    /// `APPE`. A file that is there is never replaced by a part of another one; so what was appended to it, or stored
+    /// behind a `REST`, is removed all the same. Nothing is kept of an upload that is dropped, or whose store has failed.
+    KeepPartial,
+}
+
 /// A store of the files below a directory of the operating system.
 ///
 /// A clone is the same store. Open it once and give each user a clone.
@@ -154,6 +166,12 @@ impl Filesystem {
     #[must_use]
     pub fn with_durability(self, durability: Durability) -> Self {
         Self { root: Root { durability, ..self.root } }
+    }
+
+    /// The same store that does this with uploads that are aborted; [`OnAbort::Discard`] is what it does otherwise.
+    #[must_use]
+    pub fn with_on_abort(self, on_abort: OnAbort) -> Self {
+        Self { root: Root { on_abort, ..self.root } }
     }
 
     /// The same store without any way to change it: every change is

@@ -14,7 +14,7 @@ use cap_std::{
 
 use super::{
     super::refuse_special_bits,
-    Durability,
+    Durability, OnAbort,
     directory_sync::DirectorySync,
     leftovers::{self, Remains},
     names::{existing, new_name},
@@ -38,6 +38,7 @@ pub(super) enum Access {
 pub(super) struct Root {
     pub(super) directory: Arc<Dir>,
     pub(super) durability: Durability,
+    pub(super) on_abort: OnAbort,
     pub(super) access: Access,
     /// Held by whatever takes a name, or takes it away.
     pub(super) turn: Arc<Mutex<()>>,
@@ -46,7 +47,13 @@ pub(super) struct Root {
 impl Root {
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         let directory = Arc::new(Dir::open_ambient_dir(path, ambient_authority())?);
-        Ok(Self { directory, durability: Durability::Sync, access: Access::ReadWrite, turn: Arc::default() })
+        Ok(Self {
+            directory,
+            durability: Durability::default(),
+            on_abort: OnAbort::default(),
+            access: Access::ReadWrite,
+            turn: Arc::default(),
+        })
     }
 
     pub(super) fn stat(&self, path: &Pathname) -> Result<Metadata, StorageError> {

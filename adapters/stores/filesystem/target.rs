@@ -165,6 +165,19 @@ impl Target {
             _ => error.into(),
         })
     }
+
+    /// Gives the temporary file its name, unless something has it, or had it when the upload was opened.
+    pub(super) fn take_if_free(
+        &self,
+        temporary: &mut Temporary,
+        turn: &Mutex<()>,
+    ) -> Result<(), StorageError> {
+        let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
+        match self.replaced {
+            Some(_) => Err(StorageErrorKind::AlreadyExists.into()),
+            None => Ok(temporary.place(&self.name)?),
+        }
+    }
 }
 
 fn changed() -> StorageError {

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use cap_std::fs::Dir;
 
 use super::{
-    Durability,
+    Durability, OnAbort,
     commit_point::CommitPoint,
     directory_sync::DirectorySync,
     pooled::Pooled,
@@ -47,6 +47,7 @@ struct Sink {
     position: u64,
     target: Target,
     durability: Durability,
+    on_abort: OnAbort,
     turn: Arc<Mutex<()>>,
 }
 
@@ -79,8 +80,9 @@ pub(super) fn open(
         start.copy(temporary.file(), point)?;
     }
     let target = if placement == Placement::Append { target.unless_changed(start) } else { target };
-    let (durability, turn) = (root.durability, Arc::clone(&root.turn));
-    let sink = Sink { temporary, position: offset, target, durability, turn };
+    let Root { durability, on_abort, .. } = *root;
+    let turn = Arc::clone(&root.turn);
+    let sink = Sink { temporary, position: offset, target, durability, on_abort, turn };
     let upload = FilesystemUpload { unwritten: Vec::new(), sink: Pooled::new(sink) };
     Ok(OpenedUpload { upload, pathname, offset })
 }
@@ -127,6 +129,21 @@ impl Sink {
         directory.sync("The file is in place, but might not survive a power cut: store it again.")?;
         Ok(Stored::default())
     }
+
+    /// Removes what has come, or keeps it, as the store was told.
+    fn abort(mut self, rest: &[u8]) {
+        if self.on_abort == OnAbort::KeepPartial
+            && self.position + rest.len() as u64 > 0
+            && let Err(error) = self.keep(rest)
+        {
+            tracing::debug!(%error, "nothing is kept of an upload that was aborted");
+        }
+    }
+
+    fn keep(&mut self, rest: &[u8]) -> Result<(), StorageError> {
+        self.append([rest, &[]])?;
+        self.target.take_if_free(&mut self.temporary, &self.turn)
+    }
 }
 
 impl Upload for FilesystemUpload {
@@ -152,7 +169,8 @@ impl Upload for FilesystemUpload {
 
     async fn abort(mut self, _: AbortReason) {
         if let Some(sink) = self.sink.take().await {
-            unblock(move || drop(sink)).await;
+            let rest = mem::take(&mut self.unwritten);
+            unblock(move || sink.abort(&rest)).await;
         }
     }
 }
