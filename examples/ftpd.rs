@@ -10,7 +10,7 @@ use std::{
     hash::BuildHasher,
     io::{self, IsTerminal, Write},
     net::{Ipv4Addr, SocketAddr},
-    num::NonZeroUsize,
+    num::{NonZeroU64, NonZeroUsize},
     ops::RangeInclusive,
     path::PathBuf,
     process::ExitCode,
@@ -30,7 +30,7 @@ use sansftp::{
         tokio::Tokio,
         users::Users,
     },
-    config::PassiveAddress,
+    config::{FinishPatience, PassiveAddress},
 };
 use tracing_subscriber::filter::LevelFilter;
 
@@ -73,6 +73,10 @@ struct Options {
     /// Keep what has come of an upload that was cut off, where no file has its name, so that clients can go on there
     #[arg(long)]
     keep_partial: bool,
+
+    /// Tell clients that their file is still being stored, from so many seconds on and again after as many
+    #[arg(long, value_name = "SECONDS")]
+    finish_patience: Option<NonZeroU64>,
 
     /// Clients at once; one more gets a 421
     #[arg(long, value_name = "N", default_value = "1000")]
@@ -217,7 +221,12 @@ fn open_store(options: &Options) -> io::Result<Filesystem> {
 }
 
 fn settings(options: &Options) -> Settings {
+    let finish_patience = match options.finish_patience.map(|seconds| Duration::from_secs(seconds.get())) {
+        Some(every) => FinishPatience::ContinueAfter { silence: every, every },
+        None => FinishPatience::Silent,
+    };
     Settings {
+        finish_patience,
         passive_ports: options.passive_ports.clone(),
         passive_address: options.public_ip.map_or(PassiveAddress::Local, PassiveAddress::Fixed),
         connections_limit: options.max_connections.get(),
