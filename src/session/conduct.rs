@@ -172,8 +172,8 @@ impl ServerPi {
             }
             Outcome::Complete { .. } if is_upload => return self.finish(id),
             Outcome::Complete { .. } => SENT,
-            Outcome::Truncated { .. } if is_upload => TRUNCATED,
-            Outcome::Truncated { .. } | Outcome::Lost => LOST,
+            Outcome::Truncated { .. } => TRUNCATED,
+            Outcome::Lost => LOST,
             Outcome::StoreFailed(error) => self.failure_reply(&error),
         };
         match reason {
