@@ -14,6 +14,7 @@
 //!   [`BadOffset`](crate::storage::StorageErrorKind::BadOffset).
 
 pub mod filesystem;
+mod hidden_name;
 mod io_error;
 pub mod memory;
 mod unique_name;
