@@ -17,8 +17,12 @@ pub mod filesystem;
 mod hidden_name;
 mod io_error;
 pub mod memory;
+#[cfg(feature = "opendal")]
+pub mod opendal;
 mod unique_name;
 
+#[cfg(feature = "opendal")]
+pub use self::opendal::OpenDal;
 pub use self::{
     filesystem::{Durability, Filesystem},
     memory::Memory,
