@@ -60,6 +60,21 @@ macro_rules! on_each_store {
                 super::$test(crate::opendal::in_folder(folder.path())).await;
             })*
         }
+        on_s3! { on_opendal_s3: $($test)* }
+    };
+}
+
+/// Runs each test on an S3 server that has been started for it.
+macro_rules! on_s3 {
+    ($module:ident: $($test:ident)*) => {
+        #[cfg(feature = "opendal-services")]
+        mod $module {
+            $(
+                #[ignore = "scripts/s3 runs it, with a server"]
+                #[tokio::test]
+                async fn $test() { super::$test(crate::opendal::in_bucket(stringify!($test))).await; }
+            )*
+        }
     };
 }
 
@@ -105,6 +120,15 @@ on_whole_stores! { all_on_memory all_on_filesystem all_on_filesystem_without_syn
     permissions_stay_when_a_file_is_replaced
     room_is_known
     names_are_bytes
+    long_names_can_be_appended_to
+}
+
+on_s3! { all_on_opendal_s3:
+    an_upload_that_goes_on_and_is_given_up_leaves_what_was_there
+    appending_and_resuming_keep_the_start
+    the_start_is_kept_until_the_finish
+    appending_loses_nothing_that_came_in_between
+    files_are_renamed
     long_names_can_be_appended_to
 }
 

@@ -249,6 +249,52 @@ async fn a_capability_that_is_taken_away_is_not_used() {
     assert_eq!(kind(store.open_upload(&path("/file"), Placement::Replace, None).await), Unsupported);
 }
 
+/// A folder of its own in the bucket that `scripts/s3` has made.
+#[cfg(feature = "opendal-services")]
+pub(crate) fn in_bucket(folder: &str) -> OpenDal {
+    OpenDal::new(bucket(folder))
+}
+
+#[cfg(feature = "opendal-services")]
+fn bucket(folder: &str) -> Operator {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    opendal_http_transport_reqwest::install_default();
+    let bucket = std::env::var("SANSFTP_TEST_BUCKET").expect("scripts/s3 says which bucket there is");
+    Operator::new(services::S3::default().bucket(&bucket).root(folder)).unwrap()
+}
+
+/// On an S3 server, where `scripts/s3` looks for parts of uploads when all these tests are over.
+#[cfg(feature = "opendal-services")]
+mod on_opendal_s3 {
+    use core::{
+        future::{Future, poll_fn},
+        pin::pin,
+        task::Poll,
+    };
+
+    use ::opendal::layers::RetryLayer;
+
+    use super::*;
+
+    /// OpenDAL's layer that retries loses its writer when a future of it is dropped.
+    #[ignore = "scripts/s3 runs it, with a server"]
+    #[tokio::test]
+    async fn a_write_that_is_dropped_leaves_no_parts() {
+        let store = OpenDal::new(bucket("dropped").layer(RetryLayer::new()));
+        for patience in [0, 5, 50, 500] {
+            let mut upload = open(&store, "/file", Placement::Replace).await.upload;
+            {
+                let mut writing = pin!(upload.write(pattern(20_000_000, 1).into()));
+                let _ = poll_fn(|cx| Poll::Ready(writing.as_mut().poll(cx))).await;
+                let deadline = tokio::time::sleep(core::time::Duration::from_millis(patience));
+                tokio::select! { _ = writing => {}, () = deadline => {} }
+            }
+            upload.abort(AbortReason::DataStalled).await;
+        }
+        assert!(names(&store, "/").await.is_empty());
+    }
+}
+
 #[cfg(feature = "opendal-services")]
 pub(crate) use on_files::in_folder;
 

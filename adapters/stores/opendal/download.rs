@@ -30,14 +30,15 @@ impl OpenDalDownload {
         let can_compare = store.operator.info().capability().read_with_if_match;
         let mut metadata = store.look_up_file(key).await?;
         for _ in 0..ATTEMPTS_LIMIT {
-            let opened = Self::open_as_found(store, key, offset, &metadata).await?;
-            if can_compare && metadata.etag().is_some() {
-                return Ok(opened);
+            let opened = Self::open_as_found(store, key, offset, &metadata).await;
+            let has_changed = opened.as_ref().is_err_and(|error| error.kind() == StorageErrorKind::Changed);
+            if !has_changed && can_compare && metadata.etag().is_some() {
+                return opened;
             }
             // Was it replaced between being looked up and being opened, its length is not known.
             let found = mem::replace(&mut metadata, store.look_up_file(key).await?);
-            if is_same(&found, &metadata) {
-                return Ok(opened);
+            if !has_changed && is_same(&found, &metadata) {
+                return opened;
             }
         }
         Err(StorageErrorKind::Busy.into())
