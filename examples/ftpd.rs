@@ -1,5 +1,7 @@
 //! A server for one folder: `cargo run --release --example ftpd -- DIR`, and `--help` for the options.
 
+#[path = "ftpd/store.rs"]
+mod store;
 #[cfg(feature = "tls")]
 #[path = "ftpd/tls.rs"]
 mod tls;
@@ -12,7 +14,7 @@ use std::{
     net::{Ipv4Addr, SocketAddr},
     num::{NonZeroU64, NonZeroUsize},
     ops::RangeInclusive,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitCode,
     time::Duration,
 };
@@ -23,7 +25,7 @@ use sansftp::adapters::async_std::AsyncStd;
 #[cfg(feature = "smol")]
 use sansftp::adapters::smol::Smol;
 use sansftp::{
-    Accounts, Config, Settings,
+    Accounts, Config, Settings, Storage,
     adapters::{
         Runtime, Server,
         stores::{Durability, Filesystem, OnAbort},
@@ -34,13 +36,20 @@ use sansftp::{
 };
 use tracing_subscriber::filter::LevelFilter;
 
+use self::store::{Place, Stores};
+
 /// Serves a folder by FTP. The 226 that ends an upload leaves only when the file is safely in place.
 #[derive(Debug, Parser)]
 #[command(name = "ftpd")]
 struct Options {
     /// The folder to serve
-    #[arg(value_name = "DIR")]
-    folder: PathBuf,
+    #[arg(value_name = "DIR", required_unless_present = "store", conflicts_with = "store")]
+    folder: Option<PathBuf>,
+
+    /// Serve something else than a folder: memory, or s3://BUCKET/PREFIX with AWS_REGION, AWS_ENDPOINT_URL,
+    /// AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY from the environment
+    #[arg(long, value_name = "WHERE")]
+    store: Option<Place>,
 
     /// Where to listen; port 0 takes a free one
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:2121")]
@@ -166,11 +175,11 @@ async fn main() -> ExitCode {
         .with_writer(io::stderr)
         .init();
     let served = match options.runtime {
-        RuntimeOption::Tokio => serve(Tokio, options).await,
+        RuntimeOption::Tokio => serve_on(Tokio, options).await,
         #[cfg(feature = "async-std")]
-        RuntimeOption::AsyncStd => serve(AsyncStd, options).await,
+        RuntimeOption::AsyncStd => serve_on(AsyncStd, options).await,
         #[cfg(feature = "smol")]
-        RuntimeOption::Smol => serve(Smol, options).await,
+        RuntimeOption::Smol => serve_on(Smol, options).await,
     };
     match served {
         Ok(()) => ExitCode::SUCCESS,
@@ -181,9 +190,30 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn serve<R: Runtime>(runtime: R, options: Options) -> Result<(), Box<dyn Error>> {
-    let store = open_store(&options)?;
-    let writable = if options.read_only { store.clone().read_only() } else { store.clone() };
+async fn serve_on<R: Runtime>(runtime: R, options: Options) -> Result<(), Box<dyn Error>> {
+    match (&options.store, &options.folder) {
+        (Some(Place::Memory), _) => {
+            serve(runtime, store::memory(options.read_only || options.anonymous)?, options).await
+        }
+        #[cfg(feature = "opendal-services")]
+        (Some(Place::S3 { bucket, prefix }), _) => {
+            // Its HTTP client finds its sockets and timers in the context of the task that asks it.
+            if !matches!(options.runtime, RuntimeOption::Tokio) {
+                return Err("--store s3 needs --runtime tokio".into());
+            }
+            serve(runtime, store::s3(bucket, prefix).await?, options).await
+        }
+        (None, Some(folder)) => serve(runtime, open_folder(folder, &options)?, options).await,
+        (None, None) => Err("there is nothing to serve".into()),
+    }
+}
+
+async fn serve<R: Runtime, S: Storage + Clone>(
+    runtime: R,
+    stores: Stores<S>,
+    options: Options,
+) -> Result<(), Box<dyn Error>> {
+    let writable = if options.read_only { &stores.readable } else { &stores.writable };
     let generated = options.users.is_empty().then(generate_user);
     let mut users = Users::new();
     for User { name, password } in options.users.iter().chain(&generated) {
@@ -194,7 +224,7 @@ async fn serve<R: Runtime>(runtime: R, options: Options) -> Result<(), Box<dyn E
         };
     }
     if options.anonymous {
-        users = users.with_anonymous(store.read_only());
+        users = users.with_anonymous(stores.readable);
     }
 
     let mut interrupts = Interrupts::new()?;
@@ -211,13 +241,14 @@ async fn serve<R: Runtime>(runtime: R, options: Options) -> Result<(), Box<dyn E
     Ok(())
 }
 
-fn open_store(options: &Options) -> io::Result<Filesystem> {
+fn open_folder(folder: &Path, options: &Options) -> io::Result<Stores<Filesystem>> {
     let durability = match options.durability {
         DurabilityOption::Sync => Durability::Sync,
         DurabilityOption::Rename => Durability::Rename,
     };
     let on_abort = if options.keep_partial { OnAbort::KeepPartial } else { OnAbort::Discard };
-    Ok(Filesystem::open(&options.folder)?.with_durability(durability).with_on_abort(on_abort))
+    let store = Filesystem::open(folder)?.with_durability(durability).with_on_abort(on_abort);
+    Ok(Stores { readable: store.clone().read_only(), writable: store })
 }
 
 fn settings(options: &Options) -> Settings {

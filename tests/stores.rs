@@ -23,6 +23,9 @@ mod filesystem;
 mod leftovers;
 #[path = "stores/memory.rs"]
 mod memory;
+#[cfg(feature = "opendal")]
+#[path = "stores/opendal.rs"]
+mod opendal;
 #[cfg(unix)]
 #[path = "stores/sandbox.rs"]
 mod sandbox;

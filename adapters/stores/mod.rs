@@ -1,7 +1,9 @@
-//! The stores that come with the library: files [in memory](Memory), and files [below a directory](Filesystem).
+//! The stores that come with the library: files [in memory](Memory), files [below a directory](Filesystem), and, with the
+//! feature `opendal`, files in S3 and whatever else Apache OpenDAL reaches (`OpenDal`).
 //!
-//! Both keep the same contract, that of [`Storage`](crate::storage::Storage), with the same kinds of errors, and one
-//! set of tests runs on both. What they decide where the contract leaves it open:
+//! All keep the same contract, that of [`Storage`](crate::storage::Storage), with the same kinds of errors, and one
+//! set of tests runs on all; what `OpenDal` refuses of it depends on the service. What they decide where the contract
+//! leaves it open:
 //!
 //! * `RNTO` replaces a file, never a directory.
 //! * `RMD` of a directory into which a file is just being stored is refused as
@@ -14,10 +16,15 @@
 //!   [`BadOffset`](crate::storage::StorageErrorKind::BadOffset).
 
 pub mod filesystem;
+mod hidden_name;
 mod io_error;
 pub mod memory;
+#[cfg(feature = "opendal")]
+pub mod opendal;
 mod unique_name;
 
+#[cfg(feature = "opendal")]
+pub use self::opendal::OpenDal;
 pub use self::{
     filesystem::{Durability, Filesystem, OnAbort},
     memory::Memory,
