@@ -121,7 +121,7 @@ impl<R: Runtime> DataConnection<R> {
             _ => return Poll::Pending,
         };
         let (state, event) = progress.unwrap_or_else(|error| {
-            tracing::debug!(%error, "no data connection");
+            tracing::info!(%error, "no data connection");
             (State::Closed, Event::DataRefused)
         });
         self.state = state;

@@ -110,8 +110,9 @@ impl<R: Runtime> Server<R> {
             let why = "the settings have TLS, and there is no certificate: use Server::start_with_tls";
             return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
         }
-        let is_certain = config.tls.requirement != TlsRequirement::Nothing;
-        if !is_certain && tls.as_ref().is_some_and(Tls::requires_certificates) {
+        let is_optional =
+            config.tls.requirement == TlsRequirement::Nothing && config.tls.start != TlsStart::AtOnce;
+        if is_optional && tls.as_ref().is_some_and(Tls::requires_certificates) {
             let why = "clients have to have certificates, and could log in without TLS: set tls.requirement";
             return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
         }

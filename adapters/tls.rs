@@ -36,16 +36,18 @@ use futures_rustls::{
     rustls::{
         HandshakeKind, ServerConfig, ServerConnection,
         crypto::ring,
-        server::{NoServerSessionStorage, WebPkiClientVerifier, danger::ClientCertVerifier},
+        server::{
+            NoServerSessionStorage, StoresServerSessions, WebPkiClientVerifier, danger::ClientCertVerifier,
+        },
     },
 };
 
 pub(super) use futures_rustls::server::TlsStream;
 
 pub(super) use self::cleared::Cleared;
-use self::sessions::{CONTROL_TICKETS, ControlSessions, NoTickets};
+use self::sessions::{CONTROL_TICKETS, ControlSessions, DataSessions, NoTickets};
 pub use self::{
-    clients::{ClientAuthorities, ClientCertificates},
+    clients::{ClientAuthentication, ClientAuthorities},
     identity::{Identities, Identity, TlsError},
 };
 use super::stream::Stream;
@@ -67,7 +69,7 @@ const RETRIEVE_TICKETS: usize = 2;
 #[derive(Debug, Clone)]
 pub struct Tls {
     config: Arc<ServerConfig>,
-    clients: ClientCertificates,
+    clients: ClientAuthentication,
 }
 
 impl Tls {
@@ -79,7 +81,7 @@ impl Tls {
     /// [`TlsError::Unusable`] if the cryptography cannot be set up.
     pub fn new(identities: impl Into<Identities>) -> Result<Self, TlsError> {
         let verifier = WebPkiClientVerifier::no_client_auth();
-        Self::with_verifier(identities.into(), verifier, ClientCertificates::Optional)
+        Self::with_verifier(identities.into(), verifier, ClientAuthentication::Optional)
     }
 
     /// The same, and clients are asked for certificates.
@@ -94,7 +96,7 @@ impl Tls {
     pub fn with_client_authorities(
         identities: impl Into<Identities>,
         authorities: &ClientAuthorities,
-        clients: ClientCertificates,
+        clients: ClientAuthentication,
     ) -> Result<Self, TlsError> {
         Self::with_verifier(identities.into(), authorities.verifier(clients)?, clients)
     }
@@ -102,7 +104,7 @@ impl Tls {
     fn with_verifier(
         identities: Identities,
         verifier: Arc<dyn ClientCertVerifier>,
-        clients: ClientCertificates,
+        clients: ClientAuthentication,
     ) -> Result<Self, TlsError> {
         let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()?
@@ -113,14 +115,15 @@ impl Tls {
 
     /// A configuration of rustls, for what [`new`](Self::new) does not give: other cryptography, lists of certificates
     /// that were revoked. Session storage, tickets, ALPN and early data are as FTP needs them, whatever it says of them.
+    /// If it demands certificates of clients, see to it that they have to use TLS.
     #[must_use]
     pub fn from_config(config: ServerConfig) -> Self {
-        Self { config: Arc::new(config), clients: ClientCertificates::Optional }
+        Self { config: Arc::new(config), clients: ClientAuthentication::Optional }
     }
 
     /// Whether nobody can log in by TLS without a certificate.
     pub(super) fn requires_certificates(&self) -> bool {
-        self.clients == ClientCertificates::Required
+        self.clients == ClientAuthentication::Required
     }
 }
 
@@ -146,7 +149,12 @@ impl SessionTls {
     }
 
     /// What accepts one connection of this session: its client gets so many tickets, and may ask for these protocols.
-    fn acceptor(&self, tickets: usize, protocols: &[&[u8]]) -> TlsAcceptor {
+    fn acceptor(
+        &self,
+        tickets: usize,
+        protocols: &[&[u8]],
+        sessions: Arc<dyn StoresServerSessions>,
+    ) -> TlsAcceptor {
         let mut config = ServerConfig::clone(&self.config);
         config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
         config.ticketer = Arc::new(NoTickets);
@@ -158,7 +166,7 @@ impl SessionTls {
                 config.send_tls13_tickets = 0;
             }
             SessionReuse::Offer | SessionReuse::Require => {
-                config.session_storage = Arc::<ControlSessions>::clone(&self.sessions);
+                config.session_storage = sessions;
                 config.send_tls13_tickets = tickets;
             }
         }
@@ -175,7 +183,8 @@ impl SessionTls {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let accepted = self.acceptor(CONTROL_TICKETS, &CONTROL_PROTOCOLS).accept(stream);
+        let sessions = Arc::<ControlSessions>::clone(&self.sessions);
+        let accepted = self.acceptor(CONTROL_TICKETS, &CONTROL_PROTOCOLS, sessions).accept(stream);
         Box::pin(async move {
             let stream = accepted.await?;
             let client = clients::describe(stream.get_ref().1)?;
@@ -194,7 +203,9 @@ impl SessionTls {
             // reset, and that takes the end of the file with it.
             Direction::Store => 0,
         };
-        let accepted = self.acceptor(tickets, &DATA_PROTOCOLS).accept(stream);
+        let sessions = Arc::new(DataSessions::new(&self.sessions));
+        let storage = Arc::<DataSessions>::clone(&sessions);
+        let accepted = self.acceptor(tickets, &DATA_PROTOCOLS, storage).accept(stream);
         let certificate = self.certificate.clone();
         Box::pin(async move {
             let stream = accepted.await?;
@@ -203,7 +214,10 @@ impl SessionTls {
                 return Err(io::Error::new(io::ErrorKind::PermissionDenied, why));
             }
             let resumption = match stream.get_ref().1.handshake_kind() {
-                Some(HandshakeKind::Resumed) => Resumption::OfControl,
+                Some(HandshakeKind::Resumed) => {
+                    sessions.handle_resumed();
+                    Resumption::OfControl
+                }
                 _ => Resumption::None,
             };
             Ok((Stream::Secure(Box::new(stream)), resumption))

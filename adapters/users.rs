@@ -58,8 +58,8 @@ impl<S: Storage + Clone> Users<S> {
         self
     }
 
-    /// Lets `anonymous` and `ftp` log in with any password. A user of one of these names who was added by
-    /// [`with_user`](Self::with_user) keeps the password.
+    /// Lets `anonymous` and `ftp` log in with any password. A user of one of these names who was added
+    /// logs in as was said there.
     #[must_use]
     pub fn with_anonymous(mut self, store: S) -> Self {
         self.anonymous = Some(store);

@@ -83,7 +83,8 @@ struct Options {
     #[arg(long)]
     keep_partial: bool,
 
-    /// Tell clients that their file is still being stored, from so many seconds on and again after as many
+    /// Tell clients that their file is still being stored, from so many seconds on and again after as many; if that fails
+    /// then, their connection is closed
     #[arg(long, value_name = "SECONDS")]
     finish_patience: Option<NonZeroU64>,
 
@@ -220,7 +221,11 @@ async fn serve<R: Runtime, S: Storage + Clone>(
         users = match password {
             Some(password) => users.with_user(name, password, writable.clone()),
             None if options.has_client_ca() => users.with_certificate_user(name, writable.clone()),
-            None => return Err(format!("{name} has no password: give one, like {name}:secret").into()),
+            None => {
+                return Err(
+                    format!("{name} has no password: give one, like {name}:secret, or --client-ca").into()
+                );
+            }
         };
     }
     if options.anonymous {

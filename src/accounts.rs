@@ -73,8 +73,8 @@ pub enum Denied {
     /// User name or password is wrong, or the user may not log in from there (`530`). The client is not told which.
     #[error("user name or password refused")]
     Refused,
-    /// The certificate is not enough: the user has to say a password, too (`331`). Said of credentials that have one, it
-    /// is [`Refused`](Self::Refused).
+    /// The certificate is not enough: the user has to say a password, too (`331`). Said of credentials that have one, or
+    /// an account, it is [`Refused`](Self::Refused). Said only of users who exist, it tells who does.
     #[error("a password is needed")]
     PasswordNeeded,
     /// The user has to say an account, too (`332`). Said of credentials that have one, it is [`Refused`](Self::Refused).

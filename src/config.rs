@@ -305,8 +305,9 @@ pub enum FinishPatience {
     Silent,
     /// Lines of a `226` that is not complete. If the finish then succeeds, its last line follows. If it fails, no code can
     /// say so any more: some clients hang on a `226-` that a `451` follows. So the reason is another such line, and the
-    /// control connection is closed, which every client reports as an error. Until the reply is complete, `NOOP` and
-    /// `STAT` wait as well.
+    /// control connection is closed, which every client of the table reports as an error; but one that takes the first
+    /// line of a reply for the whole would be misled. So does an `ABOR` end the session if it stops the finish. Until
+    /// the reply is complete, `NOOP` and `STAT` wait as well.
     ContinueAfter {
         /// For the first line. Whatever fails sooner gets its own code. 10 s is what the clients of the table need.
         silence: Duration,

@@ -70,6 +70,7 @@ macro_rules! tls_suite {
                 tls::the_control_connection_becomes_clear_again
                 tls::data_connections_resume_the_session_of_their_control_connection
                 tls::a_data_connection_of_another_session_is_refused
+                tls::a_stranger_is_refused_each_time
                 tls::an_identity_is_replaced_while_the_server_runs
                 tls::a_client_of_another_protocol_is_refused
                 tls::a_handshake_that_fails_ends_the_session

@@ -31,7 +31,7 @@ const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
 
 /// Whether a client has to have a certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ClientCertificates {
+pub enum ClientAuthentication {
     /// It may. One that is not valid fails the handshake all the same.
     Optional,
     /// It has to: without one, the handshake fails.
@@ -41,11 +41,11 @@ pub enum ClientCertificates {
 /// Who vouches for clients: the certificates that those of clients have to be signed by.
 ///
 /// ```no_run
-/// use sansftp::adapters::tls::{ClientAuthorities, ClientCertificates, Identity, Tls};
+/// use sansftp::adapters::tls::{ClientAuthorities, ClientAuthentication, Identity, Tls};
 ///
 /// let identity = Identity::from_files("certificate.pem", "key.pem")?;
 /// let authorities = ClientAuthorities::from_file("clients.pem")?;
-/// let tls = Tls::with_client_authorities(identity, &authorities, ClientCertificates::Optional)?;
+/// let tls = Tls::with_client_authorities(identity, &authorities, ClientAuthentication::Optional)?;
 /// # Ok::<(), sansftp::adapters::tls::TlsError>(())
 /// ```
 #[derive(Debug, Clone)]
@@ -76,13 +76,13 @@ impl ClientAuthorities {
 
     pub(super) fn verifier(
         &self,
-        policy: ClientCertificates,
+        policy: ClientAuthentication,
     ) -> Result<Arc<dyn ClientCertVerifier>, VerifierBuilderError> {
         let roots = Arc::clone(&self.0);
         let verifier = WebPkiClientVerifier::builder_with_provider(roots, Arc::new(ring::default_provider()));
         match policy {
-            ClientCertificates::Optional => verifier.allow_unauthenticated().build(),
-            ClientCertificates::Required => verifier.build(),
+            ClientAuthentication::Optional => verifier.allow_unauthenticated().build(),
+            ClientAuthentication::Required => verifier.build(),
         }
     }
 }

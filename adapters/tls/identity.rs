@@ -38,7 +38,7 @@ impl Identity {
     ///
     /// # Errors
     ///
-    /// [`TlsError`] says which file is not usable, and why.
+    /// [`TlsError`] says what is not usable, and why.
     pub fn from_files(certificates: impl AsRef<Path>, key: impl AsRef<Path>) -> Result<Self, TlsError> {
         Self::from_pem(&read(certificates.as_ref())?, &read(key.as_ref())?)
     }

@@ -4,7 +4,7 @@ use std::{error::Error, fmt::Write as _, net::SocketAddr, path::PathBuf};
 
 use clap::{Args, ValueEnum};
 use sansftp::{
-    adapters::tls::{ClientAuthorities, ClientCertificates, Identity, Tls, TlsError},
+    adapters::tls::{ClientAuthentication, ClientAuthorities, Identity, Tls, TlsError},
     config::{SessionReuse, TlsRequirement, TlsSettings, TlsStart, Truncation},
 };
 
@@ -104,8 +104,8 @@ impl TlsOptions {
                             clients could log in without TLS"
                     .into());
             }
-            (true, _) => ClientCertificates::Required,
-            (false, _) => ClientCertificates::Optional,
+            (true, _) => ClientAuthentication::Required,
+            (false, _) => ClientAuthentication::Optional,
         };
         let authorities = ClientAuthorities::from_file(client_ca)?;
         Ok(Tls::with_client_authorities(identity, &authorities, clients)?)

@@ -29,12 +29,12 @@ const ABOR_DONE: Reply = Reply::from_static("226 ABOR done.\r\n");
 const LOST: Reply =
     Reply::from_static("426 The data connection was lost before the end of the transfer.\r\n");
 const TRUNCATED: Reply = Reply::from_static(
-    "426 The data connection ended without TLS's close_notify, so the file may be cut off; it is not stored.\r\n",
+    "426 The data connection ended without TLS's close_notify, so the file may be cut off, and does not count.\r\n",
 );
 const STALLED: Reply = Reply::from_static("426 Nothing moved on the data connection for too long.\r\n");
 const NO_DATA_CONNECTION: Reply = Reply::from_static("425 The data connection could not be made.\r\n");
 const SHORT: Reply =
-    Reply::from_static("426 The file ended before the size that ALLO announced; it is not stored.\r\n");
+    Reply::from_static("426 The file ended before the size that ALLO announced, and does not count.\r\n");
 const SHUTTING_DOWN: Reply =
     Reply::from_static("426 The server is shutting down; the transfer is aborted.\r\n");
 const SHUT_DOWN_WHILE_STORING: Reply = Reply::from_static(
@@ -246,17 +246,18 @@ impl ServerPi {
     pub(super) fn handle_finish_overdue(&mut self) {
         let Some(transfer) = &self.transfer else { return };
         let (id, Subject::Upload(upload)) = (transfer.id, &transfer.subject) else { return };
+        let has_begun = matches!(transfer.phase, Phase::Finishing(FinalReply::Begun));
         let deadline = self.now + self.config.detached_timeout;
         let is_detached = self.config.finish_overdue == FinishOverdue::Detach
             && self.detached.add(id, &upload.pathname, deadline, self.config.detached_limit).is_ok();
         let seconds = self.config.finish_timeout.as_secs();
         let reply = self.replies.compose(ReplyCode::LOCAL_ERROR).text("Storing the file takes longer than ");
         let reply = reply.value(seconds).text(" s; ");
-        let reply = if is_detached {
-            reply.text("it goes on, and STAT or SITE UPLOADS tells its outcome.")
-        } else {
-            reply.text("it was stopped, and what was there before stays unless the store was just done.")
-        };
+        let reply = reply.text(match (is_detached, has_begun) {
+            (true, false) => "it goes on, and STAT or SITE UPLOADS tells its outcome.",
+            (true, true) => "it goes on, and its outcome is not told.",
+            (false, _) => "it was stopped, and what was there before stays unless the store was just done.",
+        });
         let reply = reply.finish();
         self.act(if is_detached { Action::Detach(id) } else { Action::Drop(id) });
         self.complete(reply);

@@ -22,7 +22,7 @@
 //!     Closed --> Addressed: PORT
 //!     Closed --> Preparing: PASV
 //!     Connected --> Addressed: PORT
-//!     Connected --> Closed: ABOR, REIN, Failed, Request passes, the session ends
+//!     Connected --> Closed: ABOR, AUTH, REIN, Failed, Request passes, the session ends
 //!     Connected --> InUse: Metadata, Opened, UploadOpened
 //!     Connected --> Preparing: PASV
 //!     Connected --> Securing: Metadata, Opened, UploadOpened
@@ -31,7 +31,7 @@
 //!     Connecting --> Securing: DataConnected
 //!     InUse --> Closed: ABOR, ShutdownOverdue, TransferEnded Complete, TransferEnded Lost, TransferEnded StoreFailed, TransferEnded Truncated, DataStall passes, the session ends
 //!     Listening --> Addressed: PORT
-//!     Listening --> Closed: ABOR, REIN, Failed, ShutdownOverdue, DataConnect passes, Request passes, the session ends
+//!     Listening --> Closed: ABOR, AUTH, REIN, Failed, ShutdownOverdue, DataConnect passes, Request passes, the session ends
 //!     Listening --> Connected: DataConnected
 //!     Listening --> InUse: DataConnected
 //!     Listening --> Preparing: PASV

@@ -17,14 +17,14 @@
 //!     [*] --> Unnamed
 //!     AccountWanted --> Asking: ACCT, USER
 //!     AccountWanted --> Named: USER
-//!     AccountWanted --> Unnamed: REIN
+//!     AccountWanted --> Unnamed: CCC, REIN
 //!     Asking --> AccountWanted: Denied AccountNeeded
 //!     Asking --> LoggedIn: LoggedIn
 //!     Asking --> Named: Denied PasswordNeeded
 //!     Asking --> Unnamed: Denied AccountNeeded, Denied PasswordNeeded, Denied Refused, the session ends
 //!     LoggedIn --> Asking: USER
 //!     LoggedIn --> Named: USER
-//!     LoggedIn --> Unnamed: REIN
+//!     LoggedIn --> Unnamed: AUTH, REIN
 //!     Named --> Asking: PASS, USER
 //!     Named --> Unnamed: AUTH, REIN
 //!     Unnamed --> Asking: USER
@@ -195,28 +195,31 @@ impl Login {
         }
     }
 
-    /// `AUTH`: the user is forgotten. The host is not, for a certificate may be chosen by it (RFC 7151 3.3).
+    /// `AUTH`: the user is forgotten.
     pub(super) fn handle_auth(&mut self) {
         self.state = State::Unnamed;
     }
 
-    /// TLS protects the control connection: the client is who the handshake says.
+    /// TLS protects the control connection: the client is who the handshake says, and wants the host that it says.
+    /// What `HOST` has said in clear may be another's word.
     pub(super) fn handle_secured(
         &mut self,
         host: Option<String>,
         certificate: Option<Arc<ClientCertificate>>,
     ) {
         self.certificate = certificate;
-        match (host, &self.host) {
-            (Some(host), _) => self.host = Host::Secured(host),
-            (None, Host::Secured(_)) => self.host = Host::Unnamed,
-            (None, Host::Unnamed | Host::Said(_)) => {}
-        }
+        self.host = host.map_or(Host::Unnamed, Host::Secured);
     }
 
     /// TLS has ended on the control connection: anybody may speak in the client's place from here on.
     pub(super) fn handle_cleared(&mut self) {
         self.certificate = None;
+        if let State::AccountWanted(Credentials { certificate: Some(_), .. }) = self.state {
+            self.state = State::Unnamed;
+        }
+        if let Host::Secured(_) = self.host {
+            self.host = Host::Unnamed;
+        }
     }
 
     /// `REIN`: everything that the client has said is forgotten, but not how often it failed.

@@ -27,7 +27,7 @@
 //!
 //! Whatever bytes and events come, in whatever order:
 //!
-//! 1. A `226` to `STOR`, `STOU` or `APPE` is sent only after that upload's finish has succeeded.
+//! 1. A `226` to `STOR`, `STOU` or `APPE` is completed only after that upload's finish has succeeded.
 //! 2. Every upload that was opened is finished or aborted, and not both; finished only after a clean end.
 //! 3. Each command gets exactly one final reply, in the order of the commands (but for `NOOP`, `STAT` and `ABOR` in a
 //!    transfer), and at most one preliminary reply before it.

@@ -21,16 +21,16 @@ const BUFFER_SIZE: Reply = Reply::from_static("200 PBSZ=0\r\n");
 const DATA_CLEAR: Reply = Reply::from_static("200 Data connections are clear.\r\n");
 const DATA_PRIVATE: Reply = Reply::from_static("200 TLS protects data connections.\r\n");
 const CLEARED: Reply = Reply::from_static("200 The control connection is clear from here on.\r\n");
-const NOT_SECURED: Reply =
-    Reply::from_static("522 The TLS handshake on the data connection did not succeed.\r\n");
+const NOT_SECURED: Reply = Reply::from_static(
+    "522 The TLS handshake on the data connection did not succeed, or did not show the control connection's certificate.\r\n",
+);
 const NOT_RESUMED: Reply =
     Reply::from_static("522 A data connection has to resume the TLS session of the control connection.\r\n");
 
 impl ServerPi {
     // The control connection.
 
-    /// Nothing that was said in clear is of use behind the handshake but the name of the host, which the client
-    /// compares with the certificate: somebody in between may have said it (promise 5).
+    /// Nothing that was said in clear is of use behind the handshake: somebody in between may have said it (promise 5).
     pub(super) fn auth(&mut self, argument: &[u8]) {
         let protection = match argument.trim_ascii().to_ascii_uppercase().as_slice() {
             b"TLS" | b"TLS-C" => DataProtection::NotAgreed,

@@ -3,7 +3,7 @@
 //! This is what the walk over all states has seen; `PASV`, `PORT`, `STOR` and `LIST` stand for their like:
 //!
 //! ```text
-//! LogIn        starts          REIN, USER
+//! LogIn        starts          AUTH, REIN, USER
 //!              stops           LoggedIn, the session ends
 //!              when it passes  Cancel, CloseControl, CloseDataConnection, SendReply
 //! ControlIdle  starts again    every command, Aborted, Denied AccountNeeded, Denied PasswordNeeded,
@@ -28,12 +28,12 @@
 //!              stops           ABOR, ShutdownOverdue, TransferEnded Complete, TransferEnded Lost,
 //!                              TransferEnded StoreFailed, TransferEnded Truncated, the session ends
 //!              when it passes  Abort
+//! Finish       starts          TransferEnded Complete, TransferEnded Truncated
+//!              stops           ABOR, Finished error, Finished ok, ShutdownOverdue, the session ends
+//!              when it passes  Detach, Drop, SendReply
 //! Patience     starts          TransferEnded Complete
 //!              stops           ABOR, Finished error, Finished ok, the session ends
 //!              when it passes  SendReplyLine
-//! Finish       starts          TransferEnded Complete, TransferEnded Truncated
-//!              stops           ABOR, Finished error, Finished ok, ShutdownOverdue, the session ends
-//!              when it passes  CloseControl, Detach, Drop, SendReply, SendReplyLine
 //! Abort        starts          ABOR, DataRefused, DataSecured, ShutdownOverdue, TransferEnded Complete,
 //!                              TransferEnded Lost, TransferEnded StoreFailed, TransferEnded Truncated,
 //!                              DataConnect passes, DataStall passes, Handshake passes, the session ends
@@ -60,10 +60,10 @@ pub(super) enum Timer {
     Handshake,
     /// The next byte on the data connection.
     DataStall,
-    /// The client hears that the store still finishes its upload.
-    Patience,
     /// The store finishes an upload.
     Finish,
+    /// The client hears that it still does.
+    Patience,
     /// The store aborts an upload.
     Abort,
 }
@@ -76,14 +76,14 @@ impl Timer {
         Self::DataConnect,
         Self::Handshake,
         Self::DataStall,
-        Self::Patience,
         Self::Finish,
+        Self::Patience,
         Self::Abort,
     ];
 
     /// Those that no transfer leaves running.
     pub(super) const OF_A_TRANSFER: [Self; 6] =
-        [Self::DataConnect, Self::Handshake, Self::DataStall, Self::Patience, Self::Finish, Self::Abort];
+        [Self::DataConnect, Self::Handshake, Self::DataStall, Self::Finish, Self::Patience, Self::Abort];
 }
 
 /// The deadlines that are running.

@@ -1,4 +1,4 @@
-//! Promise 1: **a `226` to `STOR`, `STOU` or `APPE` is sent only after that upload's finish has succeeded.**
+//! Promise 1: **a `226` to `STOR`, `STOU` or `APPE` is completed only after that upload's finish has succeeded.**
 //!
 //! From the moment an upload is asked for until its final reply, that reply is a `226` or `250` only if `Finished` with
 //! success was told of it. The final reply is the first one that is neither preliminary nor the answer to a `NOOP` or

@@ -15,7 +15,7 @@ use sansftp::{
     adapters::{
         Server,
         stores::Memory,
-        tls::{ClientAuthorities, ClientCertificates, Identities, Identity, Tls},
+        tls::{ClientAuthentication, ClientAuthorities, Identities, Identity, Tls},
         users::Users,
     },
 };
@@ -65,7 +65,7 @@ impl Authority {
 fn start<H: Host>(
     identity: Identity,
     authority: &Authority,
-    clients: ClientCertificates,
+    clients: ClientAuthentication,
     session_reuse: SessionReuse,
 ) -> Running<H> {
     let tls = Tls::with_client_authorities(identity, &authority.authorities, clients).unwrap();
@@ -104,7 +104,7 @@ fn protect_data(client: &mut SecureClient) {
 pub(crate) fn a_certificate_stands_for_its_users_password<H: Host>() {
     let (identity, certificate) = identity();
     let authority = Authority::new();
-    let running = start::<H>(identity, &authority, ClientCertificates::Optional, SessionReuse::Offer);
+    let running = start::<H>(identity, &authority, ClientAuthentication::Optional, SessionReuse::Offer);
     for versions in VERSIONS {
         let config = authority.client("otto", &certificate, versions);
         let mut otto = SecureClient::connect(running.address, &config, TlsStart::OnAuth);
@@ -131,7 +131,8 @@ pub(crate) fn a_certificate_stands_for_its_users_password<H: Host>() {
 pub(crate) fn nobody_comes_in_without_the_certificate_that_is_required<H: Host>() {
     let (identity, certificate) = identity();
     let (authority, stranger) = (Authority::new(), Authority::new());
-    let running = start::<H>(identity.clone(), &authority, ClientCertificates::Required, SessionReuse::Offer);
+    let running =
+        start::<H>(identity.clone(), &authority, ClientAuthentication::Required, SessionReuse::Offer);
     for versions in VERSIONS {
         for (config, is_right) in [
             (authority.client("otto", &certificate, versions), true),
@@ -144,7 +145,7 @@ pub(crate) fn nobody_comes_in_without_the_certificate_that_is_required<H: Host>(
     }
 
     // Where it is optional, a wrong one is still wrong.
-    let running = start::<H>(identity, &authority, ClientCertificates::Optional, SessionReuse::Offer);
+    let running = start::<H>(identity, &authority, ClientAuthentication::Optional, SessionReuse::Offer);
     let config = stranger.client("otto", &certificate, rustls::DEFAULT_VERSIONS);
     assert!(!is_accepted(&mut SecureClient::connect(running.address, &config, TlsStart::OnAuth)));
 }
@@ -153,7 +154,7 @@ pub(crate) fn nobody_comes_in_without_the_certificate_that_is_required<H: Host>(
 pub(crate) fn data_connections_show_the_certificate_of_their_control_connection<H: Host>() {
     let (identity, certificate) = identity();
     let authority = Authority::new();
-    let running = start::<H>(identity, &authority, ClientCertificates::Optional, SessionReuse::Off);
+    let running = start::<H>(identity, &authority, ClientAuthentication::Optional, SessionReuse::Off);
     for versions in VERSIONS {
         let config = authority.client("otto", &certificate, versions);
         let mut otto = SecureClient::connect(running.address, &config, TlsStart::OnAuth);
@@ -174,7 +175,7 @@ pub(crate) fn a_certificate_that_could_be_avoided_is_a_mistake<H: Host>() {
     let host = H::start();
     let authority = Authority::new();
     let tls =
-        Tls::with_client_authorities(identity().0, &authority.authorities, ClientCertificates::Required)
+        Tls::with_client_authorities(identity().0, &authority.authorities, ClientAuthentication::Required)
             .unwrap();
     let tls_settings = TlsSettings { requirement: TlsRequirement::Nothing, ..settings(SessionReuse::Offer) };
     let config = Config::new(Settings { tls: tls_settings, ..Settings::default() }).unwrap();

@@ -191,6 +191,28 @@ pub(crate) fn a_data_connection_of_another_session_is_refused<H: Host>() {
     assert!(other.put("file", b"stolen").starts_with("522 "));
 }
 
+/// Nor its own one, from an attempt that was refused.
+pub(crate) fn a_stranger_is_refused_each_time<H: Host>() {
+    let settings = TlsSettings { session_reuse: SessionReuse::Require, ..ON_AUTH };
+    let (identity, certificate) = identity();
+    let running = start_as::<H>(Memory::new(), settings, identity);
+    for versions in [rustls::DEFAULT_VERSIONS, &[&TLS12]] {
+        let own = trust(&certificate, versions);
+        let mut client = SecureClient::log_in(running.address, &own);
+        assert!(client.put("file", b"content").starts_with("226 "));
+        client.config = trust(&certificate, versions);
+        for _ in 0..3 {
+            let mut data = client.begin("RETR file", usize::MAX);
+            let mut content = Vec::new();
+            let _ = data.read_to_end(&mut content);
+            assert_eq!(content, b"", "a stranger reads the file");
+            client.expect("522 ");
+        }
+        client.config = own;
+        assert_eq!(client.get("RETR file"), b"content");
+    }
+}
+
 pub(crate) fn an_identity_is_replaced_while_the_server_runs<H: Host>() {
     let (identity, old) = identity();
     let running = start_as::<H>(Memory::new(), ON_AUTH, identity.clone());

@@ -57,6 +57,8 @@ pub enum OnAbort {
     /// Where no file has the name, they get it, so that the client can go on behind them by `REST` and `STOR`, or by
     /// `APPE`. A file that is there is never replaced by a part of another one; so what was appended to it, or stored
     /// behind a `REST`, is removed all the same. Nothing is kept of an upload that is dropped, or whose store has failed.
+    ///
+    /// Nobody can tell such a part from a whole file by its name, and it may appear minutes after its client has gone.
     KeepPartial,
 }
 
@@ -99,7 +101,7 @@ pub enum OnAbort {
 ///
 /// An upload goes to a temporary file in the directory of its target, and
 /// [`finish`](crate::storage::Upload::finish) renames it over the target. So the old content stays whole until the new
-/// one is, whatever happens in between, and a download that has begun goes on with the old one. It follows that
+/// one is, whatever happens in between (but see [`OnAbort`] for where there is no old content), and a download that has begun goes on with the old one. It follows that
 ///
 /// * the store needs room for both, and the server must be allowed to write to the directory;
 /// * `APPE` and `REST` with `STOR` first copy what stays of the present file, which takes time and room for as many

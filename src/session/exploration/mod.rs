@@ -138,7 +138,7 @@ const SMALL: &[Plan] = &[
         name: "finishes of which the client hears",
         finish_patience: FinishPatience::ContinueAfter {
             silence: Duration::from_secs(1),
-            every: Duration::from_millis(700),
+            every: Duration::from_secs(1),
         },
         before: LOG_IN,
         alphabet: Alphabet { lines: &["PASV", "STOR a", "ABOR", "NOOP"], waiting: 1, events: &[], early: 0 },
@@ -168,6 +168,7 @@ const SMALL: &[Plan] = &[
         alphabet: Alphabet {
             lines: &[
                 "USER anna",
+                "ACCT sales",
                 "AUTH TLS",
                 "AUTH TLS-P",
                 "PBSZ 0",
@@ -178,7 +179,7 @@ const SMALL: &[Plan] = &[
                 "PASV",
             ],
             waiting: 1,
-            events: &[],
+            events: &["ControlSecured certificate=anna"],
             early: 1,
         },
         ..SMALL_WALK
