@@ -229,6 +229,26 @@ async fn a_service_that_takes_a_file_in_one_go_takes_no_large_one() {
     assert!(get(&store, "/file").await == pattern(300_000, 1));
 }
 
+/// What the store does needs no runtime; its services may.
+#[test]
+fn it_works_without_a_runtime() {
+    use core::task::{Context, Poll, Waker};
+
+    let steps = async {
+        let store = in_memory();
+        make(&store, "/directory").await;
+        put(&store, "/directory/file", pattern(1_000_000, 1)).await;
+        begin(&store, "/directory/file", Placement::Replace, "x")
+            .await
+            .abort(AbortReason::ClientAborted)
+            .await;
+        assert!(get(&store, "/directory/file").await == pattern(1_000_000, 1));
+        assert_eq!(names(&store, "/directory").await, ["file"]);
+    };
+    let mut steps = core::pin::pin!(steps);
+    assert_eq!(steps.as_mut().poll(&mut Context::from_waker(Waker::noop())), Poll::Ready(()));
+}
+
 fn without(operator: Operator, change: fn(&mut Capability)) -> Operator {
     operator.layer(CapabilityOverrideLayer::new(move |mut capability: Capability| {
         change(&mut capability);
