@@ -1,11 +1,13 @@
 //! Compares what clients were told with what the store was asked and holds.
 
+mod protection;
+
 use std::time::Duration;
 
 use sansftp::{AbortReason, Settings, config::FinishOverdue};
 
 use super::{
-    client::to_wire,
+    client::{Hearings, confirmations, to_wire},
     store::{Answer, Attempt, Ended, Fate, Ledger, Source, Store, Subject, Tag, Told, Upload},
     world::{LAG, World},
 };
@@ -23,7 +25,11 @@ const GIVEN_UP: &str = "given up; what was there before stays unless it was just
 /// Judges a world that has come to its end.
 pub fn judge(world: &World, store: &Store, settings: &Settings) {
     let mut violations = world.lock().leftovers();
-    let ledger = store.lock();
+    let mut ledger = store.lock();
+    let hearings: Hearings = std::mem::take(&mut ledger.hearings);
+    if ledger.tree.is_directory("/smuggled") {
+        violations.push("promise 5: a command that was said in clear is executed under TLS".into());
+    }
     if ledger.tree.reserved > 0 || ledger.open_sources > 0 {
         let (reserved, open) = (ledger.tree.reserved, ledger.open_sources);
         violations
@@ -35,7 +41,7 @@ pub fn judge(world: &World, store: &Store, settings: &Settings) {
             violations.push(format!("{:?} ({} of {}): {what}", Tag(number), attempt.verb, attempt.peer));
         }
     }
-    violations.extend(oracle.judge_unread_replies());
+    violations.extend(oracle.judge_unread_replies(hearings));
     drop(ledger);
     violations.extend(store.differences());
     violations.into_iter().for_each(|what| world.violate(what));
@@ -55,9 +61,10 @@ fn ensure(is_true: bool, what: impl FnOnce() -> String) -> Judgement {
 
 impl Oracle<'_> {
     fn judge(&self, attempt: &Attempt) -> Judgement {
+        self.judge_protection(attempt)?;
         match &attempt.subject {
             Subject::Upload(upload) => {
-                self.count_upload(attempt);
+                self.count_upload(attempt, upload);
                 self.judge_end(attempt, upload)?;
                 self.judge_content(attempt, upload)?;
                 self.judge_answer(attempt, upload)?;
@@ -77,25 +84,31 @@ impl Oracle<'_> {
     fn judge_end(&self, attempt: &Attempt, upload: &Upload) -> Judgement {
         let has_ended = attempt.opened.is_none() || !matches!(attempt.fate, Fate::Open | Fate::Finishing);
         ensure(has_ended, || format!("opened, and never ended: {:?}", attempt.fate))?;
-        let is_finished = matches!(attempt.fate, Fate::Finished(_) | Fate::DroppedInFinish);
+        let is_finished = attempt.is_finished();
         ensure(!is_finished || attempt.finishing <= self.finish_limit(), || {
             format!("the finish was awaited for {:?}", attempt.finishing)
         })?;
         self.judge_reason(attempt, upload)?;
+        self.judge_truncation(attempt, upload)?;
         match attempt.ended {
-            Ended::InOrder => Ok(()),
+            Ended::InOrder | Ended::Truncated => Ok(()),
             Ended::NotInOrder => {
                 ensure(!is_finished, || "finished, though the client did not end it in good order".into())
             }
-            Ended::Killed { bytes, data, control } => {
-                let is_one_go = upload.written.len() <= ONE_GO_LIMIT
+            Ended::Killed { bytes, data, control, has_said_so } => {
+                let is_one_go = !attempt.is_secure
+                    && upload.written.len() <= ONE_GO_LIMIT
                     && data.saturating_sub(bytes.max(upload.last_written)) < ONE_GO_PAUSE
                     && !upload.written.is_empty();
-                let grace = self.settings.killed_client_grace;
+                // What the client says itself needs no grace.
+                let (end, grace) = match has_said_so {
+                    true => (bytes, Duration::ZERO),
+                    false => (data, self.settings.killed_client_grace),
+                };
                 let can_look = self.world.lock().weather.can_look;
                 // Where the system cannot be asked, the runtime may notice the end of the control connection later.
                 let noticed = if can_look { control } else { control.saturating_add(LAG) };
-                let is_told_late = data.checked_add(grace).is_none_or(|settled| noticed >= settled);
+                let is_told_late = end.checked_add(grace).is_none_or(|settled| noticed >= settled);
                 // Where the promise ends, as `killed_client_grace` and `Runtime::has_ended` say.
                 let is_beyond = is_told_late || is_one_go && (control >= data || !can_look);
                 if is_finished && is_beyond {
@@ -137,7 +150,8 @@ impl Oracle<'_> {
         match why {
             AbortReason::ClientAborted => upload.is_given_up,
             AbortReason::NoDataConnection => {
-                !upload.is_passive || waited >= self.settings.data_connect_timeout
+                let may_lack_tls = self.may_lack_tls(attempt) || attempt.is_secure && is_harmed;
+                !upload.is_passive || waited >= self.settings.data_connect_timeout || may_lack_tls
             }
             AbortReason::DataConnectionLost => attempt.ended == Ended::NotInOrder || is_harmed,
             AbortReason::DataStalled => {
@@ -145,10 +159,9 @@ impl Oracle<'_> {
                 let last = if upload.is_ascii { opened } else { upload.last_written };
                 attempt.since - last >= self.settings.data_stall_timeout
             }
-            // Only TLS knows of it, and there is none here.
-            AbortReason::Truncated => false,
+            AbortReason::Truncated => self.is_truncated(attempt),
             AbortReason::ControlConnectionLost => {
-                let mut connections = state.connections();
+                let mut connections = state.connections().map(|(_, connection)| connection);
                 let control = connections.find(|one| one.is_control() && one.client() == attempt.peer);
                 control.is_none_or(|control| {
                     control.is_harmed || control.client_ended().is_some_and(|ended| ended <= attempt.since)
@@ -176,9 +189,9 @@ impl Oracle<'_> {
     fn judge_content(&self, attempt: &Attempt, upload: &Upload) -> Judgement {
         let Some(commit) = &upload.committed else { return Ok(()) };
         let is_torn = commit.content != upload.result();
-        if is_torn && matches!(attempt.ended, Ended::Killed { .. }) {
+        if is_torn && matches!(attempt.ended, Ended::Killed { .. } | Ended::Truncated) {
             return ensure(upload.is_begun_by(&commit.content), || {
-                "stored for a killed client, and it is nothing that it sent".into()
+                "stored for a client that was cut off, and it is nothing that it sent".into()
             });
         }
         ensure(!is_torn, || {
@@ -233,8 +246,13 @@ impl Oracle<'_> {
         let expected = if source.is_ascii { to_wire(&source.given) } else { source.given.clone().into() };
         let sent = source.connection.map(|id| self.world.lock().connection(id).sent_by_server());
         // Who connects late, or not at all, does not know which connection it was.
-        let is_sent = attempt.verb != "RETR" || sent.is_none_or(|sent| sent == (expected.len() as u64, true));
-        ensure(is_sent, || format!("226, and of {} bytes were sent {sent:?}", expected.len()))?;
+        let (length, is_retr) = (expected.len() as u64, attempt.verb == "RETR");
+        let is_sent = sent.is_none_or(|(sent, has_ended)| match attempt.is_secure {
+            true => sent > length && has_ended,
+            false => sent == length && has_ended,
+        });
+        ensure(is_sent || !is_retr, || format!("226, and of {} bytes were sent {sent:?}", expected.len()))?;
+        ensure(!source.is_cut, || "226, and no close_notify".into())?;
         ensure(source.is_whole || !source.is_owed, || {
             format!("226, and {} bytes came without an end, though nothing was in the way", source.got.len())
         })?;
@@ -242,7 +260,7 @@ impl Oracle<'_> {
             return Ok(());
         }
         self.world.count("downloads and listings: whole");
-        if attempt.verb == "RETR" {
+        if is_retr {
             return ensure(source.got == expected, || {
                 format!("226, and of {} bytes came others", expected.len())
             });
@@ -257,11 +275,14 @@ impl Oracle<'_> {
     }
 
     /// The server has not sent more confirmations than the store gave it, read or unread, nor any too early.
-    fn judge_unread_replies(&self) -> Vec<String> {
+    fn judge_unread_replies(&self, mut hearings: Hearings) -> Vec<String> {
         let mut violations = Vec::new();
         let state = self.world.lock();
-        for connection in state.connections().filter(|connection| !connection.transcript.is_empty()) {
-            let sent = confirmations(&connection.transcript, &connection.marks);
+        for (id, connection) in state.connections().filter(|(_, one)| !one.transcript.is_empty()) {
+            let sent = match hearings.remove(id) {
+                Some((hearing, reading)) => hearing.complete(reading, connection).confirmations(),
+                None => confirmations(&connection.transcript, &connection.marks),
+            };
             let of_client = |attempt: &&Attempt| attempt.peer == connection.client();
             let mut stored: Vec<u64> = self
                 .ledger
@@ -287,7 +308,7 @@ impl Oracle<'_> {
         violations
     }
 
-    fn count_upload(&self, attempt: &Attempt) {
+    fn count_upload(&self, attempt: &Attempt, upload: &Upload) {
         self.count("uploads: answered ", attempt.answer.as_ref());
         if attempt.opened.is_none() {
             return;
@@ -295,6 +316,7 @@ impl Oracle<'_> {
         let name = match &attempt.fate {
             Fate::Aborted(why) => format!("uploads: aborted, {}", name_of(*why)),
             Fate::Finished(Ok(_)) if attempt.answer.is_none() => "uploads: stored, and nobody read it".into(),
+            Fate::Finished(Ok(_)) if upload.is_unauthenticated => "uploads: stored, perhaps cut off".into(),
             Fate::Finished(Ok(_)) => "uploads: stored".into(),
             Fate::Finished(Err(_)) => "uploads: finish failed".into(),
             Fate::Dropped => "uploads: dropped".into(),
@@ -319,19 +341,6 @@ impl Oracle<'_> {
             self.world.count(&format!("answers: {sentence}"));
         }
     }
-}
-
-/// When the replies to uploads that say that the file is stored were written.
-fn confirmations(transcript: &[u8], marks: &[(usize, u64)]) -> Vec<u64> {
-    let mut end = 0;
-    let mut sent = Vec::new();
-    for line in transcript.split_inclusive(|byte| *byte == b'\n') {
-        end += line.len();
-        if line.starts_with(b"226 Transfer complete; the file is stored") {
-            sent.extend(marks.iter().find(|(mark, _)| *mark >= end).map(|(_, stamp)| *stamp));
-        }
-    }
-    sent
 }
 
 /// The name of a reason, and so each of them.

@@ -2,7 +2,10 @@
 
 use std::{net::Ipv4Addr, time::Duration};
 
-use sansftp::{Config, Settings, adapters::server::Server, config::FinishOverdue};
+use sansftp::{
+    Config, SessionReuse, Settings, TlsRequirement, TlsSettings, TlsStart, Truncation,
+    adapters::server::Server, config::FinishOverdue,
+};
 
 use super::{
     chance::Chance,
@@ -11,6 +14,7 @@ use super::{
     log::Log,
     oracle,
     store::Store,
+    tls::start_server,
     world::{LAG, Shutdown, World},
 };
 
@@ -35,7 +39,10 @@ pub struct End {
 /// Many times what the largest world of a seed needs.
 const STEPS: u64 = 5_000_000;
 /// Where the server listens.
-const SERVER: ([u8; 4], u16) = ([192, 0, 2, 1], 21);
+pub const SERVER: ([u8; 4], u16) = ([192, 0, 2, 1], 21);
+
+/// One in so many worlds has TLS. What the others are does not depend on the feature.
+const WITH_TLS: u64 = 4;
 
 /// Plays the world of a seed: a small one, or now and then one with hundreds of sessions.
 pub fn play_seed(seed: u64, log: Log) -> End {
@@ -45,19 +52,24 @@ pub fn play_seed(seed: u64, log: Log) -> End {
         48..63 => Size { clients: 16, files: 20_000, steps: STEPS },
         _ => Size { clients: 300, files: 2000, steps: STEPS },
     };
-    play(chance, size, log)
+    let has_tls = cfg!(feature = "tls") && seed % WITH_TLS == WITH_TLS - 1;
+    play(chance, size, has_tls, log)
 }
 
 /// Lets everything happen, and judges it.
-pub fn play(chance: Chance, size: Size, log: Log) -> End {
+pub fn play(chance: Chance, size: Size, has_tls: bool, log: Log) -> End {
     let world = World::new(chance, log);
     let store = Store::new(world.clone());
     let clients = world.choose(|chance| chance.between(1, size.clients));
-    let settings = settings(&world, clients);
+    let mut settings = settings(&world, clients);
+    if has_tls {
+        settings.tls = world.choose(tls_settings);
+        world.lock().tls = settings.tls;
+        world.count("worlds: with TLS");
+    }
     world.note(|| format!("{:?} {:?} {settings:?}", world.weather(), store.moods));
     let config = Config::new(settings.clone()).expect("the settings are right");
-    let server =
-        Server::start(world.clone(), store.clone(), config, SERVER.into()).expect("the address is free");
+    let server = start_server(&world, &store, config).expect("the address is free");
     world.start(keep_running(world.clone(), store.clone(), server, clients, size));
     world.run(size.steps);
     let is_broken = !world.lock().violations.is_empty();
@@ -154,5 +166,16 @@ fn settings(world: &World, clients: u64) -> Settings {
         connections_limit: if is_crowded { (clients as usize).div_ceil(2) } else { 10_000 },
         connections_per_address_limit: if is_crowded { 2 } else { 10_000 },
         ..timeouts
+    }
+}
+
+fn tls_settings(chance: &mut Chance) -> TlsSettings {
+    let requirements = [TlsRequirement::Nothing, TlsRequirement::Control, TlsRequirement::ControlAndData];
+    TlsSettings {
+        start: chance.pick(&[TlsStart::OnAuth, TlsStart::OnAuth, TlsStart::AtOnce]),
+        requirement: chance.pick(&requirements),
+        session_reuse: chance.pick(&[SessionReuse::Offer, SessionReuse::Require, SessionReuse::Off]),
+        truncation: chance.pick(&[Truncation::Refuse, Truncation::Refuse, Truncation::Accept]),
+        handshake_timeout: Duration::from_secs(chance.pick(&[20, 10])),
     }
 }

@@ -12,9 +12,9 @@ const SIZE: Size = Size { clients: 3, files: 2000, steps: 100_000 };
 
 /// Plays the world. Whatever the bytes are, no promise is broken and nothing is left.
 pub fn run(data: &[u8]) {
-    let end = play(Chance::from_bytes(data), SIZE, Log::default());
+    let end = play(Chance::from_bytes(data), SIZE, false, Log::default());
     if !end.violations.is_empty() {
-        let log = play(Chance::from_bytes(data), SIZE, Log::kept()).log;
+        let log = play(Chance::from_bytes(data), SIZE, false, Log::kept()).log;
         panic!("{log}\n{}", end.violations.join("\n"));
     }
 }

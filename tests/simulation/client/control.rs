@@ -1,20 +1,24 @@
 //! A client's end of the control connection. It holds the server to the rules of replies.
 
-use std::{collections::VecDeque, time::Duration};
+mod checks;
 
-use super::is_easy;
+use std::{collections::VecDeque, io::ErrorKind, mem, time::Duration};
+
+use sansftp::TlsStart;
+
+use super::{
+    fitting::{is_fitting, is_fitting_under_tls, is_transfer},
+    is_easy,
+    link::Link,
+    reading::Hearing,
+};
 use crate::simulation::{
     store::{Answer, Store, Tag, Told},
-    world::{LAG, Socket, World, receive, send_all},
+    world::{Socket, World, receive},
 };
-
-/// Replies that a failing store leads to.
-const STORE_FAILURES: [u16; 11] = [426, 450, 451, 452, 502, 504, 550, 551, 552, 553, 554];
 
 /// No command waits for longer in fair weather, and no upload that has come whole.
 pub const ANSWERED: Duration = Duration::from_secs(10);
-/// What is said so long after the server's last words still comes before it has closed the connection.
-const BEFORE_THE_END: Duration = Duration::from_secs(1);
 
 /// Why there is nothing more to be done on a control connection.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -30,10 +34,9 @@ pub enum Gone {
 pub struct Control {
     world: World,
     store: Store,
-    pub socket: Socket,
+    pub link: Link,
+    hearing: Hearing,
     unparsed: Vec<u8>,
-    /// Bytes that were read, without the unparsed ones.
-    parsed: usize,
     waiting: VecDeque<Command>,
     answered: Vec<(u64, Answer)>,
     last_id: u64,
@@ -43,6 +46,9 @@ pub struct Control {
     /// Whether the server has said that it ends.
     is_dismissed: bool,
     pub has_half_closed: bool,
+    /// Whether a handshake is under way, as far as the client knows: if it does not succeed, nothing can be said. What
+    /// comes under TLS shows that the server is done with it, too.
+    pub is_shaking_hands: bool,
     /// How long the client waits for a reply.
     pub patience: Duration,
 }
@@ -65,9 +71,9 @@ impl Control {
         Self {
             world: store.world.clone(),
             store: store.clone(),
-            socket,
+            link: Link::new(socket),
+            hearing: Hearing::default(),
             unparsed: Vec::new(),
-            parsed: 0,
             waiting: VecDeque::new(),
             answered: Vec::new(),
             last_id: 0,
@@ -75,6 +81,7 @@ impl Control {
             last_said: Duration::ZERO,
             is_dismissed: false,
             has_half_closed: false,
+            is_shaking_hands: false,
             patience,
         }
     }
@@ -93,9 +100,9 @@ impl Control {
             _ if rest.is_empty() => format!("{verb}\r\n").into_bytes(),
             _ => format!("{verb} {rest}\r\n").into_bytes(),
         };
-        self.world.note(|| format!("{}: {verb} {rest}", self.socket.local()));
+        self.world.note(|| format!("{}: {verb} {rest}", self.link.socket.local()));
         let id = self.expect(verb, tag);
-        match self.world.within(self.patience, send_all(&mut self.socket, &line)).await {
+        match self.world.within(self.patience, self.link.send_all(&line)).await {
             Some(Ok(())) => Ok(id),
             // The server may have said why it does not listen any more.
             Some(Err(_)) => loop {
@@ -156,6 +163,42 @@ impl Control {
         }
     }
 
+    /// Reads until the server has closed the connection, whatever it says.
+    pub async fn await_end(&mut self) -> Gone {
+        loop {
+            match self.world.within(self.patience, receive(&mut self.link.socket, 500)).await {
+                None => return Gone::Silent,
+                Some(Ok(bytes)) if !bytes.is_empty() => {}
+                Some(_) => return Gone::Ended,
+            }
+        }
+    }
+
+    /// From here on TLS is expected; what has come behind the last reply belongs to it.
+    pub fn prepare_handshake(&mut self) {
+        self.is_shaking_hands = true;
+        self.link.socket.become_secret();
+        self.link.reading.give_back(&mem::take(&mut self.unparsed));
+    }
+
+    /// Waits for the end of TLS, behind which this connection is clear.
+    pub async fn follow_into_clear(&mut self, answers: bool) -> Result<(), Gone> {
+        match self.world.within(self.patience, self.link.receive(500)).await {
+            None => return Err(Gone::Silent),
+            Some(Err(_)) => {
+                self.check_end();
+                return Err(Gone::Ended);
+            }
+            Some(Ok(bytes)) if !bytes.is_empty() => self.violate("it is not the end of TLS"),
+            Some(Ok(_)) => {}
+        }
+        if answers && self.world.within(self.patience, self.link.say_close_notify()).await.is_none() {
+            return Err(Gone::Silent);
+        }
+        self.link.reading.end_tls();
+        Ok(())
+    }
+
     fn expect(&mut self, verb: &'static str, tag: Option<Tag>) -> u64 {
         self.last_id += 1;
         let stamp = {
@@ -171,13 +214,16 @@ impl Control {
 
     /// Reads some bytes, and the replies that are whole by then.
     async fn read(&mut self) -> Result<(), Gone> {
-        let received = self.world.within(self.patience, receive(&mut self.socket, 500)).await;
+        let received = self.world.within(self.patience, self.link.receive(500)).await;
         match received {
             None => {
                 self.check_silence();
                 Err(Gone::Silent)
             }
-            Some(Err(_)) => {
+            Some(Err(error)) => {
+                if error.kind() == ErrorKind::UnexpectedEof {
+                    self.check_truncation();
+                }
                 self.check_reset();
                 Err(Gone::Ended)
             }
@@ -186,6 +232,8 @@ impl Control {
                 Err(Gone::Ended)
             }
             Some(Ok(bytes)) => {
+                self.is_shaking_hands &= !self.link.is_secure();
+                self.note_heard(&bytes);
                 self.unparsed.extend(bytes);
                 while let Some(answer) = self.next_answer() {
                     self.assign(answer);
@@ -212,7 +260,6 @@ impl Control {
             }
             if text.strip_prefix(code.as_str()).is_some_and(|rest| rest.starts_with(' ')) {
                 self.unparsed.drain(..length);
-                self.parsed += length;
                 let stamp = self.stamp();
                 return Some(Answer { code: code.parse().unwrap(), text, lines, stamp });
             }
@@ -221,17 +268,25 @@ impl Control {
         None
     }
 
-    /// When the server had written what is parsed.
+    /// When the server had written what is parsed, or the record that it came in.
     fn stamp(&self) -> u64 {
+        let unparsed = if self.link.is_secure() { 0 } else { self.unparsed.len() };
         let state = self.world.lock();
-        let connection = state.connection(self.socket.id);
-        let mark = connection.marks.iter().find(|(end, _)| *end >= self.parsed);
-        mark.map_or(u64::MAX, |(_, stamp)| *stamp)
+        state.connection(self.link.socket.id).stamp_of(self.link.reading.read() - unparsed)
+    }
+
+    /// For the oracle, who cannot read what TLS protects.
+    fn note_heard(&mut self, bytes: &[u8]) {
+        let state = self.world.lock();
+        if state.tls.start != TlsStart::Never {
+            let read = self.link.reading.read();
+            self.hearing.note(bytes, state.connection(self.link.socket.id), read);
+        }
     }
 
     /// Finds the command that a reply belongs to (promise 3).
     fn assign(&mut self, answer: Answer) {
-        self.world.note(|| format!("{} reads {}", self.socket.local(), answer.text));
+        self.world.note(|| format!("{} reads {}", self.link.socket.local(), answer.text));
         if self.is_dismissed {
             return self.violate(&format!("{} comes after the last reply", answer.text));
         }
@@ -294,92 +349,18 @@ impl Control {
         if is_transfer(first.verb) && first.has_preliminary && !overtakes.is_empty() {
             return self.waiting.iter().position(|command| command.verb == overtakes);
         }
-        is_fitting(first.verb, answer.code).then_some(0)
-    }
-
-    fn violate(&self, what: &str) {
-        self.world.violate(format!("promise 3: {} of {}: {what}", self.socket.id, self.socket.local()));
-    }
-
-    /// The server has closed the connection: it has said so before, or had no choice.
-    fn check_end(&self) {
-        let is_harmed = self.socket.is_harmed();
-        let state = self.world.lock();
-        let is_excused =
-            is_harmed || self.has_half_closed || state.excuses_ends() || state.was_not_let_in(self.socket.id);
-        drop(state);
-        if !self.is_dismissed && !is_excused {
-            self.violate("the server closes the connection without a word");
-        }
-    }
-
-    /// It has broken it. That is right only where the client talks on for long after the server's last words.
-    fn check_reset(&self) {
-        let state = self.world.lock();
-        let connection = state.connection(self.socket.id);
-        let talks_on =
-            connection.has_said_good_bye() && self.last_said > connection.last_written + BEFORE_THE_END;
-        drop(state);
-        if !talks_on {
-            self.check_end();
-        }
-    }
-
-    /// Who is sent away has not had to wait for an answer before that, where nothing keeps the server from it.
-    fn check_attention(&self) {
-        let Some(first) = self.waiting.front() else { return };
-        let waited = self.world.lock().now - first.said;
-        if self.is_good && is_easy(&self.store) && waited > ANSWERED {
-            self.violate(&format!("{} has no answer for {waited:?}, but a 421", first.verb));
-        }
-    }
-
-    /// A server that is shut down lets transfers end, and executes nothing more.
-    fn check_closing(&self, command: &Command) {
-        let shutdown = self.world.lock().shutdown;
-        let is_late = shutdown.is_some_and(|shutdown| command.said > shutdown.asked + 2 * LAG);
-        if is_late && command.is_alone && command.verb != "greeting" {
-            self.violate(&format!("{} is executed after the shutdown was asked for", command.verb));
-        }
-    }
-
-    /// In fair weather a server with a good store always answers.
-    fn check_silence(&self) {
-        let is_fair = self.world.lock().weather.is_fair() && self.store.moods.is_good();
-        if is_fair && !self.waiting.is_empty() && self.patience > Duration::from_secs(1000) {
-            self.violate(&format!("no reply to {}", self.waiting[0].verb));
-        }
+        let has_tls = self.world.lock().tls.start != TlsStart::Never;
+        let is_fitting =
+            is_fitting(first.verb, answer.code) || has_tls && is_fitting_under_tls(first.verb, answer.code);
+        is_fitting.then_some(0)
     }
 }
 
-pub fn is_transfer(verb: &str) -> bool {
-    matches!(verb, "STOR" | "STOU" | "APPE" | "RETR" | "LIST" | "NLST" | "MLSD")
-}
-
-/// Whether a command can be answered by this.
-fn is_fitting(verb: &str, code: u16) -> bool {
-    let own: &[u16] = match verb {
-        "greeting" | "REIN" => &[220],
-        "USER" => &[331],
-        "PASS" | "ACCT" => &[230, 332, 503, 202],
-        "TYPE" | "ALLO" | "NOOP" | "PORT" | "EPRT" => &[200],
-        "PASV" => &[227, 425],
-        "EPSV" => &[229, 425],
-        "REST" => &[350],
-        "PWD" | "MKD" => &[257],
-        "RNFR" => &[350],
-        "RNTO" => &[250, 503],
-        "DELE" | "RMD" | "CWD" | "CDUP" | "MLST" => &[250],
-        "SIZE" | "MDTM" | "AVBL" => &[213],
-        "STAT" => &[211, 212, 213],
-        "SITE" | "FEAT" => &[211],
-        "HELP" => &[214],
-        "QUIT" => &[221],
-        "junk" => &[500, 502],
-        _ if is_transfer(verb) => &[226, 425],
-        _ => &[],
-    };
-    let is_free = matches!(verb, "greeting" | "REIN" | "USER" | "NOOP" | "QUIT" | "FEAT" | "HELP" | "junk");
-    let is_refusal = [501, 530].contains(&code) || STORE_FAILURES.contains(&code);
-    own.contains(&code) || !is_free && is_refusal
+impl Drop for Control {
+    fn drop(&mut self) {
+        let (hearing, reading) = (mem::take(&mut self.hearing), mem::take(&mut self.link.reading));
+        if self.world.lock().tls.start != TlsStart::Never {
+            self.store.lock().hearings.insert(self.link.socket.id, (hearing, reading));
+        }
+    }
 }

@@ -2,10 +2,10 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use super::{Client, Gone};
+use super::{Client, Gone, Link};
 use crate::simulation::{
     store::{Ended, Tag},
-    world::{SimListener, Socket, send_all},
+    world::SimListener,
 };
 
 /// How a data connection is to be made.
@@ -87,29 +87,30 @@ impl Client {
     }
 
     /// Makes the data connection; none if that takes too long or fails.
-    pub async fn connect(&mut self, way: Way) -> Option<Socket> {
+    pub async fn connect(&mut self, way: Way) -> Option<Link> {
         let patience = self.control.patience.min(Duration::from_secs(60));
         match way {
             Way::Dial(to) => {
                 let port = self.world.lock().fresh_port();
                 let from = SocketAddr::new(self.address, port);
-                self.world.within(patience, self.world.dial(from, to, false)).await?.ok()
+                let dialled = self.world.within(patience, self.world.dial(from, to, false)).await?;
+                dialled.ok().map(Link::new)
             }
             Way::Accept(listener) => {
                 let (socket, _) =
                     self.world.within(patience, self.world.accept_next(&listener)).await?.ok()?;
-                Some(socket)
+                Some(Link::new(socket))
             }
         }
     }
 
     /// Sends bytes at the client's own pace.
-    pub async fn send(&mut self, data: &mut Socket, bytes: &[u8]) -> Sent {
+    pub async fn send(&mut self, data: &mut Link, bytes: &[u8]) -> Sent {
         let mut rest = bytes;
         while !rest.is_empty() {
             let most = rest.len().min(self.habits.piece);
             let cut = self.choose(|chance| chance.between(1, most as u64)) as usize;
-            match self.world.within(self.control.patience, send_all(data, &rest[..cut])).await {
+            match self.world.within(self.control.patience, data.send_all(&rest[..cut])).await {
                 None => return Sent::Stuck,
                 Some(Err(_)) => return Sent::Refused,
                 Some(Ok(())) => rest = &rest[cut..],
@@ -117,6 +118,15 @@ impl Client {
             self.pause().await;
         }
         Sent::All
+    }
+
+    /// Says that nothing more comes, where TLS has words for that.
+    pub async fn say_close_notify(&mut self, data: &mut Link) -> Sent {
+        match self.world.within(self.control.patience, data.say_close_notify()).await {
+            None => Sent::Stuck,
+            Some(Err(_)) => Sent::Refused,
+            Some(Ok(())) => Sent::All,
+        }
     }
 
     /// Waits a moment now and then.
@@ -127,31 +137,34 @@ impl Client {
         }
     }
 
-    /// Is killed: the system closes both connections in good order, one after the other, with a small gap.
-    pub fn die(&mut self, tag: Tag, data: &Socket) -> Gone {
+    /// Is killed: the system closes both connections in good order, one after the other, with a small gap. It knows
+    /// nothing of TLS.
+    pub fn die(&mut self, tag: Tag, data: &Link) -> Gone {
+        let data = &data.socket;
         let is_control_first = self.choose(|chance| chance.one_in(3));
         let gap = self.choose(|chance| chance.time(Duration::from_millis(8)));
         let bytes = self.world.bytes_arrival(data);
         if self.choose(|chance| chance.one_in(3)) {
-            self.world.send_with_the_end(&self.control.socket, b"NOOP\r\n");
+            let last_words = self.control.link.seal(b"NOOP\r\n");
+            self.world.send_with_the_end(&self.control.link.socket, &last_words);
         }
         // An end that is held up on its way does not hold up the other one.
         let soon = bytes + Duration::from_secs(1);
-        let (first, second) =
-            if is_control_first { (&self.control.socket, data) } else { (data, &self.control.socket) };
+        let control = &self.control.link.socket;
+        let (first, second) = if is_control_first { (control, data) } else { (data, control) };
         let first_end = self.world.close_late(first, Duration::ZERO);
         let second_end = self.world.close_late(second, first_end.min(soon) + gap);
         let (data, control) =
             if is_control_first { (second_end, first_end) } else { (first_end, second_end) };
-        self.set_ended(tag, Ended::Killed { bytes, data, control });
+        self.set_ended(tag, Ended::Killed { bytes, data, control, has_said_so: false });
         self.world.count("clients: killed in an upload");
         Gone::Left
     }
 
     /// Vanishes without a word: nothing is heard of its system any more.
-    pub fn vanish(&mut self, data: &Socket) -> Gone {
-        self.world.vanish(data);
-        self.world.vanish(&self.control.socket);
+    pub fn vanish(&mut self, data: &Link) -> Gone {
+        self.world.vanish(&data.socket);
+        self.world.vanish(&self.control.link.socket);
         self.world.count("clients: vanished in a transfer");
         Gone::Left
     }

@@ -1,11 +1,11 @@
 //! How clients download files and listings, and how they break off.
 
-use std::time::Duration;
+use std::{io::ErrorKind, time::Duration};
 
-use super::{Client, Gone, Way};
+use super::{Client, Gone, Link, Way};
 use crate::simulation::{
-    store::{Source, Subject, Tag},
-    world::{LAG, Socket, receive, send_all},
+    store::{Answer, Source, Subject, Tag},
+    world::LAG,
 };
 
 /// Bytes that every connection takes before anybody reads them.
@@ -24,6 +24,15 @@ enum Ending {
     /// Sends where it should only receive.
     Talks,
     NeverConnects,
+}
+
+/// A download or a listing that has been asked for: its tag, the number of its command, and what the client does when
+/// it has received so much.
+struct Asked {
+    tag: Tag,
+    id: u64,
+    ending: Ending,
+    most: usize,
 }
 
 /// How reading ended.
@@ -58,7 +67,7 @@ impl Client {
         let wildness = self.habits.wildness;
         let ending = self.choose(|chance| if chance.one_in(wildness) { wild(chance) } else { Ending::Whole });
         let stop = self.choose(|chance| chance.pick(&[0, 10, 2000])) as usize;
-        let is_early = ending == Ending::Talks && matches!(way, Way::Dial(_));
+        let is_early = ending == Ending::Talks && matches!(way, Way::Dial(_)) && !self.protects_data();
         let mut way = Some(way);
         let mut data = None;
         if is_early {
@@ -81,25 +90,47 @@ impl Client {
         if let Some(way) = way {
             data = self.connect(way).await;
         }
-        let Some(mut data) = data else {
+        let Some(data) = data else {
             self.control.answer(id).await?;
             return Ok(());
         };
-        self.store.lock().source(tag).connection = Some(data.id);
+        self.store.lock().source(tag).connection = Some(data.socket.id);
         let most = if ending == Ending::Whole || is_early { usize::MAX } else { stop };
-        match self.receive(&mut data, tag, most).await {
-            Read::Whole => drop(data),
-            Read::Broken => data.reset(),
-            Read::Enough => return self.break_off(ending, tag, id, data).await,
-        }
-        let answer = self.control.answer(id).await?;
+        let answer = self.get(&Asked { tag, id, ending, most }, data).await?;
         if verb != "RETR" && path == "/" {
-            self.check_success(&answer, "a listing");
+            answer.into_iter().for_each(|answer| self.check_success(&answer, "a listing"));
         }
         Ok(())
     }
 
-    async fn break_off(&mut self, ending: Ending, tag: Tag, id: u64, mut data: Socket) -> Result<(), Gone> {
+    /// Receives what has been asked for. The final reply, if the client did nothing to the transfer.
+    async fn get(&mut self, asked: &Asked, data: Link) -> Result<Option<Answer>, Gone> {
+        let mut data = match self.secure_data(asked.tag, data).await {
+            Ok(data) => data,
+            Err(left) => {
+                self.await_refusal(asked.id).await?;
+                drop(left);
+                return Ok(None);
+            }
+        };
+        match self.receive(&mut data, asked.tag, asked.most).await {
+            Read::Whole => {
+                if data.is_secure() && self.choose(|chance| chance.one_in(2)) {
+                    self.say_close_notify(&mut data).await;
+                }
+                drop(data);
+            }
+            Read::Broken => data.reset(),
+            Read::Enough => {
+                self.break_off(asked, data).await?;
+                return Ok(None);
+            }
+        }
+        self.control.answer(asked.id).await.map(Some)
+    }
+
+    async fn break_off(&mut self, asked: &Asked, mut data: Link) -> Result<(), Gone> {
+        let Asked { tag, id, ending, .. } = *asked;
         match ending {
             Ending::Closes | Ending::NeverConnects | Ending::Whole => drop(data),
             Ending::Resets => data.reset(),
@@ -127,14 +158,14 @@ impl Client {
     }
 
     /// Sends something. If all of it comes before the server has sent everything, the client loses nothing by it.
-    async fn talk(&mut self, tag: Tag, data: &mut Socket, count: usize) {
+    async fn talk(&mut self, tag: Tag, data: &mut Link, count: usize) {
         let patience = self.control.patience;
-        let sent = self.world.within(patience, send_all(data, &vec![b'?'; count])).await;
-        let arrival = self.world.bytes_arrival(data) + 2 * LAG;
+        let sent = self.world.within(patience, data.send_all(&vec![b'?'; count])).await;
+        let arrival = self.world.bytes_arrival(&data.socket) + 2 * LAG;
         let now = self.world.lock().now;
         self.world.wait(arrival.saturating_sub(now)).await;
         let state = self.world.lock();
-        let is_in_time = !state.connection(data.id).sent_by_server().1 && state.weather.is_fair();
+        let is_in_time = !state.connection(data.socket.id).sent_by_server().1 && state.weather.is_fair();
         drop(state);
         if is_in_time && matches!(sent, Some(Ok(()))) {
             self.world.count("downloads: the client talks, and loses nothing by it");
@@ -143,17 +174,23 @@ impl Client {
     }
 
     /// Receives at most so much, and writes it down.
-    async fn receive(&mut self, data: &mut Socket, tag: Tag, most: usize) -> Read {
+    async fn receive(&mut self, data: &mut Link, tag: Tag, most: usize) -> Read {
         let patience = self.control.patience;
         let mut count = 0;
         while count < most {
             let piece = self.habits.piece.min(most - count);
-            let received = self.world.within(patience, receive(data, piece)).await;
+            let received = self.world.within(patience, data.receive(piece)).await;
             let Some(received) = received else {
                 self.store.lock().source(tag).is_owed = false;
                 return Read::Broken;
             };
-            let Ok(bytes) = received else { return Read::Broken };
+            let bytes = match received {
+                Ok(bytes) => bytes,
+                Err(error) => {
+                    self.store.lock().source(tag).is_cut = error.kind() == ErrorKind::UnexpectedEof;
+                    return Read::Broken;
+                }
+            };
             self.note_received(tag, &bytes);
             if bytes.is_empty() {
                 return Read::Whole;

@@ -38,7 +38,13 @@ impl Client {
             self.control.ask("PASS", "guess").await?;
         }
         let user = self.choose(|chance| chance.pick(&["anna", "anna", "berta"]));
-        self.control.ask("USER", user).await?;
+        let answer = self.control.ask("USER", user).await?;
+        if !self.may_log_in() {
+            if answer.code != 530 {
+                self.world.violate(format!("a name is taken without TLS: {}", answer.text));
+            }
+            return Err(Gone::Left);
+        }
         let answer = self.control.ask("PASS", "secret").await?;
         if answer.code == 332 {
             self.control.ask("ACCT", "17").await?;
@@ -114,7 +120,7 @@ impl Client {
         }
         self.control.settle().await?;
         self.control.ask("REIN", "").await?;
-        self.log_in().await
+        self.begin_anew().await
     }
 
     pub async fn leave(&mut self) -> Result<(), Gone> {
@@ -125,12 +131,12 @@ impl Client {
                 self.control.ask("QUIT", "").await?;
                 return Err(self.control.outlast().await);
             }
-            2 => self.world.vanish(&self.control.socket),
+            2 => self.world.vanish(&self.control.link.socket),
             3 => {
                 self.control.say("QUIT", "", None).await?;
             }
             4 => {
-                self.control.socket.finish();
+                self.control.link.socket.finish();
                 self.control.has_half_closed = true;
                 return Err(self.control.outlast().await);
             }

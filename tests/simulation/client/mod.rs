@@ -4,7 +4,11 @@ mod control;
 mod data;
 mod downloads;
 mod errands;
+mod fitting;
+mod link;
 mod plans;
+mod protection;
+mod reading;
 mod series;
 mod uploads;
 
@@ -13,10 +17,16 @@ use std::{
     time::Duration,
 };
 
-pub use self::{control::Gone, plans::to_wire};
+pub use self::{
+    control::Gone,
+    plans::to_wire,
+    reading::{Hearings, confirmations},
+};
 use self::{
     control::{ANSWERED, Control},
     data::{Sent, Way},
+    link::Link,
+    protection::Protection,
 };
 use super::{
     chance::Chance,
@@ -89,6 +99,8 @@ pub struct Client {
     address: std::net::IpAddr,
     server: SocketAddr,
     is_ascii: bool,
+    protection: Option<Protection>,
+    arrived: Duration,
 }
 
 /// Lives through its sessions. After one that fell silent it repeats its last upload in the next.
@@ -122,13 +134,17 @@ impl Client {
             return None;
         };
         let control = Control::new(store, socket, habits.patience, habits.is_good());
+        let protection = Protection::new(&world, habits.is_good());
         let (store, habits, address) = (store.clone(), habits.clone(), address.into());
-        Some(Self { world, store, control, habits, address, server, is_ascii: true })
+        let arrived = world.lock().now;
+        Some(Self { world, store, control, habits, address, server, is_ascii: true, protection, arrived })
     }
 
     async fn serve_oneself(&mut self, repeated: &mut Option<String>) -> Result<(), Gone> {
-        self.control.greeting().await?;
+        self.be_greeted().await?;
+        self.protect().await?;
         self.log_in().await?;
+        self.clear_control().await?;
         if let Some(path) = repeated.take() {
             self.world.count("uploads: repeated in another session");
             self.upload(path).await?;
@@ -150,7 +166,8 @@ impl Client {
     }
 
     fn begin(&self, verb: &'static str, subject: Subject) -> Tag {
-        self.store.lock().begin(self.control.socket.local(), verb, subject)
+        let peer = self.control.link.socket.local();
+        self.store.lock().begin(peer, verb, subject, self.protects_data())
     }
 
     /// Where nothing goes wrong, a client that does nothing wrong gets what it wants.

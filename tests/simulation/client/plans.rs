@@ -41,6 +41,8 @@ pub enum Ending {
     NeverConnects,
     LosesControl,
     HalfCloses,
+    /// Ends without a `close_notify`, where TLS would have one.
+    Truncates,
 }
 
 impl Plan {
@@ -61,6 +63,7 @@ impl Plan {
             committed: None,
             is_passive: false,
             connection: None,
+            is_unauthenticated: false,
             told: Vec::new(),
         }
     }
@@ -77,6 +80,7 @@ impl Client {
         let is_ascii = self.is_ascii;
         let number = self.store.lock().attempts.len();
         let wildness = self.habits.wildness;
+        let is_secure = self.protects_data();
         let mut guard = self.world.lock();
         let chance = &mut guard.chance;
         let size = size(chance, self.habits.sizes);
@@ -91,7 +95,9 @@ impl Client {
             3 if wildness > 0 => Some(wire.len() as u64 + offset + 1 + chance.below(2000)),
             _ => None,
         };
-        let ending = if chance.one_in(wildness) {
+        let ending = if is_secure && wildness > 0 && chance.one_in(6) {
+            Ending::Truncates
+        } else if chance.one_in(wildness) {
             wild_ending(chance)
         } else if self.habits.reads_late && chance.one_in(2) {
             // More replies than the connection takes.
@@ -100,6 +106,7 @@ impl Client {
             Ending::Whole
         };
         let stop = chance.below(wire.len() as u64 + 1) as usize;
+        let stop = if ending == Ending::Truncates && chance.one_in(3) { wire.len() } else { stop };
         Plan { verb, path, is_ascii, wire, whole, announced, offset, ending, stop }
     }
 }

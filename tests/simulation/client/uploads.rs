@@ -3,13 +3,10 @@
 use std::time::Duration;
 
 use super::{
-    Client, Gone, Sent, Way,
+    Client, Gone, Link, Sent, Way,
     plans::{Ending, Plan},
 };
-use crate::simulation::{
-    store::{Answer, Ended, Subject, Tag, Upload},
-    world::Socket,
-};
+use crate::simulation::store::{Answer, Ended, Subject, Tag, Upload};
 
 /// No command is on its way for longer in fair weather.
 const ON_ITS_WAY: Duration = Duration::from_secs(3);
@@ -62,13 +59,13 @@ impl Client {
         &mut self,
         asked: &Asked,
         way: Option<Way>,
-        mut data: Option<Socket>,
+        mut data: Option<Link>,
     ) -> Result<(), Gone> {
         let result = self.perform(asked, way, &mut data).await;
         self.part(asked.tag, result, data)
     }
 
-    fn part(&mut self, tag: Tag, result: Result<(), Gone>, data: Option<Socket>) -> Result<(), Gone> {
+    fn part(&mut self, tag: Tag, result: Result<(), Gone>, data: Option<Link>) -> Result<(), Gone> {
         match (result, data) {
             // The client gives up in the middle: what its system says of that must not look like an end.
             (Err(gone), Some(data)) if gone != Gone::Left => Err(self.abandon(tag, data)),
@@ -81,7 +78,7 @@ impl Client {
         &mut self,
         asked: &Asked,
         way: Option<Way>,
-        data: &mut Option<Socket>,
+        data: &mut Option<Link>,
     ) -> Result<(), Gone> {
         let Asked { plan, tag, id } = asked;
         if plan.ending == Ending::AbortsAtOnce {
@@ -100,51 +97,56 @@ impl Client {
         {
             *data = self.connect(way).await;
         }
-        let Some(mut socket) = data.take() else {
+        let Some(link) = data.take() else {
             let answer = self.control.answer(*id).await?;
             return self.conclude(asked, answer).await;
         };
-        self.store.lock().upload(*tag).connection = Some(socket.id);
-        let first = self.send(&mut socket, &plan.wire[..plan.stop]).await;
+        self.store.lock().upload(*tag).connection = Some(link.socket.id);
+        let mut link = match self.secure_data(*tag, link).await {
+            Ok(link) => link,
+            Err(left) => {
+                *data = left;
+                self.await_refusal(*id).await?;
+                *data = None;
+                return Ok(());
+            }
+        };
+        let first = self.send(&mut link, &plan.wire[..plan.stop]).await;
         if first == Sent::All {
-            return self.deviate(asked, socket, data).await;
+            return self.deviate(asked, link, data).await;
         }
-        self.finish(asked, first, socket).await
+        self.finish(asked, first, link).await
     }
 
     /// Does in the middle what the plan says.
-    async fn deviate(
-        &mut self,
-        asked: &Asked,
-        mut socket: Socket,
-        data: &mut Option<Socket>,
-    ) -> Result<(), Gone> {
+    async fn deviate(&mut self, asked: &Asked, mut link: Link, data: &mut Option<Link>) -> Result<(), Gone> {
         let Asked { plan, tag, id } = asked;
         match plan.ending {
-            Ending::Resets => socket.reset(),
-            Ending::Vanishes => return Err(self.vanish(&socket)),
-            Ending::Dies => return Err(self.die(*tag, &socket)),
-            Ending::LosesControl | Ending::HalfCloses => return self.lose_control(asked, socket).await,
+            Ending::Resets => link.reset(),
+            Ending::Vanishes => return Err(self.vanish(&link)),
+            Ending::Dies => return Err(self.die(*tag, &link)),
+            Ending::LosesControl | Ending::HalfCloses => return self.lose_control(asked, link).await,
+            Ending::Truncates => return self.finish(asked, Sent::All, link).await,
             Ending::Stalls => {
-                *data = Some(socket);
+                *data = Some(link);
                 self.control.answer(*id).await?;
                 *data = None;
                 return Ok(());
             }
             Ending::Aborts => {
-                *data = Some(socket);
+                *data = Some(link);
                 self.abort(*tag, *id).await?;
                 *data = None;
                 return Ok(());
             }
             Ending::Says(verb, times) => {
-                *data = Some(socket);
+                *data = Some(link);
                 self.speak(*id, verb, times).await?;
-                socket = data.take().unwrap();
-                return self.go_on(asked, socket).await;
+                link = data.take().unwrap();
+                return self.go_on(asked, link).await;
             }
             Ending::Whole | Ending::SaysAfter(_) | Ending::LeavesAfter => {
-                return self.go_on(asked, socket).await;
+                return self.go_on(asked, link).await;
             }
             Ending::NeverConnects | Ending::AbortsAtOnce => {}
         }
@@ -177,13 +179,16 @@ impl Client {
         Ok(())
     }
 
-    async fn go_on(&mut self, asked: &Asked, mut socket: Socket) -> Result<(), Gone> {
-        let sent = self.send(&mut socket, &asked.plan.wire[asked.plan.stop..]).await;
-        self.finish(asked, sent, socket).await
+    async fn go_on(&mut self, asked: &Asked, mut link: Link) -> Result<(), Gone> {
+        let mut sent = self.send(&mut link, &asked.plan.wire[asked.plan.stop..]).await;
+        if sent == Sent::All && link.is_secure() {
+            sent = self.say_close_notify(&mut link).await;
+        }
+        self.finish(asked, sent, link).await
     }
 
     /// Ends the data connection, in good order if everything is sent, and waits for the reply.
-    async fn finish(&mut self, asked: &Asked, sent: Sent, socket: Socket) -> Result<(), Gone> {
+    async fn finish(&mut self, asked: &Asked, sent: Sent, mut link: Link) -> Result<(), Gone> {
         let Asked { plan, tag, id } = asked;
         if sent != Sent::All {
             if sent == Sent::Stuck {
@@ -192,14 +197,18 @@ impl Client {
             // The server has something to say about it. Until then the connection stays.
             let answered = self.control.answer(*id).await;
             if let Err(gone) = answered {
-                return Err(if gone == Gone::Left { gone } else { self.abandon(*tag, socket) });
+                return Err(if gone == Gone::Left { gone } else { self.abandon(*tag, link) });
             }
-            socket.reset();
+            link.reset();
             return Ok(());
         }
-        self.set_ended(*tag, Ended::InOrder);
-        let ended = self.world.close_late(&socket, Duration::ZERO);
-        drop(socket);
+        let is_truncated = plan.ending == Ending::Truncates && link.is_secure();
+        self.set_ended(*tag, if is_truncated { Ended::Truncated } else { Ended::InOrder });
+        if !is_truncated && link.is_secure() {
+            self.await_close_notify(&mut link).await;
+        }
+        let ended = self.world.close_late(&link.socket, Duration::ZERO);
+        drop(link);
         if self.habits.reads_late {
             self.world.wait(Duration::from_secs(3)).await;
         }
@@ -243,22 +252,27 @@ impl Client {
     }
 
     /// The control connection goes first, and the data connection comes to its end all the same.
-    async fn lose_control(&mut self, asked: &Asked, mut socket: Socket) -> Result<(), Gone> {
+    async fn lose_control(&mut self, asked: &Asked, mut link: Link) -> Result<(), Gone> {
         let Asked { plan, tag, .. } = asked;
         if plan.ending == Ending::HalfCloses {
-            self.control.socket.finish();
+            self.control.link.socket.finish();
             self.control.has_half_closed = true;
         } else {
-            self.world.close_late(&self.control.socket, Duration::ZERO);
+            self.world.close_late(&self.control.link.socket, Duration::ZERO);
         }
-        let control = self.world.end_arrival(&self.control.socket);
-        if self.send(&mut socket, &plan.wire[plan.stop..]).await == Sent::All {
-            let bytes = self.world.bytes_arrival(&socket);
-            let data = self.world.close_late(&socket, Duration::ZERO);
-            self.set_ended(*tag, Ended::Killed { bytes, data, control });
+        let control = self.world.end_arrival(&self.control.link.socket);
+        let mut sent = self.send(&mut link, &plan.wire[plan.stop..]).await;
+        let has_said_so = link.is_secure() && self.choose(|chance| chance.one_in(2));
+        if sent == Sent::All && has_said_so {
+            sent = self.say_close_notify(&mut link).await;
+        }
+        if sent == Sent::All {
+            let bytes = self.world.bytes_arrival(&link.socket);
+            let data = self.world.close_late(&link.socket, Duration::ZERO);
+            self.set_ended(*tag, Ended::Killed { bytes, data, control, has_said_so });
             self.world.count("clients: lost the control connection in an upload");
         } else {
-            socket.reset();
+            link.reset();
         }
         if plan.ending == Ending::HalfCloses {
             return Err(self.control.outlast().await);
@@ -267,7 +281,7 @@ impl Client {
     }
 
     /// Leaves in the middle of an upload.
-    fn abandon(&mut self, tag: Tag, data: Socket) -> Gone {
+    fn abandon(&mut self, tag: Tag, data: Link) -> Gone {
         if self.choose(|chance| chance.one_in(2)) {
             return self.die(tag, &data);
         }

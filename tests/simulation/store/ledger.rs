@@ -6,6 +6,7 @@ use bytes::Bytes;
 use sansftp::{AbortReason, StorageError, Stored};
 
 use super::Tree;
+use crate::simulation::client::Hearings;
 
 /// One attempt of a client to transfer something.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -14,6 +15,8 @@ pub struct Tag(pub usize);
 pub struct Ledger {
     pub attempts: Vec<Attempt>,
     pub tree: Tree,
+    /// What clients have heard over their control connections, where TLS hides it.
+    pub hearings: Hearings,
     /// Downloads and listings that are open.
     pub open_sources: usize,
 }
@@ -23,6 +26,10 @@ pub struct Attempt {
     pub peer: SocketAddr,
     pub verb: &'static str,
     pub subject: Subject,
+    /// Whether TLS is to protect its data connection, and whether that resumes the session of the control connection,
+    /// once the client is done with the handshake.
+    pub is_secure: bool,
+    pub resumption: Option<bool>,
     /// How the client ended the data connection.
     pub ended: Ended,
     /// The final reply that it read.
@@ -50,6 +57,8 @@ pub struct Source {
     pub names: Vec<String>,
     pub got: Vec<u8>,
     pub is_whole: bool,
+    /// Whether it has come to an end without a `close_notify`.
+    pub is_cut: bool,
     /// Whether nothing but the server keeps it from getting all of it.
     pub is_owed: bool,
     pub is_ascii: bool,
@@ -81,6 +90,8 @@ pub struct Upload {
     /// Whether the client is to connect, and the data connection as it knows it.
     pub is_passive: bool,
     pub connection: Option<u64>,
+    /// Whether the store was told that nobody knows whether it is whole.
+    pub is_unauthenticated: bool,
     /// What the client was told of it after its final reply.
     pub told: Vec<Told>,
 }
@@ -106,8 +117,11 @@ pub enum Ended {
     NotInOrder,
     /// In good order, after everything.
     InOrder,
-    /// It was killed in the middle. When its last bytes and the ends of both connections arrive.
-    Killed { bytes: Duration, data: Duration, control: Duration },
+    /// In good order for TCP, but without a `close_notify`: after everything or before.
+    Truncated,
+    /// It was killed in the middle. When its last bytes and the ends of both connections arrive, and whether there was a
+    /// `close_notify` all the same.
+    Killed { bytes: Duration, data: Duration, control: Duration, has_said_so: bool },
 }
 
 #[derive(Clone, Debug)]
@@ -135,18 +149,20 @@ pub enum Fate {
 
 impl Ledger {
     pub fn new(capacity: u64) -> Self {
-        Self { attempts: Vec::new(), tree: Tree::new(capacity), open_sources: 0 }
+        Self { attempts: Vec::new(), tree: Tree::new(capacity), hearings: Hearings::new(), open_sources: 0 }
     }
 
     pub fn attempt(&mut self, tag: Tag) -> &mut Attempt {
         &mut self.attempts[tag.0]
     }
 
-    pub fn begin(&mut self, peer: SocketAddr, verb: &'static str, subject: Subject) -> Tag {
+    pub fn begin(&mut self, peer: SocketAddr, verb: &'static str, subject: Subject, is_secure: bool) -> Tag {
         self.attempts.push(Attempt {
             peer,
             verb,
             subject,
+            is_secure,
+            resumption: None,
             ended: Ended::NotInOrder,
             answer: None,
             opened: None,
@@ -170,6 +186,13 @@ impl Ledger {
             Subject::Source(source) => source,
             Subject::Upload(_) => panic!("{tag:?} is an upload"),
         }
+    }
+}
+
+impl Attempt {
+    /// Whether it has come to a finish, whatever became of that.
+    pub const fn is_finished(&self) -> bool {
+        matches!(self.fate, Fate::Finished(_) | Fate::DroppedInFinish)
     }
 }
 

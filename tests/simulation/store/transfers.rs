@@ -165,6 +165,10 @@ impl Upload for SimUpload {
         }
     }
 
+    fn handle_unauthenticated_end(&mut self) {
+        self.store.lock().upload(self.tag).is_unauthenticated = true;
+    }
+
     fn finish_can_stop(&self) -> bool {
         self.can_stop
     }

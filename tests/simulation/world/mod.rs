@@ -16,6 +16,8 @@ use std::{
     time::Duration,
 };
 
+use sansftp::TlsSettings;
+
 use self::{
     dialing::{DialId, Dialing, Listening},
     network::PipeId,
@@ -56,6 +58,8 @@ pub struct State {
     pub shutdown: Option<Shutdown>,
     /// Whether there may be more clients than the server takes.
     pub is_crowded: bool,
+    /// What the server has to do with TLS: clients know it from its users.
+    pub tls: TlsSettings,
     /// Numbers everything that is compared by what came first.
     stamp: u64,
     tasks: Tasks,
@@ -103,6 +107,7 @@ impl World {
             is_closed: false,
             shutdown: None,
             is_crowded: false,
+            tls: TlsSettings::default(),
             stamp: 0,
             tasks: Tasks::default(),
             agenda: BTreeMap::new(),

@@ -52,10 +52,12 @@ pub struct Connection {
     is_closed: [bool; 2],
     /// Whether the network has done something to it, or it was closed with bytes that it did not take.
     pub is_harmed: bool,
+    /// Whether TLS has begun on it, so that who looks at it does not see what is said.
+    pub is_secret: bool,
     /// What the server has written, and by which stamp it had written how much.
     pub transcript: Vec<u8>,
     pub marks: Vec<(usize, u64)>,
-    /// When it has written the last of it.
+    /// When it has written the last of it, or the end of what nobody else can read.
     pub last_written: Duration,
 }
 
@@ -158,8 +160,16 @@ impl Connection {
         (pipe.sent, pipe.has_sent_end)
     }
 
-    /// Whether the server has begun to say that the session ends.
+    /// The stamp by which the server had written so much.
+    pub fn stamp_of(&self, length: usize) -> u64 {
+        self.marks.iter().find(|(end, _)| *end >= length).map_or(u64::MAX, |(_, stamp)| *stamp)
+    }
+
+    /// Whether the server has begun to say that the session ends; under TLS, whether it has said all of that.
     pub fn has_said_good_bye(&self) -> bool {
+        if self.is_secret {
+            return self.sent_by_server().1;
+        }
         let last = self.transcript.split_inclusive(|byte| *byte == b'\n').next_back().unwrap_or_default();
         last.starts_with(b"221") || last.starts_with(b"421")
     }
@@ -189,8 +199,8 @@ impl State {
         &self.connections[&id]
     }
 
-    pub fn connections(&self) -> impl Iterator<Item = &Connection> {
-        self.connections.values()
+    pub fn connections(&self) -> impl Iterator<Item = (&u64, &Connection)> {
+        self.connections.iter()
     }
 
     pub(super) fn connect(&mut self, dialler: SocketAddr, acceptor: SocketAddr, server: Side) -> u64 {
@@ -207,6 +217,7 @@ impl State {
             pipes,
             is_closed: [false; 2],
             is_harmed: false,
+            is_secret: false,
             transcript: Vec::new(),
             marks: Vec::new(),
             last_written: Duration::ZERO,
@@ -267,9 +278,14 @@ impl State {
 
     /// Ends the sending side in good order; it arrives at `earliest` or later.
     pub(super) fn finish(&mut self, pipe: PipeId, earliest: Duration) {
-        let sending = self.connection_mut(pipe.connection).pipe(pipe.to);
+        let now = self.now;
+        let connection = self.connection_mut(pipe.connection);
+        let sending = connection.pipe(pipe.to);
         if !sending.has_sent_end {
             sending.has_sent_end = true;
+            if connection.is_secret && connection.server != pipe.to {
+                connection.last_written = now;
+            }
             self.dispatch(pipe, Load::End, earliest);
         }
     }

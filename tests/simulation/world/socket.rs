@@ -51,12 +51,22 @@ impl Socket {
         self.world.lock().connection_mut(self.id).is_harmed
     }
 
+    /// TLS begins.
+    pub fn become_secret(&self) {
+        self.world.lock().connection_mut(self.id).is_secret = true;
+    }
+
     /// Ends the sending side; the socket can still be read.
     pub fn finish(&self) {
         self.world.lock().finish(self.outgoing(), Duration::ZERO);
     }
 
     pub fn reset(self) {
+        self.break_off();
+    }
+
+    /// The same, if the socket is to be dropped later.
+    pub fn break_off(&self) {
         self.world.lock().reset(self.outgoing(), Duration::ZERO);
     }
 }
