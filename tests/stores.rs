@@ -28,3 +28,6 @@ mod memory;
 mod sandbox;
 #[path = "stores/steps.rs"]
 mod steps;
+#[cfg(all(feature = "tahoe", feature = "tokio"))]
+#[path = "stores/tahoe.rs"]
+mod tahoe;

@@ -16,8 +16,12 @@
 pub mod filesystem;
 mod io_error;
 pub mod memory;
+#[cfg(feature = "tahoe")]
+pub mod tahoe;
 mod unique_name;
 
+#[cfg(feature = "tahoe")]
+pub use self::tahoe::Tahoe;
 pub use self::{
     filesystem::{Durability, Filesystem, OnAbort},
     memory::Memory,
