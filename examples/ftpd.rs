@@ -1,5 +1,13 @@
 //! A server for one folder: `cargo run --release --example ftpd -- DIR`, and `--help` for the options.
 
+#[cfg(feature = "accounts-file")]
+#[path = "ftpd/accounts.rs"]
+mod accounts;
+#[path = "ftpd/store.rs"]
+mod store;
+#[cfg(feature = "tahoe")]
+#[path = "ftpd/tahoe.rs"]
+mod tahoe;
 #[cfg(feature = "tls")]
 #[path = "ftpd/tls.rs"]
 mod tls;
@@ -12,7 +20,7 @@ use std::{
     net::{Ipv4Addr, SocketAddr},
     num::NonZeroUsize,
     ops::RangeInclusive,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitCode,
     time::Duration,
 };
@@ -23,7 +31,7 @@ use sansftp::adapters::async_std::AsyncStd;
 #[cfg(feature = "smol")]
 use sansftp::adapters::smol::Smol;
 use sansftp::{
-    Accounts, Config, Settings,
+    Accounts, Config, Settings, Storage,
     adapters::{
         Runtime, Server,
         stores::{Durability, Filesystem, OnAbort},
@@ -34,13 +42,19 @@ use sansftp::{
 };
 use tracing_subscriber::filter::LevelFilter;
 
+use self::store::{Place, Stores};
+
 /// Serves a folder by FTP. The 226 that ends an upload leaves only when the file is safely in place.
 #[derive(Debug, Parser)]
 #[command(name = "ftpd")]
 struct Options {
     /// The folder to serve
-    #[arg(value_name = "DIR")]
-    folder: PathBuf,
+    #[arg(value_name = "DIR", required_unless_present = "store", conflicts_with = "store")]
+    folder: Option<PathBuf>,
+
+    /// Serve something else than a folder: tahoe, a directory of a Tahoe-LAFS grid
+    #[arg(long, value_name = "WHERE")]
+    store: Option<Place>,
 
     /// Where to listen; port 0 takes a free one
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:2121")]
@@ -89,6 +103,14 @@ struct Options {
     /// The async runtime that the sessions run on; those that the program was built with
     #[arg(long, value_name = "NAME", value_enum, default_value = "tokio")]
     runtime: RuntimeOption,
+
+    #[cfg(feature = "accounts-file")]
+    #[command(flatten)]
+    accounts: accounts::AccountsOptions,
+
+    #[cfg(feature = "tahoe")]
+    #[command(flatten)]
+    tahoe: tahoe::TahoeOptions,
 
     #[cfg(feature = "tls")]
     #[command(flatten)]
@@ -162,11 +184,11 @@ async fn main() -> ExitCode {
         .with_writer(io::stderr)
         .init();
     let served = match options.runtime {
-        RuntimeOption::Tokio => serve(Tokio, options).await,
+        RuntimeOption::Tokio => serve_on(Tokio, options).await,
         #[cfg(feature = "async-std")]
-        RuntimeOption::AsyncStd => serve(AsyncStd, options).await,
+        RuntimeOption::AsyncStd => serve_on(AsyncStd, options).await,
         #[cfg(feature = "smol")]
-        RuntimeOption::Smol => serve(Smol, options).await,
+        RuntimeOption::Smol => serve_on(Smol, options).await,
     };
     match served {
         Ok(()) => ExitCode::SUCCESS,
@@ -177,9 +199,35 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn serve<R: Runtime>(runtime: R, options: Options) -> Result<(), Box<dyn Error>> {
-    let store = open_store(&options)?;
-    let writable = if options.read_only { store.clone().read_only() } else { store.clone() };
+async fn serve_on<R: Runtime>(runtime: R, options: Options) -> Result<(), Box<dyn Error>> {
+    #[cfg(feature = "accounts-file")]
+    if options.accounts.hash_password {
+        println!("{}", accounts::hash_from_standard_input()?);
+        return Ok(());
+    }
+    match (&options.store, &options.folder) {
+        #[cfg(all(feature = "accounts-file", feature = "tahoe"))]
+        (Some(Place::Tahoe), _) if options.accounts.accounts.is_some() => {
+            let accounts = options.tahoe.accounts(runtime.clone(), &options.accounts, options.read_only)?;
+            serve(runtime, accounts, None, options).await
+        }
+        #[cfg(feature = "tahoe")]
+        (Some(Place::Tahoe), _) => {
+            let stores = options.tahoe.open(runtime.clone()).await?;
+            serve_users(runtime, stores, options).await
+        }
+        (None, Some(folder)) => serve_users(runtime, open_folder(folder, &options)?, options).await,
+        _ => Err("there is nothing to serve".into()),
+    }
+}
+
+/// Serves a store to the users of the options.
+async fn serve_users<R: Runtime, S: Storage + Clone>(
+    runtime: R,
+    stores: Stores<S>,
+    options: Options,
+) -> Result<(), Box<dyn Error>> {
+    let writable = if options.read_only { &stores.readable } else { &stores.writable };
     let generated = options.users.is_empty().then(generate_user);
     let mut users = Users::new();
     for User { name, password } in options.users.iter().chain(&generated) {
@@ -190,11 +238,19 @@ async fn serve<R: Runtime>(runtime: R, options: Options) -> Result<(), Box<dyn E
         };
     }
     if options.anonymous {
-        users = users.with_anonymous(store.read_only());
+        users = users.with_anonymous(stores.readable);
     }
+    serve(runtime, users, generated, options).await
+}
 
+async fn serve<R: Runtime>(
+    runtime: R,
+    accounts: impl Accounts,
+    generated: Option<User>,
+    options: Options,
+) -> Result<(), Box<dyn Error>> {
     let mut interrupts = Interrupts::new()?;
-    let servers = Servers::start(runtime, users, &options)?;
+    let servers = Servers::start(runtime, accounts, &options)?;
     announce(servers.addresses(), generated.as_ref())?;
 
     while interrupts.next().await == Interrupt::Hangup && servers.reload(&options) {}
@@ -207,13 +263,14 @@ async fn serve<R: Runtime>(runtime: R, options: Options) -> Result<(), Box<dyn E
     Ok(())
 }
 
-fn open_store(options: &Options) -> io::Result<Filesystem> {
+fn open_folder(folder: &Path, options: &Options) -> io::Result<Stores<Filesystem>> {
     let durability = match options.durability {
         DurabilityOption::Sync => Durability::Sync,
         DurabilityOption::Rename => Durability::Rename,
     };
     let on_abort = if options.keep_partial { OnAbort::KeepPartial } else { OnAbort::Discard };
-    Ok(Filesystem::open(&options.folder)?.with_durability(durability).with_on_abort(on_abort))
+    let store = Filesystem::open(folder)?.with_durability(durability).with_on_abort(on_abort);
+    Ok(Stores { readable: store.clone().read_only(), writable: store })
 }
 
 fn settings(options: &Options) -> Settings {

@@ -69,10 +69,10 @@ impl Node {
         self.kind == NodeKind::Directory
     }
 
-    /// What is told of it to a client that may change the directory it is in, or may not.
+    /// What is told of it to a client that may change something, or may not.
     pub(super) fn describe(&self, may_change: bool) -> Metadata {
         let (kind, size, is_writable) = match self.kind {
-            NodeKind::Directory => (EntryKind::Directory, 0, self.write_cap.is_some()),
+            NodeKind::Directory => (EntryKind::Directory, 0, may_change && self.write_cap.is_some()),
             NodeKind::Immutable { size } => (EntryKind::File, size, may_change),
             NodeKind::Mutable => (EntryKind::File, 0, false),
             NodeKind::Unknown => (EntryKind::Other, 0, may_change),
@@ -190,7 +190,8 @@ mod tests {
         )
         .unwrap();
         assert!(directory.is_directory() && directory.write_cap.is_some());
-        assert_eq!(directory.describe(false).permissions, Permissions::All(EntryKind::Directory));
+        assert_eq!(directory.describe(true).permissions, Permissions::All(EntryKind::Directory));
+        assert_eq!(directory.describe(false).permissions, Permissions::ReadOnly(EntryKind::Directory));
         assert_eq!(directory.describe(false).modified, None);
 
         let mutable =
