@@ -216,6 +216,8 @@ async fn serve_on<R: Runtime>(runtime: R, options: Options) -> Result<(), Box<dy
             let stores = options.tahoe.open(runtime.clone()).await?;
             serve_users(runtime, stores, options).await
         }
+        #[cfg(feature = "accounts-file")]
+        _ if options.accounts.accounts.is_some() => Err("--accounts needs --store tahoe".into()),
         (None, Some(folder)) => serve_users(runtime, open_folder(folder, &options)?, options).await,
         _ => Err("there is nothing to serve".into()),
     }

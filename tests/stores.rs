@@ -18,6 +18,9 @@ mod contract;
 #[cfg(unix)]
 #[path = "stores/filesystem.rs"]
 mod filesystem;
+#[cfg(all(feature = "tahoe", feature = "tokio"))]
+#[path = "stores/gateway.rs"]
+mod gateway;
 #[cfg(unix)]
 #[path = "stores/leftovers.rs"]
 mod leftovers;

@@ -1,6 +1,7 @@
-//! The stores that come with the library: files [in memory](Memory), and files [below a directory](Filesystem).
+//! The stores that come with the library: files [in memory](Memory), files [below a directory](Filesystem), and files in
+//! a Tahoe-LAFS grid (`Tahoe`, feature `tahoe`), which says itself where it differs.
 //!
-//! Both keep the same contract, that of [`Storage`](crate::storage::Storage), with the same kinds of errors, and one
+//! The first two keep the same contract, that of [`Storage`](crate::storage::Storage), with the same kinds of errors, and one
 //! set of tests runs on both. What they decide where the contract leaves it open:
 //!
 //! * `RNTO` replaces a file, never a directory.

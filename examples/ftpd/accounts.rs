@@ -8,7 +8,7 @@ use sansftp::adapters::accounts_file::hash_password;
 #[derive(Debug, Args)]
 pub(crate) struct AccountsOptions {
     /// A file with a line for each user: name, hash of the password, and root (for --store tahoe, a capability)
-    #[arg(long, value_name = "FILE", requires = "store", conflicts_with_all = ["users", "anonymous"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["users", "anonymous"])]
     pub(crate) accounts: Option<PathBuf>,
 
     /// Read a password from standard input, print its hash for such a file, and end

@@ -15,7 +15,7 @@ use std::{
 
 use blocking::unblock;
 use hyper::{
-    Method, Request, StatusCode, Uri,
+    Method, Request, Uri,
     header::{ACCEPT, CONTENT_LENGTH, HOST, HeaderValue, RANGE},
 };
 
@@ -250,9 +250,4 @@ impl<R: Runtime> Gateway<R> {
         }
         request.body(body).map_err(strange)
     }
-}
-
-/// Whether an answer is the part of a file that was asked for.
-pub(super) fn is_partial(status: StatusCode) -> bool {
-    status == StatusCode::PARTIAL_CONTENT
 }
