@@ -84,7 +84,12 @@ fn serve(stream: &TcpStream, seen: &Mutex<Vec<Request>>, answer: impl Fn(&str) -
         };
         let is_whole = body.is_some();
         seen.lock().unwrap().push((lines[0].clone(), body));
-        let answer = answer(&lines[0]);
+        let mut answer = answer(&lines[0]);
+        if let Some(start) =
+            lines.iter().find_map(|line| line.strip_prefix("range: bytes=")?.strip_suffix('-'))
+        {
+            answer = part(&answer, start.parse().unwrap());
+        }
         if !is_whole || answer.is_empty() || (&mut &*stream).write_all(answer.as_bytes()).is_err() {
             return;
         }
@@ -106,6 +111,19 @@ fn read_chunks(reader: &mut impl BufRead) -> Option<Vec<u8>> {
             return Some(body);
         }
         body.extend_from_slice(&chunk[..size]);
+    }
+}
+
+/// The answer to a request for what an answer has from `start` on, if it is one that has a part.
+fn part(answer: &str, start: usize) -> String {
+    match answer.split_once("\r\n\r\n") {
+        Some((head, body)) if head.contains("X-Ranges") => {
+            ok(&body[start..]).replace("200 OK", "206 Partial Content").replace(
+                "Connection",
+                &format!("Content-Range: bytes {start}-{0}/{0}\r\nConnection", body.len()),
+            )
+        }
+        _ => answer.to_owned(),
     }
 }
 
@@ -223,6 +241,54 @@ async fn a_download_that_ends_short_is_a_failure() {
         let error = result.unwrap_err();
         assert_eq!(error.kind(), Failed, "{announced} {sent}");
         check_secret(&error);
+    }
+}
+
+/// Tahoe-LAFS writes a complaint into a file that it cannot read on. A client that goes on later where it stands must not
+/// have that in its file, and a file that ends in it must not pass for whole.
+#[tokio::test]
+async fn a_complaint_in_the_place_of_the_rest_is_not_taken_for_the_file() {
+    let head = |length: usize| format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n");
+    for rest in [0, 1, 2, 10, 23, 24, 25, 500, 999] {
+        let gateway = FakeGateway::start(move |line| {
+            if !line.contains("uri:chk:") {
+                return ok(ONE_FILE);
+            }
+            let complaint = "problem during download\n";
+            let sent = "x".repeat(1000 - rest) + if rest == 0 { "" } else { complaint };
+            head(1000) + &sent[..sent.len().min(1000)]
+        });
+        let mut download = gateway.store().open_download(&path("/file"), 0).await.unwrap();
+        let mut received = Vec::new();
+        let end = loop {
+            match download.read(100).await {
+                Ok(bytes) if bytes.is_empty() => break None,
+                Ok(bytes) => received.extend_from_slice(&bytes),
+                Err(error) => break Some(error.kind()),
+            }
+        };
+        assert_eq!(end, Some(Failed).filter(|_| rest > 0), "{rest}");
+        assert!(received.iter().all(|&byte| byte == b'x'), "{rest}: {}", received.escape_ascii());
+        assert!(received.len() == 1000 || rest > 0);
+    }
+}
+
+/// `pro` and `p` begin a complaint, and may be the file's own.
+#[tokio::test]
+async fn a_file_that_ends_like_a_complaint_comes_whole() {
+    let content = "x".repeat(976) + "problem during download\n";
+    for (cut, requests) in [(1000, 1), (979, 1), (977, 1), (976, 0)] {
+        let content = content[..cut].to_owned();
+        let directory = ONE_FILE.replace("1000", &cut.to_string());
+        let sent = content.clone();
+        let gateway = FakeGateway::start(move |line| match line.contains("uri:chk:") {
+            true => ok(&sent).replace("Connection", "X-Ranges: yes\r\nConnection"),
+            false => ok(&directory),
+        });
+        let result = get(&gateway.store(), "/file").await;
+        assert!(result == content.as_bytes(), "{cut}");
+        let asked = gateway.requests().iter().filter(|(line, _)| line.contains("uri:chk:")).count();
+        assert_eq!(asked, 1 + requests, "{cut}");
     }
 }
 

@@ -1,6 +1,6 @@
 //! Files that are retrieved.
 
-use std::fmt;
+use std::{fmt, mem, vec::Vec};
 
 use bytes::Bytes;
 use hyper::{
@@ -22,19 +22,27 @@ use crate::{
     storage::{Download, StorageError, StorageErrorKind},
 };
 
+/// What the gateway writes in the place of the rest of a file that it cannot read on, and counts as the file's bytes. Where
+/// the rest is not longer than this, the file seems whole.
+const COMPLAINT: &[u8] = b"problem during download\n";
+
 /// A file of the grid that is being retrieved, as it was when it was opened: an entry that is replaced meanwhile names
 /// another file.
 ///
 /// A file that ends before its size, because the grid lost too many of its servers, is an error
-/// ([`Failed`](StorageErrorKind::Failed)).
+/// ([`Failed`](StorageErrorKind::Failed)). What came before is the file's own, so a client can go on there.
 pub struct TahoeDownload<R: Runtime> {
-    gateway: Gateway<R>,
+    source: Source<R>,
     /// `None` once there is nothing more to come.
     answer: Option<Answer<R::Stream>>,
-    /// Bytes that have come and have not been read.
+    /// Bytes that have come and can be read.
     ready: Bytes,
+    /// The last bytes that have come, which may be the gateway's complaint.
+    held: Bytes,
     /// Bytes that have not come.
     left: u64,
+    /// The size of the file.
+    end: u64,
 }
 
 impl<R: Runtime> fmt::Debug for TahoeDownload<R> {
@@ -53,51 +61,98 @@ impl<R: Runtime> TahoeDownload<R> {
             }
             NodeKind::Mutable => None,
         };
-        let gateway = gateway.clone();
+        let mut download = Self {
+            source: Source {
+                gateway: gateway.clone(),
+                cap: node.read_cap.clone().ok_or(StorageErrorKind::NotAFile)?,
+            },
+            answer: None,
+            ready: Bytes::new(),
+            held: Bytes::new(),
+            left: 0,
+            end: offset,
+        };
         // An empty range would be answered with the whole file.
         if left == Some(0) {
-            return Ok(Self { gateway, answer: None, ready: Bytes::new(), left: 0 });
+            return Ok(download);
         }
-        let cap = node.read_cap.as_ref().ok_or(StorageErrorKind::NotAFile)?;
-        let answer = ask(&gateway, cap, offset).await?;
+        let answer = download.source.ask(offset).await?;
         let announced = content_length(&answer).ok_or_else(|| strange("the file has no length"))?;
         if left.is_some_and(|left| left != announced) {
             return Err(strange("the file has another length than its directory tells"));
         }
-        Ok(Self { gateway, answer: Some(answer), ready: Bytes::new(), left: announced })
+        download.answer = Some(answer);
+        download.left = announced;
+        download.end = offset.saturating_add(announced);
+        Ok(download)
     }
 
     /// Waits for further bytes; there are none after the last one.
     async fn receive(&mut self) -> Result<Bytes, StorageError> {
-        let Some(mut answer) = self.answer.take() else { return Ok(Bytes::new()) };
-        match answer.next().await {
-            Ok(Some(bytes)) => {
-                self.left = self.left.saturating_sub(bytes.len() as u64);
-                self.answer = Some(answer);
-                Ok(bytes)
+        while let Some(mut answer) = self.answer.take() {
+            match answer.next().await {
+                Ok(Some(bytes)) => {
+                    self.answer = Some(answer);
+                    self.left = self.left.saturating_sub(bytes.len() as u64);
+                    let mut come = [self.held.as_ref(), &bytes].concat();
+                    self.held = come.split_off(come.len().saturating_sub(COMPLAINT.len())).into();
+                    if !come.is_empty() {
+                        return Ok(come.into());
+                    }
+                }
+                Ok(None) if self.left == 0 => {
+                    self.source.gateway.keep(answer);
+                    self.source.check_end(&self.held, self.end).await?;
+                    return Ok(mem::take(&mut self.held));
+                }
+                Ok(None) => return Err(cut_off()),
+                Err(error) => return Err(cut_off().with_source(error)),
             }
-            Ok(None) if self.left == 0 => {
-                self.gateway.keep(answer);
-                Ok(Bytes::new())
-            }
-            Ok(None) => Err(cut_off()),
-            Err(error) => Err(cut_off().with_source(error)),
         }
+        Ok(Bytes::new())
     }
 }
 
-async fn ask<R: Runtime>(
-    gateway: &Gateway<R>,
-    cap: &Cap,
-    offset: u64,
-) -> Result<Answer<R::Stream>, StorageError> {
-    let head = Head { offset, ..Head::get(names::url_of_cap(cap)) };
-    let answer = gateway.ask(head, RequestBody::empty()).await?;
-    // Whoever is asked for what comes behind the end sends everything.
-    if offset > 0 && !(answer.head().status == StatusCode::PARTIAL_CONTENT && starts_at(&answer, offset)) {
-        return Err(StorageErrorKind::BadOffset.into());
+/// The file, to be asked for.
+struct Source<R: Runtime> {
+    gateway: Gateway<R>,
+    cap: Cap,
+}
+
+impl<R: Runtime> Source<R> {
+    async fn ask(&self, offset: u64) -> Result<Answer<R::Stream>, StorageError> {
+        let head = Head { offset, ..Head::get(names::url_of_cap(&self.cap)) };
+        let answer = self.gateway.ask(head, RequestBody::empty()).await?;
+        // Whoever is asked for what comes behind the end sends everything.
+        if offset > 0 && !(answer.head().status == StatusCode::PARTIAL_CONTENT && starts_at(&answer, offset))
+        {
+            return Err(StorageErrorKind::BadOffset.into());
+        }
+        Ok(answer)
     }
-    Ok(answer)
+
+    /// Asks again for the last bytes if they could be a complaint: it would come instead of just those bytes, so asked for
+    /// them alone the gateway can say that it fails.
+    async fn check_end(&self, held: &[u8], end: u64) -> Result<(), StorageError> {
+        for suspect in complaints(held) {
+            let offset = end.saturating_sub(suspect.len() as u64);
+            let mut answer = self.ask(offset).await.map_err(|error| cut_off().with_source(error))?;
+            let mut again = Vec::new();
+            while let Some(bytes) = answer.next().await.map_err(|error| cut_off().with_source(error))? {
+                again.extend_from_slice(&bytes);
+            }
+            self.gateway.keep(answer);
+            if again != suspect {
+                return Err(cut_off());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The ends of a text that a complaint begins with.
+fn complaints(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    (0..text.len()).filter_map(|start| text.get(start..)).filter(|end| COMPLAINT.starts_with(end))
 }
 
 fn starts_at<S>(answer: &Answer<S>, offset: u64) -> bool
