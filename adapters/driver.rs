@@ -180,7 +180,7 @@ impl<R: Runtime, A: Accounts> Driver<R, A> {
         let now = self.runtime.now();
         match action {
             Action::SendReply(reply) => self.control.send(reply.into_bytes()),
-            Action::SendTelnet(bytes) => self.control.send(bytes),
+            Action::SendReplyLine(bytes) | Action::SendTelnet(bytes) => self.control.send(bytes),
             Action::SecureControl => self.control.secure(),
             Action::ClearControl => self.control.clear(),
             Action::CloseControl => self.control.end(now),

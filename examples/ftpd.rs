@@ -18,7 +18,7 @@ use std::{
     hash::BuildHasher,
     io::{self, IsTerminal, Write},
     net::{Ipv4Addr, SocketAddr},
-    num::NonZeroUsize,
+    num::{NonZeroU64, NonZeroUsize},
     ops::RangeInclusive,
     path::{Path, PathBuf},
     process::ExitCode,
@@ -38,7 +38,7 @@ use sansftp::{
         tokio::Tokio,
         users::Users,
     },
-    config::PassiveAddress,
+    config::{FinishPatience, PassiveAddress},
 };
 use tracing_subscriber::filter::LevelFilter;
 
@@ -52,7 +52,8 @@ struct Options {
     #[arg(value_name = "DIR", required_unless_present = "store", conflicts_with = "store")]
     folder: Option<PathBuf>,
 
-    /// Serve something else than a folder: tahoe, a directory of a Tahoe-LAFS grid
+    /// Serve something else than a folder: memory, or s3://BUCKET/PREFIX with AWS_REGION, AWS_ENDPOINT_URL,
+    /// AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY from the environment, or tahoe, a directory of a Tahoe-LAFS grid
     #[arg(long, value_name = "WHERE")]
     store: Option<Place>,
 
@@ -87,6 +88,10 @@ struct Options {
     /// Keep what has come of an upload that was cut off, where no file has its name, so that clients can go on there
     #[arg(long)]
     keep_partial: bool,
+
+    /// Tell clients that their file is still being stored, from so many seconds on and again after as many
+    #[arg(long, value_name = "SECONDS")]
+    finish_patience: Option<NonZeroU64>,
 
     /// Clients at once; one more gets a 421
     #[arg(long, value_name = "N", default_value = "1000")]
@@ -218,6 +223,17 @@ async fn serve_on<R: Runtime>(runtime: R, options: Options) -> Result<(), Box<dy
         }
         #[cfg(feature = "accounts-file")]
         _ if options.accounts.accounts.is_some() => Err("--accounts needs --store tahoe".into()),
+        (Some(Place::Memory), _) => {
+            serve_users(runtime, store::memory(options.read_only || options.anonymous)?, options).await
+        }
+        #[cfg(feature = "opendal-services")]
+        (Some(Place::S3 { bucket, prefix }), _) => {
+            // Its HTTP client finds its sockets and timers in the context of the task that asks it.
+            if !matches!(options.runtime, RuntimeOption::Tokio) {
+                return Err("--store s3 needs --runtime tokio".into());
+            }
+            serve_users(runtime, store::s3(bucket, prefix).await?, options).await
+        }
         (None, Some(folder)) => serve_users(runtime, open_folder(folder, &options)?, options).await,
         _ => Err("there is nothing to serve".into()),
     }
@@ -276,7 +292,12 @@ fn open_folder(folder: &Path, options: &Options) -> io::Result<Stores<Filesystem
 }
 
 fn settings(options: &Options) -> Settings {
+    let finish_patience = match options.finish_patience.map(|seconds| Duration::from_secs(seconds.get())) {
+        Some(every) => FinishPatience::ContinueAfter { silence: every, every },
+        None => FinishPatience::Silent,
+    };
     Settings {
+        finish_patience,
         passive_ports: options.passive_ports.clone(),
         passive_address: options.public_ip.map_or(PassiveAddress::Local, PassiveAddress::Fixed),
         connections_limit: options.max_connections.get(),

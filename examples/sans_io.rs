@@ -85,7 +85,9 @@ impl Driver {
                 self.control.write_all(reply.as_bytes())?;
                 Event::RepliesSent
             }
-            Action::SendTelnet(bytes) => return self.control.write_all(&bytes).map(|()| None),
+            Action::SendReplyLine(bytes) | Action::SendTelnet(bytes) => {
+                return self.control.write_all(&bytes).map(|()| None);
+            }
             Action::Ask(id, request) => Event::Answered(id, self.answer(request)),
             Action::OpenDataConnection(DataConnectionMode::Connect(_)) => Event::DataRefused,
             Action::OpenDataConnection(DataConnectionMode::Listen) => {

@@ -99,7 +99,11 @@ impl Config {
             ("detached_timeout", self.detached_timeout),
             ("tls.handshake_timeout", self.tls.handshake_timeout),
         ];
-        match times.into_iter().find(|(_, time)| time.is_zero()) {
+        let patience = match self.finish_patience {
+            FinishPatience::Silent => None,
+            FinishPatience::ContinueAfter { silence, every } => Some(("finish_patience", silence.min(every))),
+        };
+        match times.into_iter().chain(patience).find(|(_, time)| time.is_zero()) {
             Some((field, _)) => Err(ConfigError { field, problem: String::from("it is zero") }),
             None => Ok(()),
         }
@@ -210,6 +214,8 @@ pub struct Settings {
     /// For [`Upload::finish`](crate::storage::Upload::finish). Default 5 min: the most patient client (lftp) waits so
     /// long. Clients that give up earlier (15 to 60 s) then upload again.
     pub finish_timeout: Duration,
+    /// What the client hears meanwhile. Default: nothing.
+    pub finish_patience: FinishPatience,
     /// What happens at the end of [`finish_timeout`](Self::finish_timeout). Default: `Abort`.
     pub finish_overdue: FinishOverdue,
     /// For [`Upload::abort`](crate::storage::Upload::abort), after which the upload is dropped. Default 30 s.
@@ -260,6 +266,7 @@ impl Default for Settings {
             data_stall_timeout: Duration::from_secs(5 * 60),
             killed_client_grace: Duration::from_millis(5),
             finish_timeout: Duration::from_secs(5 * 60),
+            finish_patience: FinishPatience::Silent,
             finish_overdue: FinishOverdue::Abort,
             abort_timeout: Duration::from_secs(30),
             detached_limit: 8,
@@ -274,6 +281,38 @@ impl Default for Settings {
             connections_per_address_limit: 100,
         }
     }
+}
+
+/// What a client hears while the store finishes its upload.
+///
+/// Clients wait only so long for a final reply, and then report an error or upload again, though the file may be stored
+/// in the end. Lines of a reply that is not complete keep most of them waiting; preliminary replies, several of which
+/// RFC 959 does not know, break most of them.
+///
+/// | client | gives up in silence after | lines of a `226` keep it waiting |
+/// |---|---|---|
+/// | WinSCP | 15 s | yes |
+/// | FileZilla | 20 s | yes |
+/// | wput | 30 s | yes |
+/// | tnftp, rclone | 60 s | yes |
+/// | curl | 60 s | no |
+/// | ncftp | 135 s | yes |
+/// | lftp | 300 s | yes |
+/// | Python's ftplib | never | yes |
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FinishPatience {
+    /// Nothing, until the result is known.
+    Silent,
+    /// Lines of a `226` that is not complete. If the finish then succeeds, its last line follows. If it fails, no code can
+    /// say so any more: some clients hang on a `226-` that a `451` follows. So the reason is another such line, and the
+    /// control connection is closed, which every client reports as an error. Until the reply is complete, `NOOP` and
+    /// `STAT` wait as well.
+    ContinueAfter {
+        /// For the first line. Whatever fails sooner gets its own code. 10 s is what the clients of the table need.
+        silence: Duration,
+        /// From one line to the next. 10 s is what they need.
+        every: Duration,
+    },
 }
 
 /// What becomes of a finish that is still running at its deadline. The client gets a `451` either way.
@@ -384,6 +423,13 @@ mod tests {
             assert_eq!(mistake(|settings| *deadline(settings) = Duration::from_nanos(1)), None);
         }
         assert_eq!(mistake(|settings| settings.killed_client_grace = Duration::ZERO), None);
+        for (silence, every, is_right) in [(0, 1, false), (1, 0, false), (1, 1, true)] {
+            let (silence, every) = (Duration::from_secs(silence), Duration::from_secs(every));
+            let patience = FinishPatience::ContinueAfter { silence, every };
+            let expected = "the setting finish_patience is not usable: it is zero";
+            let found = mistake(|settings| settings.finish_patience = patience);
+            assert_eq!(found.as_deref(), (!is_right).then_some(expected));
+        }
     }
 
     #[test]

@@ -321,6 +321,15 @@ impl ReplyComposer<'_> {
         Reply(self.buffer.split().freeze())
     }
 
+    /// Ends the first line of a reply whose last one comes later, or never.
+    pub(crate) fn finish_line(self) -> Bytes {
+        if let Some(separator) = self.buffer.get_mut(3) {
+            *separator = b'-';
+        }
+        self.buffer.put_slice(b"\r\n");
+        self.buffer.split().freeze()
+    }
+
     fn put_code(&mut self) {
         let code = self.code.0;
         for digit in [code / 100, code / 10 % 10, code % 10] {

@@ -59,6 +59,7 @@ scripts! {
     logging_in
     pathnames
     parameters
+    patience
     data_connections
     uploads
     downloads

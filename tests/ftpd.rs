@@ -61,8 +61,13 @@ struct Running {
 
 impl Running {
     fn start(folder: &tempfile::TempDir, options: &[&str]) -> Self {
+        Self::start_store(&[options, &[folder.path().to_str().unwrap()]].concat())
+    }
+
+    /// With options that say what to serve.
+    fn start_store(options: &[&str]) -> Self {
         let mut command = ftpd(&["--listen", "127.0.0.1:0"]);
-        let mut process = command.args(options).arg(folder.path()).spawn().unwrap();
+        let mut process = command.args(options).spawn().unwrap();
         let mut stdout = BufReader::new(process.stdout.take().unwrap());
         let mut preface = Vec::new();
         loop {
@@ -256,6 +261,14 @@ fn users_and_rights_are_as_the_options_say() {
 }
 
 #[test]
+fn files_can_be_kept_in_memory() {
+    let running = Running::start_store(&["--user", "anna:secret", "--store", "memory"]);
+    running.log_in("anna", "secret").unwrap().put_file("file", &mut &b"content"[..]).unwrap();
+    let mut client = running.log_in("anna", "secret").unwrap();
+    assert_eq!(client.retr_as_buffer("file").unwrap().into_inner(), b"content");
+}
+
+#[test]
 fn passive_ports_address_and_limits_are_as_the_options_say() {
     let folder = tempfile::tempdir().unwrap();
     // A port that was free a moment ago; if another program takes it now, the reply is no 227.
@@ -272,8 +285,12 @@ fn passive_ports_address_and_limits_are_as_the_options_say() {
 
 #[test]
 fn a_wrong_option_is_explained_with_exit_2() {
-    let cases: [(&[&str], &str); 13] = [
+    let cases: [(&[&str], &str); 17] = [
         (&[], "<DIR>"),
+        (&[".", "--store", "memory"], "cannot be used with"),
+        (&["--store", "disk"], "give memory, or s3://"),
+        (&["--store", "s3:///prefix"], "give the bucket"),
+        (&["--store", "s3://bucket"], "--features opendal-services"),
         (&[".", "--nonsense"], "--nonsense"),
         (&[".", "--listen", "2121"], "--listen <ADDR:PORT>"),
         (&[".", "--user", ":secret"], "a name, a colon and a password"),
@@ -310,6 +327,12 @@ fn what_cannot_be_served_is_explained_with_exit_1() {
     let message = text(&stderr);
     assert_eq!(status.code(), Some(1), "{message}");
     assert!(message.contains("anna has no password"), "{message}");
+
+    for option in ["--anonymous", "--read-only"] {
+        let Output { status, stderr, .. } = ftpd(&["--store", "memory", option]).output().unwrap();
+        let message = text(&stderr);
+        assert!(status.code() == Some(1) && message.contains("begins empty"), "{option}: {message}");
+    }
 
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();

@@ -198,6 +198,7 @@ fn a_broken_promise_02_is_found() {
 fn a_broken_promise_03_is_found() {
     let faults = [Fault::AnswersTwice, Fault::DropsReplies, Fault::SwapsReplies];
     finds(3, &faults);
+    finds(3, &[Fault::InterruptsReplies]);
     for fault in faults {
         assert_eq!(first_broken(fault, &[Reading::Hardly]).promise, 3, "{fault:?}");
     }

@@ -26,6 +26,9 @@ mod gateway;
 mod leftovers;
 #[path = "stores/memory.rs"]
 mod memory;
+#[cfg(feature = "opendal")]
+#[path = "stores/opendal.rs"]
+mod opendal;
 #[cfg(unix)]
 #[path = "stores/sandbox.rs"]
 mod sandbox;

@@ -35,6 +35,11 @@ def curl_many(folder, pairs):
 
 
 def lftp(server, commands, settings="", user=(USER, PASSWORD)):
+    done = lftp_done(server, commands, settings, user)
+    check(done.returncode == 0, f"lftp: exit {done.returncode}: {done.stdout[-1000:]} {done.stderr[-2000:]}")
+
+
+def lftp_done(server, commands, settings="", user=(USER, PASSWORD)):
     script = f"""
         {settings}
         set cmd:fail-exit true
@@ -45,10 +50,9 @@ def lftp(server, commands, settings="", user=(USER, PASSWORD)):
         {commands}
     """
     environment = {**os.environ, "LC_ALL": "C.UTF-8", "HOME": "/nonexistent", "LFTP_HOME": "/nonexistent"}
-    done = subprocess.run(
+    return subprocess.run(
         ["lftp", "-c", script], stdin=subprocess.DEVNULL, capture_output=True, text=True, env=environment, timeout=600
     )
-    check(done.returncode == 0, f"lftp: exit {done.returncode}: {done.stdout[-1000:]} {done.stderr[-2000:]}")
 
 
 def reset(connection):

@@ -20,6 +20,9 @@ use crate::{
 pub enum Action {
     /// Send a reply over the control connection.
     SendReply(Reply),
+    /// Send this line of a reply, which is not complete: the last one comes by [`SendReply`](Self::SendReply), or never, if
+    /// the session ends before. See [`FinishPatience`](crate::config::FinishPatience).
+    SendReplyLine(Bytes),
     /// Send these bytes over the control connection: answers to Telnet option negotiation, which are not replies.
     SendTelnet(Bytes),
     /// Do the server's part of a TLS handshake on the control connection once everything is sent, and tell

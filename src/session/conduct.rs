@@ -2,16 +2,18 @@
 
 use core::net::SocketAddr;
 
+use bytes::Bytes;
+
 use super::{
     action::{Action, DataConnectionMode, TransferId},
     data_connection::{Arrival, DataConnection, Readiness},
     event::{FinishKind, Outcome},
     server_pi::ServerPi,
     timer::Timer,
-    transfer::{AborEffect, Naming, Phase, Subject, Transfer},
+    transfer::{AborEffect, FinalReply, Naming, Phase, Subject, Transfer},
 };
 use crate::{
-    config::{FinishOverdue, Truncation},
+    config::{FinishOverdue, FinishPatience, Truncation},
     pathname::Pathname,
     reply::{Reply, ReplyCode},
     storage::{AbortReason, StorageError, Stored},
@@ -21,6 +23,7 @@ const OPENING: Reply = Reply::from_static("150 Opening the data connection.\r\n"
 const ALREADY_OPEN: Reply = Reply::from_static("125 The data connection is open; the transfer starts.\r\n");
 const SENT: Reply = Reply::from_static("226 Transfer complete.\r\n");
 const STORED: Reply = Reply::from_static("226 Transfer complete; the file is stored.\r\n");
+const STILL_STORING: Bytes = Bytes::from_static(b"226-Still storing the file.\r\n");
 const ABORTED: Reply = Reply::from_static("426 Transfer aborted, as you asked.\r\n");
 const ABOR_DONE: Reply = Reply::from_static("226 ABOR done.\r\n");
 const LOST: Reply =
@@ -169,8 +172,8 @@ impl ServerPi {
             }
             Outcome::Complete { .. } if is_upload => return self.finish(id),
             Outcome::Complete { .. } => SENT,
-            Outcome::Truncated { .. } if is_upload => TRUNCATED,
-            Outcome::Truncated { .. } | Outcome::Lost => LOST,
+            Outcome::Truncated { .. } => TRUNCATED,
+            Outcome::Lost => LOST,
             Outcome::StoreFailed(error) => self.failure_reply(&error),
         };
         match reason {
@@ -183,7 +186,10 @@ impl ServerPi {
 
     fn finish(&mut self, id: TransferId) {
         if let Some(transfer) = &mut self.transfer {
-            transfer.phase = Phase::Finishing;
+            transfer.phase = Phase::Finishing(FinalReply::Nothing);
+        }
+        if let FinishPatience::ContinueAfter { silence, .. } = self.config.finish_patience {
+            self.timers.start(Timer::Patience, self.now, silence);
         }
         self.timers.start(Timer::Finish, self.now, self.config.finish_timeout);
         self.act(Action::AwaitFinish(id));
@@ -191,7 +197,7 @@ impl ServerPi {
 
     pub(super) fn handle_finished(&mut self, id: TransferId, result: Result<Stored, StorageError>) {
         let is_finishing =
-            self.transfer_named(id).is_some_and(|transfer| matches!(transfer.phase, Phase::Finishing));
+            self.transfer_named(id).is_some_and(|transfer| matches!(transfer.phase, Phase::Finishing(_)));
         if !is_finishing {
             return self.detached.handle_finished(id, result);
         }
@@ -200,6 +206,18 @@ impl ServerPi {
             Err(error) => self.failure_reply(&error),
         };
         self.complete(reply);
+    }
+
+    /// Begins the final reply, or goes on with it. Nothing is added to what a client does not read.
+    pub(super) fn handle_patience_over(&mut self) {
+        let FinishPatience::ContinueAfter { every, .. } = self.config.finish_patience else { return };
+        self.timers.start(Timer::Patience, self.now, every);
+        if self.is_attentive()
+            && let Some(Transfer { phase: Phase::Finishing(reply), .. }) = &mut self.transfer
+        {
+            *reply = FinalReply::Begun;
+            self.send_line(STILL_STORING);
+        }
     }
 
     fn stored_reply(&mut self, stored: &Stored) -> Reply {
@@ -321,7 +339,7 @@ impl ServerPi {
             Some(Phase::Connecting(_) | Phase::Moving) => {
                 self.abort(AbortReason::ShuttingDown, SHUTTING_DOWN)
             }
-            Some(Phase::Finishing) => self.drop_transfer(SHUT_DOWN_WHILE_STORING),
+            Some(Phase::Finishing(_)) => self.drop_transfer(SHUT_DOWN_WHILE_STORING),
             Some(Phase::Aborting(_)) => {}
             None => {
                 self.cancel_request();
@@ -336,20 +354,34 @@ impl ServerPi {
             Some(Phase::Connecting(_) | Phase::Moving) => {
                 self.abort(AbortReason::ControlConnectionLost, LOST)
             }
-            Some(Phase::Finishing | Phase::Aborting(_)) | None => {}
+            Some(Phase::Finishing(_) | Phase::Aborting(_)) | None => {}
         }
     }
 
     /// The final reply (promise 3), and the `226` of an `ABOR` behind it.
     fn complete(&mut self, reply: Reply) {
-        for timer in [Timer::DataConnect, Timer::Handshake, Timer::DataStall, Timer::Finish, Timer::Abort] {
+        for timer in Timer::OF_A_TRANSFER {
             self.timers.stop(timer);
         }
         self.start_idle();
         let transfer = self.transfer.take();
+        let phase = transfer.as_ref().map(|transfer| &transfer.phase);
+        let has_begun = matches!(phase, Some(Phase::Finishing(FinalReply::Begun)));
+        if has_begun && reply.code() != ReplyCode::TRANSFER_COMPLETE {
+            return self.break_off(&reply);
+        }
         self.send(reply);
         if transfer.is_some_and(|transfer| transfer.is_abor_waiting) {
             self.send(ABOR_DONE);
         }
+    }
+
+    /// Ends the session in the middle of a `226` that must not be completed.
+    fn break_off(&mut self, reply: &Reply) {
+        let reason = reply.as_bytes().trim_ascii_end();
+        let line = self.replies.compose(ReplyCode::TRANSFER_COMPLETE).text("No: ").bytes(reason);
+        let line = line.finish_line();
+        self.send_line(line);
+        self.close();
     }
 }

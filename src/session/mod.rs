@@ -249,7 +249,7 @@ mod tests {
             let mut upload = Self { session, transfer: TransferId(0) };
             let codes = upload.tell(Event::Received(b"USER a\r\nPASS b\r\nPASV\r\nSTOR a\r\n"));
             assert_eq!(codes, [220, 331, 230, 227, 150]);
-            assert_eq!(upload.tell(Event::DataConnected { peer }), [0_u16; 0]);
+            assert_eq!(upload.tell(Event::DataConnected { peer }), [0; 0]);
             upload
         }
 
@@ -289,7 +289,7 @@ mod tests {
 
         /// Sends blank lines, as many as a session holds back.
         fn send_blank_lines(&mut self) {
-            assert_eq!(self.tell(Event::Received(&[b'\n'; BLANK_LINES])), [0_u16; 0]);
+            assert_eq!(self.tell(Event::Received(&[b'\n'; BLANK_LINES])), [0; 0]);
             assert_eq!(self.session.lines.buffered(), BLANK_LINES);
             assert!(!self.session.wants_input());
         }
@@ -311,7 +311,7 @@ mod tests {
         let mut upload = Upload::start();
         upload.send_blank_lines();
         assert_eq!(upload.unsearched(), 0);
-        assert_eq!(upload.tell(Event::Progressed(upload.transfer, 1)), [0_u16; 0]);
+        assert_eq!(upload.tell(Event::Progressed(upload.transfer, 1)), [0; 0]);
         assert_eq!(upload.unsearched(), 0);
 
         let outcome = Outcome::Complete { bytes: 1 };

@@ -15,7 +15,7 @@ use super::{
     rules::{self, Argument, Carries, LogIn, Rule},
     security::Security,
     timer::{Timer, Timers},
-    transfer::{Phase, Transfer},
+    transfer::{FinalReply, Phase, Transfer},
 };
 use crate::{
     command::{ArgumentError, Command},
@@ -173,9 +173,12 @@ impl ServerPi {
         self.transfer.as_ref().is_some_and(|transfer| !transfer.is_abor_waiting)
     }
 
-    /// Whether commands that act in a transfer are answered already: once it has its preliminary reply.
+    /// Whether commands that act in a transfer are answered: once it has its preliminary reply, until its final one
+    /// begins.
     pub(super) fn is_transfer_open(&self) -> bool {
-        self.transfer.as_ref().is_some_and(|transfer| !matches!(transfer.phase, Phase::Opening(_)))
+        self.transfer.as_ref().is_some_and(|transfer| {
+            !matches!(transfer.phase, Phase::Opening(_) | Phase::Finishing(FinalReply::Begun))
+        })
     }
 
     pub(super) fn backlog_limit(&self) -> usize {
@@ -275,6 +278,14 @@ impl ServerPi {
         self.reply_error(code, error);
     }
 
+    /// Sends a line of a reply that is not complete, unless nobody would read it.
+    pub(super) fn send_line(&mut self, line: Bytes) {
+        if !self.is_deaf() {
+            self.unsent = self.unsent.saturating_add(line.len());
+            self.act(Action::SendReplyLine(line));
+        }
+    }
+
     pub(super) fn send_telnet(&mut self, answers: Bytes) {
         self.unsent = self.unsent.saturating_add(answers.len());
         self.act(Action::SendTelnet(answers));
@@ -325,6 +336,7 @@ impl ServerPi {
                 Timer::DataConnect => self.handle_no_data_connection(),
                 Timer::Handshake => self.handle_handshake_overdue(),
                 Timer::DataStall => self.handle_data_stalled(),
+                Timer::Patience => self.handle_patience_over(),
                 Timer::Finish => self.handle_finish_overdue(),
                 Timer::Abort => self.handle_abort_overdue(),
             }
@@ -375,6 +387,7 @@ impl ServerPi {
         self.timers.stop(Timer::LogIn);
         self.timers.stop(Timer::ControlIdle);
         self.timers.stop(Timer::Handshake);
+        self.timers.stop(Timer::Patience);
         self.cancel_request();
         self.abandon_transfer();
         self.close_data_connection();

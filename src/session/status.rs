@@ -136,7 +136,7 @@ impl ServerPi {
             (Phase::Moving, Subject::Upload(_)) => "Receiving",
             (Phase::Moving, Subject::Download) => "Sending",
             (Phase::Moving, Subject::Listing) => "Sending a listing",
-            (Phase::Finishing, _) => "Storing",
+            (Phase::Finishing(_), _) => "Storing",
             (Phase::Aborting(_), _) => "Aborting",
         };
         let seconds = self.now.saturating_since(transfer.since).as_secs();

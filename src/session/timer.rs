@@ -28,9 +28,12 @@
 //!              stops           ABOR, ShutdownOverdue, TransferEnded Complete, TransferEnded Lost,
 //!                              TransferEnded StoreFailed, TransferEnded Truncated, the session ends
 //!              when it passes  Abort
+//! Patience     starts          TransferEnded Complete
+//!              stops           ABOR, Finished error, Finished ok, the session ends
+//!              when it passes  SendReplyLine
 //! Finish       starts          TransferEnded Complete, TransferEnded Truncated
 //!              stops           ABOR, Finished error, Finished ok, ShutdownOverdue, the session ends
-//!              when it passes  Detach, Drop, SendReply
+//!              when it passes  CloseControl, Detach, Drop, SendReply, SendReplyLine
 //! Abort        starts          ABOR, DataRefused, DataSecured, ShutdownOverdue, TransferEnded Complete,
 //!                              TransferEnded Lost, TransferEnded StoreFailed, TransferEnded Truncated,
 //!                              DataConnect passes, DataStall passes, Handshake passes, the session ends
@@ -57,6 +60,8 @@ pub(super) enum Timer {
     Handshake,
     /// The next byte on the data connection.
     DataStall,
+    /// The client hears that the store still finishes its upload.
+    Patience,
     /// The store finishes an upload.
     Finish,
     /// The store aborts an upload.
@@ -64,16 +69,21 @@ pub(super) enum Timer {
 }
 
 impl Timer {
-    pub(super) const ALL: [Self; 8] = [
+    pub(super) const ALL: [Self; 9] = [
         Self::LogIn,
         Self::ControlIdle,
         Self::Request,
         Self::DataConnect,
         Self::Handshake,
         Self::DataStall,
+        Self::Patience,
         Self::Finish,
         Self::Abort,
     ];
+
+    /// Those that no transfer leaves running.
+    pub(super) const OF_A_TRANSFER: [Self; 6] =
+        [Self::DataConnect, Self::Handshake, Self::DataStall, Self::Patience, Self::Finish, Self::Abort];
 }
 
 /// The deadlines that are running.

@@ -96,9 +96,17 @@ pub(super) enum Phase {
     /// Bytes move.
     Moving,
     /// Every byte of an upload has come, and the store puts it in place.
-    Finishing,
+    Finishing(FinalReply),
     /// It is given up, and the client is told this when that is done.
     Aborting(Reply),
+}
+
+/// How much of its final reply a client has got while the store finishes its upload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum FinalReply {
+    Nothing,
+    /// Lines of a `226`: nothing else can be said before its last one.
+    Begun,
 }
 
 /// What an `ABOR` means for a transfer.
@@ -154,10 +162,10 @@ impl Transfer {
         match (&self.phase, &self.subject) {
             (Phase::Opening(_), _) => AborEffect::CancelOpening,
             (Phase::Connecting(_) | Phase::Moving, _) => AborEffect::Abort,
-            (Phase::Finishing, Subject::Upload(UploadSubject { finish: FinishKind::CanStop, .. })) => {
+            (Phase::Finishing(_), Subject::Upload(UploadSubject { finish: FinishKind::CanStop, .. })) => {
                 AborEffect::DropFinish
             }
-            (Phase::Finishing | Phase::Aborting(_), _) => AborEffect::Wait,
+            (Phase::Finishing(_) | Phase::Aborting(_), _) => AborEffect::Wait,
         }
     }
 

@@ -158,7 +158,8 @@ impl Runner {
         loop {
             let mut has_sent = false;
             while let Some(action) = self.session.poll_action() {
-                has_sent |= matches!(action, Action::SendReply(_) | Action::SendTelnet(_));
+                has_sent |=
+                    matches!(action, Action::SendReply(_) | Action::SendReplyLine(_) | Action::SendTelnet(_));
                 let lines = actions::describe(&action, &mut self.ledger);
                 self.transcript.extend(lines.iter().cloned());
                 self.output.extend(lines);

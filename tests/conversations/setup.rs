@@ -6,8 +6,8 @@ use std::{
 };
 
 use sansftp::config::{
-    Config, DataPeer, Endpoints, FinishOverdue, PassiveAddress, SessionReuse, Settings, SiteCommand,
-    TlsRequirement, TlsStart, Truncation,
+    Config, DataPeer, Endpoints, FinishOverdue, FinishPatience, PassiveAddress, SessionReuse, Settings,
+    SiteCommand, TlsRequirement, TlsStart, Truncation,
 };
 
 use crate::script::{Conversation, StepKind, parse_duration};
@@ -49,6 +49,11 @@ fn set(settings: &mut Settings, field: &str, value: &str) -> Result<(), String> 
         "finish_timeout" => settings.finish_timeout = parse_duration(value)?,
         "abort_timeout" => settings.abort_timeout = parse_duration(value)?,
         "detached_timeout" => settings.detached_timeout = parse_duration(value)?,
+        "finish_patience" => {
+            let (silence, every) = value.split_once(',').ok_or("finish_patience wants two times")?;
+            let (silence, every) = (parse_duration(silence)?, parse_duration(every)?);
+            settings.finish_patience = FinishPatience::ContinueAfter { silence, every };
+        }
         "finish_overdue" if value == "Detach" => settings.finish_overdue = FinishOverdue::Detach,
         "passive_address" if value == "peer" => {
             settings.passive_address = PassiveAddress::Resolve(Arc::new(|control| match control.peer.ip() {

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use sansftp::{Settings, StorageErrorKind, Stored, config::FinishOverdue};
+use sansftp::{
+    Settings, StorageErrorKind, Stored,
+    config::{FinishOverdue, FinishPatience},
+};
 
 use super::{
     client::{Scene, noise, send_all, settings},
@@ -28,6 +31,29 @@ fn the_226_leaves_after_the_finish_and_not_before() {
     assert!(reply.starts_with("226 ") && reply.contains("kept as 17"), "{reply}");
     assert_eq!(scene.store.calls(), ["stored"]);
     assert_eq!(scene.store.content("/f").unwrap(), b"all of it");
+}
+
+#[test]
+fn lines_of_a_226_are_sent_while_the_finish_runs() {
+    let patience =
+        FinishPatience::ContinueAfter { silence: Duration::from_secs(10), every: Duration::from_secs(5) };
+    let mut scene = Scene::new(Settings { finish_patience: patience, ..settings() });
+    for result in [Ok(Stored::default()), Err(StorageErrorKind::NoSpace)] {
+        scene.store.on_finish(Finish::Waits);
+        let mut user = scene.user();
+        let data = user.store("/f");
+        data.finish();
+        scene.world.run();
+        for (seconds, expected) in [(9, ""), (1, "226-Still storing the file.\r\n"), (4, "")] {
+            scene.advance(seconds);
+            assert_eq!(user.replies(), expected);
+        }
+        let is_stored = result.is_ok();
+        scene.store.release(result);
+        let reply = user.replies();
+        assert!(reply.starts_with(if is_stored { "226 " } else { "226-No: 452 " }), "{reply}");
+        assert_eq!(user.is_closed(), !is_stored);
+    }
 }
 
 #[test]

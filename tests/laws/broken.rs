@@ -46,6 +46,8 @@ pub enum Fault {
     DropsReplies,
     /// 3: of two replies that leave together, the second one leaves first.
     SwapsReplies,
+    /// 3: a `200` comes between the lines of a `226`.
+    InterruptsReplies,
     /// 4: somebody is logged in from the beginning.
     LogsInUnasked,
     /// 5: what comes during the handshake is kept, and executed behind it.
@@ -164,6 +166,9 @@ impl Double {
             (Fault::Hasty, Action::AwaitFinish(id)) => {
                 self.is_answered = true;
                 vec![Action::AwaitFinish(id), reply(ReplyCode::TRANSFER_COMPLETE)]
+            }
+            (Fault::InterruptsReplies, Action::SendReplyLine(line)) => {
+                vec![Action::SendReplyLine(line), reply(ReplyCode::OK)]
             }
             (Fault::SwallowsAborts, Action::Abort(..)) => vec![],
             (Fault::PromisesAHandshake, Action::SecureControl) => vec![],

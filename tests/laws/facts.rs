@@ -141,6 +141,8 @@ pub struct Facts {
     /// Whether an upload whose end TLS did not authenticate is whole.
     pub truncation: Truncation,
     pub is_logged_in: bool,
+    /// A reply has lines, and its last one is still to come.
+    pub has_begun_reply: bool,
     /// What the client has proved itself with, as long as TLS protects the control connection.
     pub certificate: Option<Arc<ClientCertificate>>,
     pub request: Option<OpenRequest>,
@@ -190,6 +192,7 @@ impl Facts {
             is_greeted: false,
             truncation: config.tls.truncation,
             is_logged_in: false,
+            has_begun_reply: false,
             certificate: None,
             request: None,
             last_request: None,
@@ -341,6 +344,10 @@ impl Facts {
     pub fn see(&mut self, action: &Action) {
         match action {
             Action::SendReply(reply) => self.see_reply(reply.code().number(), reply.as_bytes().len()),
+            Action::SendReplyLine(line) => {
+                self.unsent += line.len();
+                self.has_begun_reply = true;
+            }
             Action::SendTelnet(bytes) => self.unsent += bytes.len(),
             Action::SecureControl => self.protection = Protection::Securing,
             Action::ClearControl => {
@@ -378,6 +385,7 @@ impl Facts {
     fn see_reply(&mut self, code: u16, length: usize) {
         self.unsent += length;
         self.is_greeted = true;
+        self.has_begun_reply = false;
         self.lists_file = false;
         self.due = self.due.filter(|due| *due != Due::Stored);
         match code {

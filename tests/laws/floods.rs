@@ -64,7 +64,8 @@ impl Client {
         loop {
             let mut has_sent = false;
             while let Some(action) = self.session.poll_action() {
-                has_sent |= matches!(action, Action::SendReply(_) | Action::SendTelnet(_));
+                has_sent |=
+                    matches!(action, Action::SendReply(_) | Action::SendReplyLine(_) | Action::SendTelnet(_));
                 if let Some(event) = self.perform(action) {
                     self.session.handle(self.now, event);
                 }

@@ -8,6 +8,9 @@
 //! the command (`tests/notation/codes.rs`), or that of the store's own error. When nothing is under way, the queue is
 //! empty. Only `220` at the beginning and `421` belong to no command.
 //!
+//! A reply whose lines come one by one is that of an upload which is being finished, and they have its `226`. Nothing is
+//! said between them, and if that is not true in the end, the session ends without its last line.
+//!
 //! While a client does not read its replies, an `ABOR` may have to wait: then both is possible, that it was taken and
 //! that it was not, until a reply tells.
 
@@ -16,14 +19,24 @@ use std::{collections::VecDeque, fmt};
 use sansftp::session::{Action, DataConnectionMode, Request};
 
 use super::{
-    facts::Facts,
+    facts::{Due, Facts, Phase},
     lines::Lines,
     watch::{Broken, Judgement, Reading, law},
 };
 use crate::notation::codes::{self, Codes};
 
-pub fn see(replies: &mut Replies, action: &Action) -> Judgement {
+pub fn see(facts: &Facts, replies: &mut Replies, action: &Action) -> Judgement {
     match action {
+        Action::SendReplyLine(line) => {
+            let is_finishing = facts.transfers.values().any(|transfer| transfer.phase == Phase::Finishing);
+            law(3, is_finishing || facts.has_begun_reply, || {
+                format!("{line:?}, and nothing is being finished")
+            })?;
+            law(3, line.starts_with(b"226-"), || format!("{line:?} to an upload"))
+        }
+        Action::SendReply(reply) if facts.has_begun_reply && facts.due != Some(Due::Stored) => {
+            broken(format!("{reply:?} within a 226 that is not complete"))
+        }
         Action::SendReply(reply) => replies.note_reply(reply.code().number()),
         Action::Ask(_, request) => replies.keep_right(|order| order.note_request(request)),
         Action::OpenDataConnection(DataConnectionMode::Listen) => {

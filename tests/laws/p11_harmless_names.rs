@@ -20,6 +20,10 @@ pub fn see(action: &Action) -> Judgement {
             let broken = flaw(wire, reply.code().number());
             law(11, broken.is_none(), || format!("{}: {reply:?}", broken.unwrap_or_default()))
         }
+        Action::SendReplyLine(line) => {
+            let text = line.strip_suffix(b"\r\n");
+            law(11, text.is_some_and(is_harmless), || format!("this is no line of a reply: {line:?}"))
+        }
         Action::Ask(_, request) => {
             let strange = pathnames(request).into_iter().find(|pathname| !is_normal(pathname.as_bytes()));
             law(11, strange.is_none(), || format!("the store sees {strange:?}"))

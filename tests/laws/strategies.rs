@@ -5,7 +5,8 @@ use std::time::Duration;
 use proptest::{collection::vec, prelude::*, sample::select};
 use sansftp::{
     config::{
-        Config, FinishOverdue, SessionReuse, Settings, TlsRequirement, TlsSettings, TlsStart, Truncation,
+        Config, FinishOverdue, FinishPatience, SessionReuse, Settings, TlsRequirement, TlsSettings, TlsStart,
+        Truncation,
     },
     storage::StorageErrorKind,
 };
@@ -18,6 +19,9 @@ use crate::{
     notation::{codes::TABLE, events::ERROR_KINDS},
 };
 
+const PATIENT: FinishPatience =
+    FinishPatience::ContinueAfter { silence: Duration::from_secs(10), every: Duration::from_secs(20) };
+
 /// Small limits and large ones.
 pub fn configs() -> impl Strategy<Value = Config> {
     let limits = (
@@ -25,13 +29,14 @@ pub fn configs() -> impl Strategy<Value = Config> {
         prop_oneof![Just(1_usize), Just(16 << 10)],
         1_usize..3,
     );
-    (limits, any::<bool>(), 5_u64..1000, tls()).prop_map(
-        |((backlog, replies, detached), detaches, stall, tls)| {
+    (limits, any::<(bool, bool)>(), 5_u64..1000, tls()).prop_map(
+        |((backlog, replies, detached), (detaches, continues), stall, tls)| {
             let settings = Settings {
                 line_limit: 256,
                 backlog_limit: backlog,
                 reply_limit: replies,
                 detached_limit: detached,
+                finish_patience: if continues { PATIENT } else { FinishPatience::Silent },
                 finish_overdue: if detaches { FinishOverdue::Detach } else { FinishOverdue::Abort },
                 data_stall_timeout: Duration::from_secs(stall),
                 log_in_timeout: Duration::from_secs(60 * 60),

@@ -112,7 +112,7 @@ impl Watch {
         contract::see(facts, action)?;
         // Late, for where another one is broken, the order of replies often is, too, and says less.
         let verb = replies.verb_answered_next();
-        p03_one_final_reply::see(replies, action)?;
+        p03_one_final_reply::see(facts, replies, action)?;
         p04_nothing_before_log_in::see(facts, verb, action)?;
         self.facts.see(action);
         Ok(())

@@ -196,7 +196,8 @@ impl World {
             while let Some(action) = self.session.poll_action() {
                 count += 1;
                 law(8, count < MOST_ACTIONS, || "the actions do not end".into())?;
-                has_sent |= matches!(action, Action::SendReply(_) | Action::SendTelnet(_));
+                has_sent |=
+                    matches!(action, Action::SendReply(_) | Action::SendReplyLine(_) | Action::SendTelnet(_));
                 self.see(&action)?;
             }
             self.rest()?;
@@ -213,7 +214,7 @@ impl World {
         transcript.extend(actions::describe(action, &mut self.ledger));
         match action {
             Action::SendReply(reply) => sent.extend_from_slice(reply.as_bytes()),
-            Action::SendTelnet(bytes) => sent.extend_from_slice(bytes),
+            Action::SendReplyLine(bytes) | Action::SendTelnet(bytes) => sent.extend_from_slice(bytes),
             _ => {}
         }
         if self.driver == Driver::Wrong { p11_harmless_names::see(action) } else { self.watch.see(action) }

@@ -21,6 +21,9 @@ pub fn describe(action: &Action, ledger: &mut Ledger) -> Vec<String> {
         Action::SendReply(reply) => {
             return reply_lines(reply.as_bytes()).into_iter().map(|line| format!("S: {line}")).collect();
         }
+        Action::SendReplyLine(line) => {
+            return reply_lines(line).into_iter().map(|line| format!("S: {line}")).collect();
+        }
         // Each answer is three bytes; how many come together does not matter.
         Action::SendTelnet(bytes) => {
             let answer = |bytes: &[u8]| bytes.iter().map(|byte| format!("\\x{byte:02x}")).collect::<String>();

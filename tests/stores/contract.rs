@@ -16,14 +16,14 @@ use sansftp::{
 
 use crate::steps::*;
 
-/// Runs each test on each store.
-macro_rules! on_each_store {
-    ($($test:ident)*) => {
-        mod on_memory {
+/// Runs each test on each store that has everything that a store can have.
+macro_rules! on_whole_stores {
+    ($memory:ident $filesystem:ident $without_sync:ident: $($test:ident)*) => {
+        mod $memory {
             $(#[tokio::test] async fn $test() { super::$test(super::Memory::new()).await; })*
         }
         #[cfg(unix)]
-        mod on_filesystem {
+        mod $filesystem {
             $(#[tokio::test] async fn $test() {
                 let folder = tempfile::tempdir().unwrap();
                 super::$test(super::Filesystem::open(folder.path()).unwrap()).await;
@@ -32,13 +32,48 @@ macro_rules! on_each_store {
             })*
         }
         #[cfg(unix)]
-        mod on_filesystem_without_sync {
+        mod $without_sync {
             $(#[tokio::test] async fn $test() {
                 let folder = tempfile::tempdir().unwrap();
                 let store = super::Filesystem::open(folder.path()).unwrap();
                 super::$test(store.with_durability(super::Durability::Rename)).await;
                 super::no_temporary_files(folder.path());
             })*
+        }
+    };
+}
+
+/// Runs each test on each store.
+macro_rules! on_each_store {
+    ($($test:ident)*) => {
+        on_whole_stores! { on_memory on_filesystem on_filesystem_without_sync: $($test)* }
+        #[cfg(feature = "opendal")]
+        mod on_opendal_memory {
+            $(#[tokio::test] async fn $test() {
+                super::$test(crate::opendal::in_memory()).await;
+            })*
+        }
+        #[cfg(feature = "opendal-services")]
+        mod on_opendal_fs {
+            $(#[tokio::test] async fn $test() {
+                let folder = tempfile::tempdir().unwrap();
+                super::$test(crate::opendal::in_folder(folder.path())).await;
+            })*
+        }
+        on_s3! { on_opendal_s3: $($test)* }
+    };
+}
+
+/// Runs each test on an S3 server that has been started for it.
+macro_rules! on_s3 {
+    ($module:ident: $($test:ident)*) => {
+        #[cfg(feature = "opendal-services")]
+        mod $module {
+            $(
+                #[ignore = "scripts/s3 runs it, with a server"]
+                #[tokio::test]
+                async fn $test() { super::$test(crate::opendal::in_bucket(stringify!($test))).await; }
+            )*
         }
     };
 }
@@ -53,9 +88,6 @@ on_each_store! {
     a_finish_that_is_dropped_leaves_old_or_new
     a_file_of_nothing_can_be_stored
     a_download_keeps_what_it_opened
-    appending_and_resuming_keep_the_start
-    the_start_is_kept_until_the_finish
-    appending_loses_nothing_that_came_in_between
     unique_names_are_like_the_hint
     a_unique_name_that_was_taken_is_refused_at_the_end
     where_nothing_can_be_stored
@@ -63,21 +95,41 @@ on_each_store! {
     the_root_stays
     a_directory_into_which_a_file_is_stored_stays
     files_are_removed
+    a_listing_comes_in_pages
+    long_names
+    the_last_finish_wins
+    readers_never_see_a_part
+    a_write_that_is_dropped_can_be_aborted
+    what_it_returns_can_go_to_another_task
+}
+
+// What an object store refuses of this, or does otherwise, is in the tests of that store.
+on_whole_stores! { all_on_memory all_on_filesystem all_on_filesystem_without_sync:
+    what_is_not_there_has_no_attributes
+    an_upload_that_goes_on_and_is_given_up_leaves_what_was_there
+    appending_and_resuming_keep_the_start
+    the_start_is_kept_until_the_finish
+    appending_loses_nothing_that_came_in_between
+    a_directory_is_not_replaced_by_a_file
     files_are_renamed
     directories_are_renamed
     an_upload_follows_its_directory
-    a_listing_comes_in_pages
     metadata_tells_what_is_there
     times_can_be_set
     permissions_can_be_set
     permissions_stay_when_a_file_is_replaced
     room_is_known
     names_are_bytes
-    long_names
-    the_last_finish_wins
-    readers_never_see_a_part
-    a_write_that_is_dropped_can_be_aborted
-    what_it_returns_can_go_to_another_task
+    long_names_can_be_appended_to
+}
+
+on_s3! { all_on_opendal_s3:
+    an_upload_that_goes_on_and_is_given_up_leaves_what_was_there
+    appending_and_resuming_keep_the_start
+    the_start_is_kept_until_the_finish
+    appending_loses_nothing_that_came_in_between
+    files_are_renamed
+    long_names_can_be_appended_to
 }
 
 /// Runs each test on a grid that has been started for it.
@@ -148,13 +200,21 @@ async fn what_is_not_there_is_not_found<S: Storage>(store: S) {
         assert_eq!(kind(store.remove_file(&missing).await), NotFound);
         assert_eq!(kind(store.remove_directory(&missing).await), NotFound);
         assert_eq!(kind(store.rename(&missing, &path("/other")).await), NotFound);
-        assert_eq!(kind(store.set_modified(&missing, TimeValue::from_unix(0, 0)).await), NotFound);
-        assert_eq!(kind(store.set_mode(&missing, 0o644).await), NotFound);
-        assert_eq!(kind(store.available(&missing).await), NotFound);
     }
     assert_eq!(kind(store.make_directory(&path("/missing/below")).await), NotFound);
     put(&store, "/file", "content").await;
     assert_eq!(kind(store.rename(&path("/file"), &path("/missing/below")).await), NotFound);
+}
+
+async fn what_is_not_there_has_no_attributes<S: Storage>(store: S) {
+    for missing in ["/missing", "/missing/below"] {
+        let missing = path(missing);
+        assert_eq!(kind(store.set_modified(&missing, TimeValue::from_unix(0, 0)).await), NotFound);
+        assert_eq!(kind(store.set_mode(&missing, 0o644).await), NotFound);
+        assert_eq!(kind(store.available(&missing).await), NotFound);
+    }
+    put(&store, "/file", "content").await;
+    assert_eq!(kind(store.available(&path("/file")).await), NotADirectory);
 }
 
 async fn a_file_is_no_directory<S: Storage>(store: S) {
@@ -171,7 +231,6 @@ async fn a_file_is_no_directory<S: Storage>(store: S) {
     assert_eq!(kind(store.make_directory(&below).await), NotADirectory);
     assert_eq!(kind(store.remove_directory(&path("/file")).await), NotADirectory);
     assert_eq!(kind(store.rename(&path("/file"), &below).await), NotADirectory);
-    assert_eq!(kind(store.available(&path("/file")).await), NotADirectory);
 }
 
 async fn content_comes_back_whole<S: Storage>(store: S) {
@@ -224,19 +283,34 @@ async fn an_upload_is_invisible_until_it_is_finished<S: Storage>(store: S) {
 }
 
 async fn an_upload_that_is_given_up_leaves_what_was_there<S: Storage>(store: S) {
-    for placement in [Placement::Replace, Placement::Append, Placement::Resume { offset: 0 }] {
-        begin(&store, "/absent", placement, "new").await.abort(AbortReason::DataConnectionLost).await;
-        drop(begin(&store, "/absent", placement, "new").await);
-        assert!(!exists(&store, "/absent").await);
-    }
-    put(&store, "/file", "old content").await;
-    for placement in [Placement::Replace, Placement::Append, Placement::Resume { offset: 5 }] {
+    give_up(&store, &[Placement::Replace, Placement::Resume { offset: 0 }]).await;
+    open(&store, "/unique", Placement::Unique).await.upload.abort(AbortReason::NoDataConnection).await;
+    assert_eq!(names(&store, "/").await, ["file"]);
+}
+
+async fn an_upload_that_goes_on_and_is_given_up_leaves_what_was_there<S: Storage>(store: S) {
+    give_up(&store, &[Placement::Append]).await;
+    for placement in [Placement::Append, Placement::Resume { offset: 5 }] {
         begin(&store, "/file", placement, pattern(200_000, 3)).await.abort(AbortReason::ClientAborted).await;
         drop(begin(&store, "/file", placement, pattern(200_000, 3)).await);
         assert_eq!(get(&store, "/file").await, b"old content");
     }
-    open(&store, "/unique", Placement::Unique).await.upload.abort(AbortReason::NoDataConnection).await;
     assert_eq!(names(&store, "/").await, ["file"]);
+}
+
+/// Gives uploads up, first where there is nothing, then where there is a file.
+async fn give_up<S: Storage>(store: &S, placements: &[Placement]) {
+    for &placement in placements {
+        begin(store, "/absent", placement, "new").await.abort(AbortReason::DataConnectionLost).await;
+        drop(begin(store, "/absent", placement, "new").await);
+        assert!(!exists(store, "/absent").await);
+    }
+    put(store, "/file", "old content").await;
+    for &placement in placements {
+        begin(store, "/file", placement, pattern(200_000, 3)).await.abort(AbortReason::ClientAborted).await;
+        drop(begin(store, "/file", placement, pattern(200_000, 3)).await);
+        assert_eq!(get(store, "/file").await, b"old content");
+    }
 }
 
 async fn a_finish_that_is_dropped_leaves_old_or_new<S: Storage>(store: S) {
@@ -397,7 +471,9 @@ async fn where_nothing_can_be_stored<S: Storage>(store: S) {
     }
     let refused = store.open_upload(&path("/missing/file"), Placement::Unique, None).await;
     assert_eq!(refused.err().unwrap().kind(), NotFound);
+}
 
+async fn a_directory_is_not_replaced_by_a_file<S: Storage>(store: S) {
     let upload = begin(&store, "/late", Placement::Replace, "content").await;
     make(&store, "/late").await;
     assert_eq!(kind(upload.finish().await), IsADirectory);
@@ -454,7 +530,7 @@ async fn files_are_removed<S: Storage>(store: S) {
     assert_eq!(kind(store.remove_file(&path("/directory/file")).await), NotFound);
 }
 
-async fn files_are_renamed<S: Storage>(store: S) {
+pub(crate) async fn files_are_renamed<S: Storage>(store: S) {
     make(&store, "/directory").await;
     put(&store, "/one", "1").await;
     put(&store, "/two", "2").await;
@@ -618,12 +694,18 @@ async fn names_are_bytes<S: Storage>(store: S) {
 async fn long_names<S: Storage>(store: S) {
     let (longest, too_long) = ([b'n'; 255], [b'n'; 256]);
     put(&store, longest, "content").await;
-    begin(&store, longest, Placement::Append, "+more").await.finish().await.unwrap();
-    assert_eq!(get(&store, longest).await, b"content+more");
+    assert_eq!(get(&store, longest).await, b"content");
     let refused = store.open_upload(&path(too_long), Placement::Replace, None).await;
     assert_eq!(refused.err().unwrap().kind(), NameRefused);
     assert_eq!(kind(store.make_directory(&path(too_long)).await), NameRefused);
     assert_eq!(kind(store.rename(&path(longest), &path(too_long)).await), NameRefused);
+}
+
+async fn long_names_can_be_appended_to<S: Storage>(store: S) {
+    let longest = [b'n'; 255];
+    put(&store, longest, "content").await;
+    begin(&store, longest, Placement::Append, "+more").await.finish().await.unwrap();
+    assert_eq!(get(&store, longest).await, b"content+more");
 }
 
 async fn the_last_finish_wins<S: Storage>(store: S) {

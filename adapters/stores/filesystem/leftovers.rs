@@ -5,7 +5,7 @@ use std::{io, vec, vec::Vec};
 use cap_std::fs::{Dir, DirEntry, OpenOptions, ReadDir};
 
 use super::{
-    names::{is_hidden, is_temporary},
+    super::hidden_name::{is_hidden, is_temporary},
     system::{self, Lock},
 };
 

@@ -4,7 +4,7 @@ use std::{io, vec::Vec};
 
 use cap_std::fs::{DirEntry, ReadDir};
 
-use super::{names, pooled::Pooled, root::Root, system};
+use super::{super::hidden_name::is_hidden, names, pooled::Pooled, root::Root, system};
 use crate::{
     pathname::Pathname,
     storage::{Entry, EntryKind, Listing, Metadata, Permissions, StorageError},
@@ -58,7 +58,7 @@ impl Entries {
     /// What is told of an entry; `None` if it is hidden or gone.
     fn describe(&self, entry: &DirEntry) -> io::Result<Option<Entry>> {
         let Some(name) = system::name_bytes(entry.file_name()) else { return Ok(None) };
-        if names::is_hidden(&name) {
+        if is_hidden(&name) {
             return Ok(None);
         }
         match entry.metadata() {

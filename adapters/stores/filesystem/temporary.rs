@@ -5,7 +5,7 @@ use std::{fs::File, io, path::Path, string::String, sync::Arc};
 use cap_std::fs::{Dir, Metadata, OpenOptions};
 
 use super::{
-    names::temporary_name,
+    super::hidden_name::temporary_name,
     system::{self, Lock},
 };
 

@@ -60,13 +60,16 @@ use self::{
     world::{Step, World},
 };
 use super::{RequestId, timer::Timer};
-use crate::config::{FinishOverdue, SessionReuse, TlsRequirement, TlsSettings, TlsStart, Truncation};
+use crate::config::{
+    FinishOverdue, FinishPatience, SessionReuse, TlsRequirement, TlsSettings, TlsStart, Truncation,
+};
 
 /// A walk: the server and its client, where it starts, and what may happen in it.
 struct Plan {
     name: &'static str,
     reading: Reading,
     finish_overdue: FinishOverdue,
+    finish_patience: FinishPatience,
     tls: TlsSettings,
     /// What comes before it.
     before: &'static [Step],
@@ -95,6 +98,7 @@ const SMALL_WALK: Plan = Plan {
     name: "",
     reading: Reading::Promptly,
     finish_overdue: FinishOverdue::Abort,
+    finish_patience: FinishPatience::Silent,
     tls: NO_TLS,
     before: &[],
     alphabet: Alphabet { lines: &[], waiting: 1, events: &[], early: 0 },
@@ -128,6 +132,16 @@ const SMALL: &[Plan] = &[
         finish_overdue: FinishOverdue::Detach,
         before: LOG_IN,
         alphabet: Alphabet { lines: &["PASV", "STOR a", "USER anna"], waiting: 1, events: &[], early: 0 },
+        ..SMALL_WALK
+    },
+    Plan {
+        name: "finishes of which the client hears",
+        finish_patience: FinishPatience::ContinueAfter {
+            silence: Duration::from_secs(1),
+            every: Duration::from_millis(700),
+        },
+        before: LOG_IN,
+        alphabet: Alphabet { lines: &["PASV", "STOR a", "ABOR", "NOOP"], waiting: 1, events: &[], early: 0 },
         ..SMALL_WALK
     },
     Plan {
@@ -234,6 +248,7 @@ const TWO_COMMANDS_WAIT: Plan = Plan {
     name: "everything, while two commands wait",
     reading: Reading::Promptly,
     finish_overdue: FinishOverdue::Abort,
+    finish_patience: FinishPatience::Silent,
     tls: NO_TLS,
     before: &[],
     alphabet: Alphabet { lines: ALL_LINES, waiting: 2, events: &[], early: 0 },
@@ -285,7 +300,7 @@ const THE_CLIENT_HARDLY_READS: Plan = Plan {
 
 impl Plan {
     fn start(&self) -> World {
-        World::start(self.reading, self.finish_overdue, self.tls).unwrap()
+        World::start(self.reading, self.finish_overdue, self.finish_patience, self.tls).unwrap()
     }
 
     /// Walks, and tells how far, or the way to what is wrong.

@@ -8,7 +8,7 @@ use super::{
     machines::Machines,
 };
 use crate::{
-    config::{Config, Endpoints, FinishOverdue, Settings, TlsSettings},
+    config::{Config, Endpoints, FinishOverdue, FinishPatience, Settings, TlsSettings},
     instant::Instant,
     notation::{Ledger, events},
     session::{RequestId, TransferId},
@@ -53,9 +53,10 @@ impl World {
     pub(super) fn start(
         reading: Reading,
         finish_overdue: FinishOverdue,
+        finish_patience: FinishPatience,
         tls: TlsSettings,
     ) -> Result<Self, Broken> {
-        let mut settings = Settings { tls, ..settings(finish_overdue) };
+        let mut settings = Settings { tls, finish_patience, ..settings(finish_overdue) };
         if reading == Reading::Hardly {
             settings.reply_limit = REPLY_LIMIT;
         }
