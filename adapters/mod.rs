@@ -5,6 +5,8 @@
 //! [`server`] accepts connections and starts a loop for each. The adapters of runtimes, [`users`] and [`stores`] are
 //! there to be used, and can be replaced by a program's own; [`runtime`] tells which runtime to take.
 
+#[cfg(feature = "accounts-file")]
+pub mod accounts_file;
 #[cfg(any(feature = "async-std", feature = "smol"))]
 mod async_io;
 #[cfg(feature = "async-std")]

@@ -1,7 +1,13 @@
 //! A server for one folder: `cargo run --release --example ftpd -- DIR`, and `--help` for the options.
 
+#[cfg(feature = "accounts-file")]
+#[path = "ftpd/accounts.rs"]
+mod accounts;
 #[path = "ftpd/store.rs"]
 mod store;
+#[cfg(feature = "tahoe")]
+#[path = "ftpd/tahoe.rs"]
+mod tahoe;
 #[cfg(feature = "tls")]
 #[path = "ftpd/tls.rs"]
 mod tls;
@@ -47,7 +53,7 @@ struct Options {
     folder: Option<PathBuf>,
 
     /// Serve something else than a folder: memory, or s3://BUCKET/PREFIX with AWS_REGION, AWS_ENDPOINT_URL,
-    /// AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY from the environment
+    /// AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY from the environment, or tahoe, a directory of a Tahoe-LAFS grid
     #[arg(long, value_name = "WHERE")]
     store: Option<Place>,
 
@@ -103,6 +109,14 @@ struct Options {
     /// The async runtime that the sessions run on; those that the program was built with
     #[arg(long, value_name = "NAME", value_enum, default_value = "tokio")]
     runtime: RuntimeOption,
+
+    #[cfg(feature = "accounts-file")]
+    #[command(flatten)]
+    accounts: accounts::AccountsOptions,
+
+    #[cfg(feature = "tahoe")]
+    #[command(flatten)]
+    tahoe: tahoe::TahoeOptions,
 
     #[cfg(feature = "tls")]
     #[command(flatten)]
@@ -192,9 +206,26 @@ async fn main() -> ExitCode {
 }
 
 async fn serve_on<R: Runtime>(runtime: R, options: Options) -> Result<(), Box<dyn Error>> {
+    #[cfg(feature = "accounts-file")]
+    if options.accounts.hash_password {
+        println!("{}", accounts::hash_from_standard_input()?);
+        return Ok(());
+    }
     match (&options.store, &options.folder) {
+        #[cfg(all(feature = "accounts-file", feature = "tahoe"))]
+        (Some(Place::Tahoe), _) if options.accounts.accounts.is_some() => {
+            let accounts = options.tahoe.accounts(runtime.clone(), &options.accounts, options.read_only)?;
+            serve(runtime, accounts, None, options).await
+        }
+        #[cfg(feature = "tahoe")]
+        (Some(Place::Tahoe), _) => {
+            let stores = options.tahoe.open(runtime.clone()).await?;
+            serve_users(runtime, stores, options).await
+        }
+        #[cfg(feature = "accounts-file")]
+        _ if options.accounts.accounts.is_some() => Err("--accounts needs --store tahoe".into()),
         (Some(Place::Memory), _) => {
-            serve(runtime, store::memory(options.read_only || options.anonymous)?, options).await
+            serve_users(runtime, store::memory(options.read_only || options.anonymous)?, options).await
         }
         #[cfg(feature = "opendal-services")]
         (Some(Place::S3 { bucket, prefix }), _) => {
@@ -202,14 +233,15 @@ async fn serve_on<R: Runtime>(runtime: R, options: Options) -> Result<(), Box<dy
             if !matches!(options.runtime, RuntimeOption::Tokio) {
                 return Err("--store s3 needs --runtime tokio".into());
             }
-            serve(runtime, store::s3(bucket, prefix).await?, options).await
+            serve_users(runtime, store::s3(bucket, prefix).await?, options).await
         }
-        (None, Some(folder)) => serve(runtime, open_folder(folder, &options)?, options).await,
-        (None, None) => Err("there is nothing to serve".into()),
+        (None, Some(folder)) => serve_users(runtime, open_folder(folder, &options)?, options).await,
+        _ => Err("there is nothing to serve".into()),
     }
 }
 
-async fn serve<R: Runtime, S: Storage + Clone>(
+/// Serves a store to the users of the options.
+async fn serve_users<R: Runtime, S: Storage + Clone>(
     runtime: R,
     stores: Stores<S>,
     options: Options,
@@ -231,9 +263,17 @@ async fn serve<R: Runtime, S: Storage + Clone>(
     if options.anonymous {
         users = users.with_anonymous(stores.readable);
     }
+    serve(runtime, users, generated, options).await
+}
 
+async fn serve<R: Runtime>(
+    runtime: R,
+    accounts: impl Accounts,
+    generated: Option<User>,
+    options: Options,
+) -> Result<(), Box<dyn Error>> {
     let mut interrupts = Interrupts::new()?;
-    let servers = Servers::start(runtime, users, &options)?;
+    let servers = Servers::start(runtime, accounts, &options)?;
     announce(servers.addresses(), generated.as_ref())?;
 
     while interrupts.next().await == Interrupt::Hangup && servers.reload(&options) {}

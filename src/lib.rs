@@ -8,7 +8,7 @@
 //!
 //! * [`session`]: the protocol, as a state machine without I/O. Bytes and events go in, actions come out.
 //! * [`storage`] and [`accounts`]: what a program implements to say where files live and who may log in.
-//! * [`adapters`] (feature `adapters`): everything that does I/O. The one driver loop, the server, two stores, and
+//! * [`adapters`] (feature `adapters`): everything that does I/O. The one driver loop, the server, stores, and
 //!   (features `tokio`, `smol`, `async-std`) the adapters for runtimes; [`adapters::runtime`] tells which one to take.
 //!
 //! `session` and what it stands on is `no_std`, has no `unsafe`, and builds with `--no-default-features`.

@@ -18,6 +18,9 @@ mod contract;
 #[cfg(unix)]
 #[path = "stores/filesystem.rs"]
 mod filesystem;
+#[cfg(all(feature = "tahoe", feature = "tokio"))]
+#[path = "stores/gateway.rs"]
+mod gateway;
 #[cfg(unix)]
 #[path = "stores/leftovers.rs"]
 mod leftovers;
@@ -31,3 +34,6 @@ mod opendal;
 mod sandbox;
 #[path = "stores/steps.rs"]
 mod steps;
+#[cfg(all(feature = "tahoe", feature = "tokio"))]
+#[path = "stores/tahoe.rs"]
+mod tahoe;

@@ -1,9 +1,10 @@
 //! The stores that come with the library: files [in memory](Memory), files [below a directory](Filesystem), and, with the
-//! feature `opendal`, files in S3 and whatever else Apache OpenDAL reaches (`OpenDal`).
+//! feature `opendal`, files in S3 and whatever else Apache OpenDAL reaches (`OpenDal`), and, with the feature `tahoe`,
+//! files in a Tahoe-LAFS grid (`Tahoe`).
 //!
 //! All keep the same contract, that of [`Storage`](crate::storage::Storage), with the same kinds of errors, and one
-//! set of tests runs on all; what `OpenDal` refuses of it depends on the service. What they decide where the contract
-//! leaves it open:
+//! set of tests runs on all; what `OpenDal` refuses of it depends on the service, and what `Tahoe` does stands there. What
+//! they decide where the contract leaves it open:
 //!
 //! * `RNTO` replaces a file, never a directory.
 //! * `RMD` of a directory into which a file is just being stored is refused as
@@ -21,10 +22,14 @@ mod io_error;
 pub mod memory;
 #[cfg(feature = "opendal")]
 pub mod opendal;
+#[cfg(feature = "tahoe")]
+pub mod tahoe;
 mod unique_name;
 
 #[cfg(feature = "opendal")]
 pub use self::opendal::OpenDal;
+#[cfg(feature = "tahoe")]
+pub use self::tahoe::Tahoe;
 pub use self::{
     filesystem::{Durability, Filesystem, OnAbort},
     memory::Memory,

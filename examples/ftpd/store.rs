@@ -14,6 +14,8 @@ pub(crate) enum Place {
         bucket: String,
         prefix: String,
     },
+    #[cfg(feature = "tahoe")]
+    Tahoe,
 }
 
 impl FromStr for Place {
@@ -23,7 +25,11 @@ impl FromStr for Place {
         let Some(place) = text.strip_prefix("s3://") else {
             return match text {
                 "memory" => Ok(Self::Memory),
-                _ => Err("give memory, or s3://BUCKET or s3://BUCKET/PREFIX"),
+                #[cfg(feature = "tahoe")]
+                "tahoe" => Ok(Self::Tahoe),
+                #[cfg(not(feature = "tahoe"))]
+                "tahoe" => Err("a grid needs a program that is built with --features tahoe"),
+                _ => Err("give memory, or s3://BUCKET or s3://BUCKET/PREFIX, or tahoe"),
             };
         };
         match place.split_once('/').unwrap_or((place, "")) {

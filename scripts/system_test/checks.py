@@ -22,9 +22,9 @@ def check(condition, message):
         raise Failure(message)
 
 
-def wait_until(condition, message):
+def wait_until(condition, message, patience=PATIENCE):
     """Waits for a condition. A message that is a function is asked for when there is need of it."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + patience
     while not condition():
         if time.monotonic() > deadline:
             raise Failure(message() if callable(message) else message)

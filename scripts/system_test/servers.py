@@ -109,8 +109,8 @@ class Server:
 
 
 def build_elsewhere(profile, folder):
-    """The examples with all runtimes and TLS, where a build with other features does not replace them."""
-    return {name: shutil.copy2(program, folder) for name, program in build(profile, (*RUNTIMES, "tls")).items()}
+    """The examples with all runtimes, TLS and the store of a grid, where a build with other features does not replace them."""
+    return {name: shutil.copy2(program, folder) for name, program in build(profile, (*RUNTIMES, "tls", "tahoe", "accounts-file")).items()}
 
 
 def ftpd(programs, folder, *options, environment=(), descriptors=None):

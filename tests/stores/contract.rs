@@ -132,6 +132,44 @@ on_s3! { all_on_opendal_s3:
     long_names_can_be_appended_to
 }
 
+/// Runs each test on a grid that has been started for it.
+macro_rules! on_a_grid {
+    ($($test:ident)*) => {
+        #[cfg(all(feature = "tahoe", feature = "tokio"))]
+        mod on_tahoe {
+            $(
+                #[ignore = "the system test runs it, with a grid"]
+                #[tokio::test]
+                async fn $test() { super::$test(crate::tahoe::on_a_grid()).await; }
+            )*
+        }
+    };
+}
+
+// All but what takes appending, permissions, free room, names that are not UTF-8, or hundreds of changes.
+on_a_grid! {
+    content_comes_back_whole
+    retrieving_starts_at_an_offset
+    an_upload_is_invisible_until_it_is_finished
+    a_finish_that_is_dropped_leaves_old_or_new
+    a_file_of_nothing_can_be_stored
+    a_download_keeps_what_it_opened
+    unique_names_are_like_the_hint
+    a_unique_name_that_was_taken_is_refused_at_the_end
+    directories_are_made_and_removed
+    the_root_stays
+    a_directory_into_which_a_file_is_stored_stays
+    files_are_removed
+    files_are_renamed
+    directories_are_renamed
+    an_upload_follows_its_directory
+    times_can_be_set
+    the_last_finish_wins
+    readers_never_see_a_part
+    a_write_that_is_dropped_can_be_aborted
+    what_it_returns_can_go_to_another_task
+}
+
 /// Drops may still be on their way through the pool, so this waits for a while.
 fn no_temporary_files(folder: &std::path::Path) {
     for _ in 0..1000 {
