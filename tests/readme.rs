@@ -49,12 +49,13 @@ fn crate_documentation_compiles_the_programs() {
 #[test]
 fn commands_name_examples_that_exist() {
     let commands = blocks("sh");
-    assert_eq!(commands.len(), 5, "{commands:?}");
+    assert_eq!(commands.len(), 6, "{commands:?}");
     assert!(commands[0].contains("--example ftpd -- "));
     assert!(commands[1].starts_with("curl -T README.md "));
     assert!(commands[2].contains("--example ftpd -- --store s3://"), "scripts/s3 runs it");
     assert_eq!(commands[3], "cargo test");
-    let (install, fuzz) = commands[4].split_once('\n').unwrap();
+    assert!(commands[4].contains("--example ftpd -- --store tahoe --root-cap-file root.cap"));
+    let (install, fuzz) = commands[5].split_once('\n').unwrap();
     assert_eq!(install, "cargo install --locked cargo-fuzz");
     assert_eq!(fuzz, "cargo fuzz run --sanitizer none session -- -dict=fuzz/dictionary.txt");
     assert!(Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/dictionary.txt").exists());
