@@ -297,20 +297,15 @@ impl ReplyComposer<'_> {
 
     /// Ends the line and starts one that stands between the first and the last one, with the blank that keeps its
     /// text from looking like a code.
-    pub fn inner_line(self) -> Self {
-        if let Some(separator) = self.buffer.get_mut(3) {
-            *separator = b'-';
-        }
-        self.buffer.put_slice(b"\r\n ");
+    pub fn inner_line(mut self) -> Self {
+        self.end_line();
+        self.buffer.put_u8(b' ');
         self
     }
 
     /// Ends the line and starts the last one.
     pub fn last_line(mut self) -> Self {
-        if let Some(separator) = self.buffer.get_mut(3) {
-            *separator = b'-';
-        }
-        self.buffer.put_slice(b"\r\n");
+        self.end_line();
         self.put_code();
         self
     }
@@ -322,12 +317,17 @@ impl ReplyComposer<'_> {
     }
 
     /// Ends the first line of a reply whose last one comes later, or never.
-    pub(crate) fn finish_line(self) -> Bytes {
+    pub(crate) fn finish_line(mut self) -> Bytes {
+        self.end_line();
+        self.buffer.split().freeze()
+    }
+
+    /// Ends a line behind which there is another one.
+    fn end_line(&mut self) {
         if let Some(separator) = self.buffer.get_mut(3) {
             *separator = b'-';
         }
         self.buffer.put_slice(b"\r\n");
-        self.buffer.split().freeze()
     }
 
     fn put_code(&mut self) {

@@ -39,6 +39,13 @@ struct Session {
     secrets: Vec<u8>,
 }
 
+impl Session {
+    /// None if it is too large to be remembered.
+    fn new(key: Vec<u8>, secrets: Vec<u8>) -> Option<Self> {
+        (secrets.len() <= SIZE_LIMIT).then_some(Self { key, secrets })
+    }
+}
+
 /// Nothing panics while it is held, and if it did, the sessions would still be there.
 fn lock<T>(sessions: &Mutex<T>) -> MutexGuard<'_, T> {
     sessions.lock().unwrap_or_else(PoisonError::into_inner)
@@ -67,11 +74,7 @@ impl DataSessions {
 
 impl StoresServerSessions for ControlSessions {
     fn put(&self, key: Vec<u8>, secrets: Vec<u8>) -> bool {
-        let fits = secrets.len() <= SIZE_LIMIT;
-        if fits {
-            self.remember(Session { key, secrets });
-        }
-        fits
+        Session::new(key, secrets).map(|session| self.remember(session)).is_some()
     }
 
     fn get(&self, key: &[u8]) -> Option<Vec<u8>> {
@@ -89,11 +92,7 @@ impl StoresServerSessions for ControlSessions {
 
 impl StoresServerSessions for DataSessions {
     fn put(&self, key: Vec<u8>, secrets: Vec<u8>) -> bool {
-        let fits = secrets.len() <= SIZE_LIMIT;
-        if fits {
-            lock(&self.own).push(Session { key, secrets });
-        }
-        fits
+        Session::new(key, secrets).map(|session| lock(&self.own).push(session)).is_some()
     }
 
     fn get(&self, key: &[u8]) -> Option<Vec<u8>> {
