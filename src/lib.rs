@@ -10,6 +10,7 @@
 //! * [`storage`] and [`accounts`]: what a program implements to say where files live and who may log in.
 //! * [`adapters`] (feature `adapters`): everything that does I/O. The one driver loop, the server, stores, and
 //!   (features `tokio`, `smol`, `async-std`) the adapters for runtimes; [`adapters::runtime`] tells which one to take.
+//! * [`testing`] (feature `testing`): the contract of stores, as checks for one of your own.
 //!
 //! `session` and what it stands on is `no_std`, has no `unsafe`, and builds with `--no-default-features`.
 //!
@@ -25,6 +26,7 @@
     doc = "[`adapters::driver`]: crate",
     doc = "[`adapters::runtime`]: crate"
 )]
+#![cfg_attr(not(feature = "testing"), doc = "", doc = "[`testing`]: crate")]
 #![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
 
@@ -47,6 +49,8 @@ pub mod pathname;
 pub mod reply;
 pub mod session;
 pub mod storage;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod time_value;
 
 /// The notation of the tests, in which the walk over all states tells its ways.

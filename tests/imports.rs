@@ -8,12 +8,12 @@ use std::{
 };
 
 /// Modules by storey, the lowest first: the grammar of both connections; stores, accounts and their listings; the
-/// session and its settings; all I/O. A module imports from its own storey and below.
+/// session and its settings; all I/O, and what stores are tested with. A module imports from its own storey and below.
 const STOREYS: [&[&str]; 4] = [
     &["address", "command", "dtp", "instant", "line", "pathname", "reply", "time_value"],
     &["accounts", "listing", "storage"],
     &["config", "session"],
-    &["adapters"],
+    &["adapters", "testing"],
 ];
 
 /// The machines of `src/session`, which do not know each other.

@@ -33,12 +33,15 @@ fn programs_are_the_examples() {
     assert_eq!(blocks[1], example("slow_store"));
 }
 
-/// They are part of a program that is compiled where they stand.
+/// They are parts of programs that are compiled where they stand.
 #[test]
-fn lines_that_turn_on_tls_are_those_of_the_documentation() {
-    let documentation = read("adapters/tls.rs").replace("\n//! ", "\n");
-    let [lines] = &blocks("rs")[..] else { panic!("there is one such block") };
-    assert!(documentation.contains(lines.as_str()), "{lines}");
+fn lines_for_tls_and_for_tests_are_those_of_the_documentation() {
+    let blocks = blocks("rs");
+    assert_eq!(blocks.len(), 2, "{blocks:?}");
+    for (lines, file) in blocks.iter().zip(["adapters/tls.rs", "src/testing/mod.rs"]) {
+        let documentation = read(file).replace("\n//! ", "\n");
+        assert!(documentation.contains(lines.as_str()), "{file} does not have {lines}");
+    }
 }
 
 #[test]

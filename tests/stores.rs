@@ -13,8 +13,14 @@
 #[cfg(unix)]
 #[path = "stores/apart.rs"]
 mod apart;
+#[path = "stores/broken.rs"]
+mod broken;
+#[path = "stores/broken_store.rs"]
+mod broken_store;
 #[path = "stores/contract.rs"]
 mod contract;
+#[path = "stores/decisions.rs"]
+mod decisions;
 #[cfg(unix)]
 #[path = "stores/filesystem.rs"]
 mod filesystem;

@@ -9,19 +9,189 @@
 //!   `4xx` or `5xx`.
 //! * [`Upload::abort`], when it has not: the connection was cut, the client sent `ABOR`, a write failed.
 //!
-//! Dropping an upload (a panic, a runtime that shuts down) means the same as `abort`.
+//! Dropping an upload (a panic, a runtime that shuts down) means the same as `abort`. Every future here may be dropped
+//! before it resolves; that is how the server gives up waiting.
 //!
-//! Every future here may be dropped before it resolves; that is how the server gives up waiting. The sections at
-//! each method say what a store must make sure of then.
+//! # The contract
+//!
+//! 1. Nothing of an upload is to be seen before its `finish`; what was there before stays whole and readable.
+//! 2. `finish` puts the whole file in place at once, and resolves only when the file would survive whatever the store
+//!    promises to survive. If it fails, what was there before is still there.
+//! 3. A `finish` that is dropped leaves what was there before, or the whole new file; and surely the former, if
+//!    [`Upload::finish_can_stop`] says so. `abort`, and a drop before the `finish`, leave what was there before.
+//! 4. Uploads to one name may be open at the same time, for clients repeat what took too long. The last one that is
+//!    finished is there, whole. What appends must not lose what another upload has stored since: it fails instead.
+//! 5. A download comes to the end of the file that it opened, or to an error. It never ends well with less, or with a
+//!    part of another file.
+//! 6. Files and directories may be removed and renamed while there are uploads and downloads. Whoever was told that it is
+//!    done finds it done: an upload that finished after its directory was removed or renamed is there in the one or the
+//!    other, or it failed.
+//! 7. A name comes back as it was given, or is refused as [`NameRefused`](StorageErrorKind::NameRefused).
+//!
+//! `sansftp::testing` (feature `testing`) has this as checks for a store of your own.
+//!
+//! # Example
+//!
+//! A whole store: one directory of files in a map, which stands for a database or a service on the network.
+//!
+//! ```
+//! use std::{
+//!     collections::BTreeMap,
+//!     sync::{Arc, Mutex, MutexGuard},
+//! };
+//!
+//! use bytes::Bytes;
+//! use sansftp::storage::{
+//!     AbortReason, Download, Entry, Listing, Metadata, OpenedUpload, Placement, Storage, StorageError,
+//!     StorageErrorKind, Stored, Upload,
+//! };
+//! use sansftp::{Pathname, testing::{Operation, store_contract_without}};
+//!
+//! #[derive(Clone, Default)]
+//! struct Shelf(Arc<Mutex<BTreeMap<Bytes, Bytes>>>);
+//!
+//! /// A file on its way into a [`Shelf`]. Until the finish, it is here and nowhere else.
+//! struct Incoming {
+//!     shelf: Shelf,
+//!     name: Bytes,
+//!     content: Vec<u8>,
+//! }
+//!
+//! impl Upload for Incoming {
+//!     /// The client sends as fast as this resolves.
+//!     async fn write(&mut self, chunk: Bytes) -> Result<(), StorageError> {
+//!         if self.content.len() + chunk.len() > 64 << 20 {
+//!             return Err(StorageError::new(StorageErrorKind::OverQuota, "A file has 64 MiB at most."));
+//!         }
+//!         self.content.extend_from_slice(&chunk);
+//!         Ok(())
+//!     }
+//!
+//!     /// A real store would await here what it promises: a sync, the answers of its replicas, a commit. Whatever
+//!     /// can fail comes before the one step by which the file is there.
+//!     async fn finish(self) -> Result<Stored, StorageError> {
+//!         self.shelf.files().insert(self.name, self.content.into());
+//!         Ok(Stored::default())
+//!     }
+//!
+//!     /// The future above either was not polled, or is done.
+//!     fn finish_can_stop(&self) -> bool {
+//!         true
+//!     }
+//!
+//!     /// There is nothing to undo. A store that has put something elsewhere removes it here, and when it is dropped.
+//!     async fn abort(self, _why: AbortReason) {}
+//! }
+//!
+//! /// A file that is retrieved: what of it is still to come.
+//! struct Outgoing(Bytes);
+//!
+//! impl Download for Outgoing {
+//!     async fn read(&mut self, most: usize) -> Result<Bytes, StorageError> {
+//!         Ok(self.0.split_to(most.min(self.0.len())))
+//!     }
+//! }
+//!
+//! /// All entries come in one page, and then the empty one.
+//! struct Names(Vec<Entry>);
+//!
+//! impl Listing for Names {
+//!     async fn next_page(&mut self) -> Result<Vec<Entry>, StorageError> {
+//!         Ok(std::mem::take(&mut self.0))
+//!     }
+//! }
+//!
+//! impl Shelf {
+//!     fn files(&self) -> MutexGuard<'_, BTreeMap<Bytes, Bytes>> {
+//!         self.0.lock().unwrap()
+//!     }
+//!
+//!     /// The name of a file, which is in the root.
+//!     fn name(path: &Pathname) -> Result<&[u8], StorageErrorKind> {
+//!         match (path.parent(), path.name()) {
+//!             (Some(parent), Some(name)) if parent.is_root() => Ok(name),
+//!             (Some(_), _) => Err(StorageErrorKind::NotFound),
+//!             (None, _) => Err(StorageErrorKind::IsADirectory),
+//!         }
+//!     }
+//!
+//!     fn content(&self, path: &Pathname) -> Result<Bytes, StorageErrorKind> {
+//!         self.files().get(Self::name(path)?).cloned().ok_or(StorageErrorKind::NotFound)
+//!     }
+//! }
+//!
+//! impl Storage for Shelf {
+//!     type Upload = Incoming;
+//!     type Download = Outgoing;
+//!     type Listing = Names;
+//!
+//!     async fn stat(&self, path: &Pathname) -> Result<Metadata, StorageError> {
+//!         match path.is_root() {
+//!             true => Ok(Metadata::directory()),
+//!             false => Ok(Metadata::file(self.content(path)?.len() as u64)),
+//!         }
+//!     }
+//!
+//!     async fn list(&self, path: &Pathname) -> Result<Names, StorageError> {
+//!         if !path.is_root() {
+//!             self.content(path)?;
+//!             return Err(StorageErrorKind::NotADirectory.into());
+//!         }
+//!         let entry = |(name, content): (&Bytes, &Bytes)| Entry {
+//!             name: name.clone(),
+//!             metadata: Metadata::file(content.len() as u64),
+//!         };
+//!         Ok(Names(self.files().iter().map(entry).collect()))
+//!     }
+//!
+//!     async fn open_download(&self, path: &Pathname, offset: u64) -> Result<Outgoing, StorageError> {
+//!         let mut content = self.content(path)?;
+//!         let offset = usize::try_from(offset).ok().filter(|&offset| offset <= content.len());
+//!         Ok(Outgoing(content.split_off(offset.ok_or(StorageErrorKind::BadOffset)?)))
+//!     }
+//!
+//!     async fn open_upload(
+//!         &self,
+//!         path: &Pathname,
+//!         placement: Placement,
+//!         _announced: Option<u64>,
+//!     ) -> Result<OpenedUpload<Incoming>, StorageError> {
+//!         match placement {
+//!             Placement::Replace | Placement::Resume { offset: 0 } => {}
+//!             _ => return Err(StorageErrorKind::Unsupported.into()),
+//!         }
+//!         let name = Bytes::copy_from_slice(Self::name(path)?);
+//!         let upload = Incoming { shelf: self.clone(), name, content: Vec::new() };
+//!         Ok(OpenedUpload { upload, pathname: path.clone(), offset: 0 })
+//!     }
+//! }
+//!
+//! // Its test, on whatever runtime it needs; this one needs none in particular.
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() {
+//! use Operation::*;
+//! let refused = [
+//!     Append, Resume, Unique, MakeDirectory, RemoveDirectory, RemoveFile, RenameFile, RenameDirectory, SetModified,
+//!     SetMode, Available,
+//! ];
+//! store_contract_without(&refused, async || Shelf::default()).await.unwrap();
+//! # }
+//! ```
 
 mod error;
+mod metadata;
+mod transfers;
 
-use alloc::{string::String, vec::Vec};
+use alloc::string::String;
 use core::future::Future;
 
 use bytes::Bytes;
 
-pub use self::error::{StorageError, StorageErrorKind};
+pub use self::{
+    error::{StorageError, StorageErrorKind},
+    metadata::{Entry, EntryKind, Metadata, Permissions, UnixAttributes},
+    transfers::{AbortReason, Download, Listing, OpenedUpload, Placement, Stored, Upload},
+};
 use crate::{pathname::Pathname, time_value::TimeValue};
 
 /// One user's view of the files, as [`Accounts::log_in`](crate::accounts::Accounts::log_in) yields it.
@@ -68,6 +238,12 @@ pub trait Storage: Send + Sync + 'static {
     /// finished. A store that has no room for it refuses here, before the client has sent a byte.
     ///
     /// What was at `path` stays whole and readable until [`Upload::finish`] succeeds.
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](StorageErrorKind::NotFound) if there is no such directory; nothing that this opens makes one.
+    /// [`IsADirectory`](StorageErrorKind::IsADirectory), [`NameRefused`](StorageErrorKind::NameRefused),
+    /// [`NoSpace`](StorageErrorKind::NoSpace) and the others that can be known before the first byte.
     fn open_upload(
         &self,
         path: &Pathname,
@@ -137,231 +313,6 @@ fn unsupported<T>() -> core::future::Ready<Result<T, StorageError>> {
     core::future::ready(Err(StorageErrorKind::Unsupported.into()))
 }
 
-/// A file that is being stored; see [the module](self) for its life.
-pub trait Upload: Send + 'static {
-    /// Takes the next bytes of the file.
-    ///
-    /// The data connection is not read while this waits, so a slow store slows the client down instead of filling
-    /// memory. If the future is dropped, nothing but [`abort`](Self::abort) follows.
-    ///
-    /// # Errors
-    ///
-    /// An error ends the transfer: the upload is aborted and the client gets the error's code.
-    fn write(&mut self, chunk: Bytes) -> impl Future<Output = Result<(), StorageError>> + Send;
-
-    /// Puts the whole file in place. The `226` leaves when this resolves with success, so it resolves only when the
-    /// file would survive whatever the store promises to survive.
-    ///
-    /// If the future is dropped before it resolves (its deadline passed, or the client aborted and
-    /// [`finish_can_stop`](Self::finish_can_stop)), the store holds either what was there before or the whole new
-    /// file, never a part.
-    fn finish(self) -> impl Future<Output = Result<Stored, StorageError>> + Send;
-
-    /// Gives the file up; what was there before stays. There is nobody left to tell an error to.
-    fn abort(self, why: AbortReason) -> impl Future<Output = ()> + Send;
-
-    /// The end of the data connection, which is told to be the end of the file, was not authenticated by TLS: anybody
-    /// between client and server may have cut the file off. Called before [`finish`](Self::finish), and only where the
-    /// settings accept such an end ([`Truncation::Accept`](crate::config::Truncation::Accept)).
-    fn handle_unauthenticated_end(&mut self) {}
-
-    /// Whether dropping the future of [`finish`](Self::finish) reliably leaves what was there before, so that an
-    /// `ABOR` may still stop the upload after its last byte. If not (the default), the finish runs to its end and
-    /// its own result answers the client.
-    fn finish_can_stop(&self) -> bool {
-        false
-    }
-}
-
-/// A file that is being retrieved. Dropping it is how the server closes it.
-pub trait Download: Send + 'static {
-    /// The next bytes, at most `most` of them (which is never 0); none at the end of the file.
-    ///
-    /// # Errors
-    ///
-    /// [`Changed`](StorageErrorKind::Changed) if the file became shorter than it was when it was opened. An error
-    /// ends the transfer, and the client gets the error's code instead of `226`.
-    fn read(&mut self, most: usize) -> impl Future<Output = Result<Bytes, StorageError>> + Send;
-}
-
-/// A directory that is being listed. Dropping it is how the server closes it.
-pub trait Listing: Send + 'static {
-    /// The next page of entries, of a size that the store likes; an empty page is the end.
-    ///
-    /// Entries come in the order in which they are listed. `.` and `..` are not among them.
-    fn next_page(&mut self) -> impl Future<Output = Result<Vec<Entry>, StorageError>> + Send;
-}
-
-/// Where the bytes of an upload go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Placement {
-    /// The upload becomes the whole file (`STOR`).
-    Replace,
-    /// The first `offset` bytes of the present file stay, and the upload follows them (`REST`, `STOR`). A present
-    /// file that is shorter is [`BadOffset`](StorageErrorKind::BadOffset); what it has beyond is dropped.
-    Resume {
-        /// How many bytes stay.
-        offset: u64,
-    },
-    /// The upload follows the present file, if there is one (`APPE`).
-    Append,
-    /// The store picks a name that nothing has yet, in the directory of `path` and like its last segment (`STOU`).
-    Unique,
-}
-
-/// An upload that is open, and what the server has to know about it.
-#[derive(Debug)]
-pub struct OpenedUpload<U> {
-    /// The upload.
-    pub upload: U,
-    /// Where it goes: the pathname asked for, or the one that the store picked for [`Placement::Unique`].
-    pub pathname: Pathname,
-    /// How many bytes of the file are there already, before the first one that is sent.
-    pub offset: u64,
-}
-
-/// What [`Upload::finish`] tells about the file that is now in place.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Stored {
-    /// Added to the text of the `226`, e.g. an identifier that the store gave the file.
-    pub note: Option<String>,
-}
-
-/// Why an upload is aborted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
-pub enum AbortReason {
-    /// The client sent `ABOR`.
-    #[error("the client aborted the transfer")]
-    ClientAborted,
-    /// No data connection came to be.
-    #[error("no data connection was made")]
-    NoDataConnection,
-    /// The data connection broke before the end of the file.
-    #[error("the data connection was lost")]
-    DataConnectionLost,
-    /// The data connection ended without TLS's `close_notify`: somebody may have cut it off.
-    #[error("the data connection ended without close_notify")]
-    Truncated,
-    /// No byte moved for [`data_stall_timeout`](crate::config::Settings::data_stall_timeout).
-    #[error("the data connection stalled")]
-    DataStalled,
-    /// The control connection was gone before the end of the file.
-    #[error("the control connection was lost")]
-    ControlConnectionLost,
-    /// The file ended before the size that the client had announced by `ALLO`.
-    #[error("the file ended before its announced size")]
-    Incomplete,
-    /// The store refused a write or could not read on.
-    #[error("the store failed")]
-    StoreFailed,
-    /// The server is shutting down, and the time for transfers to end is over.
-    #[error("the server is shutting down")]
-    ShuttingDown,
-}
-
-/// What a store knows about a file or directory.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Metadata {
-    /// File, directory or something else.
-    pub kind: EntryKind,
-    /// Bytes of a file; 0 where it has no meaning.
-    pub size: u64,
-    /// When the content last changed.
-    pub modified: Option<TimeValue>,
-    /// What the user may do with it (the `perm` fact).
-    pub permissions: Permissions,
-    /// Unix attributes, where the store has them.
-    pub unix: Option<UnixAttributes>,
-    /// The same for two names of one file and for nothing else in the store (the `unique` fact).
-    pub unique: Option<(u64, u64)>,
-}
-
-impl Metadata {
-    /// A file of `size` bytes with which its user may do everything.
-    #[must_use]
-    pub const fn file(size: u64) -> Self {
-        Self::new(EntryKind::File, size)
-    }
-
-    /// A directory with which its user may do everything.
-    #[must_use]
-    pub const fn directory() -> Self {
-        Self::new(EntryKind::Directory, 0)
-    }
-
-    const fn new(kind: EntryKind, size: u64) -> Self {
-        Self { kind, size, modified: None, permissions: Permissions::all(kind), unix: None, unique: None }
-    }
-}
-
-/// Unix attributes of a file or directory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct UnixAttributes {
-    /// Permission bits, at most `0o7777`.
-    pub mode: u32,
-    /// Number of hard links.
-    pub links: u64,
-    /// Number of the owning user.
-    pub owner: u32,
-    /// Number of the owning group.
-    pub group: u32,
-}
-
-/// What an entry of a directory is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum EntryKind {
-    /// A file whose content can be retrieved.
-    File,
-    /// A directory.
-    Directory,
-    /// A symbolic link. Only listings have it: [`Storage::stat`] follows links.
-    Symlink,
-    /// Something that can be neither retrieved nor entered: a device, a socket, a FIFO.
-    Other,
-}
-
-/// What a user may do with a file or directory, as the `perm` fact tells it (RFC 3659 7.5.5).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Permissions {
-    /// A file: RETR, STOR, APPE, DELE, RNFR. A directory: CWD, LIST, STOR in it, MKD in it, RMD, RNFR, deletion in it.
-    All(EntryKind),
-    /// A file: RETR. A directory: CWD, LIST.
-    ReadOnly(EntryKind),
-    /// Nothing.
-    None,
-}
-
-impl Permissions {
-    /// Everything that can be done with such an entry.
-    #[must_use]
-    pub const fn all(kind: EntryKind) -> Self {
-        Self::All(kind)
-    }
-
-    /// The letters of the `perm` fact.
-    #[must_use]
-    pub const fn letters(self) -> &'static str {
-        match self {
-            Self::All(EntryKind::File) => "adfrw",
-            Self::All(EntryKind::Directory) => "cdeflmp",
-            Self::All(_) => "df",
-            Self::ReadOnly(EntryKind::File) => "r",
-            Self::ReadOnly(EntryKind::Directory) => "el",
-            Self::ReadOnly(_) | Self::None => "",
-        }
-    }
-}
-
-/// One entry of a directory.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
-    /// The last segment of its pathname. A name that has a NUL, CR, LF or `/` cannot be sent in a listing nor be
-    /// asked for by a client, and listings leave it out.
-    pub name: Bytes,
-    /// What the store knows about it.
-    pub metadata: Metadata,
-}
-
 /// A call of a `SITE` command that the embedding program added.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SiteCall {
@@ -375,6 +326,7 @@ pub struct SiteCall {
 
 #[cfg(test)]
 mod tests {
+    use alloc::vec::Vec;
     use core::{
         pin::pin,
         task::{Context, Poll, Waker},
@@ -470,23 +422,5 @@ mod tests {
     #[test]
     fn a_finish_cannot_stop_unless_the_store_says_so() {
         assert!(!Never.finish_can_stop());
-    }
-
-    #[test]
-    fn the_perm_fact_tells_what_may_be_done() {
-        use EntryKind::{Directory, File, Other, Symlink};
-
-        for (permissions, letters) in [
-            (Permissions::all(File), "adfrw"),
-            (Permissions::all(Directory), "cdeflmp"),
-            (Permissions::all(Symlink), "df"),
-            (Permissions::all(Other), "df"),
-            (Permissions::ReadOnly(File), "r"),
-            (Permissions::ReadOnly(Directory), "el"),
-            (Permissions::ReadOnly(Other), ""),
-            (Permissions::None, ""),
-        ] {
-            assert_eq!(permissions.letters(), letters, "{permissions:?}");
-        }
     }
 }

@@ -1,177 +1,83 @@
-//! What holds for every store.
+//! The contract of `Storage`, by the checks that other stores can be put to, too.
 
-use core::future::Future;
-use std::pin::pin;
+use core::cell::Cell;
 
-use bytes::Bytes;
+#[cfg(any(feature = "opendal", feature = "tahoe"))]
+use sansftp::testing::{Operation::*, store_contract_without};
 use sansftp::{
     adapters::stores::{Durability, Filesystem, Memory},
-    pathname::Pathname,
-    storage::{
-        AbortReason, Download, EntryKind, Listing, Permissions, Placement, Storage, StorageErrorKind::*,
-        Upload,
-    },
-    time_value::TimeValue,
+    testing::store_contract,
 };
 
-use crate::steps::*;
-
-/// Runs each test on each store that has everything that a store can have.
-macro_rules! on_whole_stores {
-    ($memory:ident $filesystem:ident $without_sync:ident: $($test:ident)*) => {
-        mod $memory {
-            $(#[tokio::test] async fn $test() { super::$test(super::Memory::new()).await; })*
-        }
-        #[cfg(unix)]
-        mod $filesystem {
-            $(#[tokio::test] async fn $test() {
-                let folder = tempfile::tempdir().unwrap();
-                super::$test(super::Filesystem::open(folder.path()).unwrap()).await;
-                // Whatever happened, no temporary file stays.
-                super::no_temporary_files(folder.path());
-            })*
-        }
-        #[cfg(unix)]
-        mod $without_sync {
-            $(#[tokio::test] async fn $test() {
-                let folder = tempfile::tempdir().unwrap();
-                let store = super::Filesystem::open(folder.path()).unwrap();
-                super::$test(store.with_durability(super::Durability::Rename)).await;
-                super::no_temporary_files(folder.path());
-            })*
-        }
-    };
+#[tokio::test]
+async fn on_memory() {
+    store_contract(async || Memory::new()).await.unwrap();
 }
 
-/// Runs each test on each store.
-macro_rules! on_each_store {
-    ($($test:ident)*) => {
-        on_whole_stores! { on_memory on_filesystem on_filesystem_without_sync: $($test)* }
-        #[cfg(feature = "opendal")]
-        mod on_opendal_memory {
-            $(#[tokio::test] async fn $test() {
-                super::$test(crate::opendal::in_memory()).await;
-            })*
-        }
-        #[cfg(feature = "opendal-services")]
-        mod on_opendal_fs {
-            $(#[tokio::test] async fn $test() {
-                let folder = tempfile::tempdir().unwrap();
-                super::$test(crate::opendal::in_folder(folder.path())).await;
-            })*
-        }
-        on_s3! { on_opendal_s3: $($test)* }
-    };
+#[cfg(unix)]
+#[tokio::test]
+async fn on_filesystem() {
+    for durability in [Durability::Sync, Durability::Rename] {
+        let (outer, count) = (tempfile::tempdir().unwrap(), Cell::new(0));
+        let new_store = async || {
+            let folder = outer.path().join(number(&count));
+            std::fs::create_dir(&folder).unwrap();
+            Filesystem::open(folder).unwrap().with_durability(durability)
+        };
+        store_contract(new_store).await.unwrap();
+        // Whatever happened, no temporary file stays.
+        no_temporary_files(outer.path());
+    }
 }
 
-/// Runs each test on an S3 server that has been started for it.
-macro_rules! on_s3 {
-    ($module:ident: $($test:ident)*) => {
-        #[cfg(feature = "opendal-services")]
-        mod $module {
-            $(
-                #[ignore = "scripts/s3 runs it, with a server"]
-                #[tokio::test]
-                async fn $test() { super::$test(crate::opendal::in_bucket(stringify!($test))).await; }
-            )*
-        }
-    };
+/// It has no rename, and only of a service that gives files identities can the beginning of one be kept safely.
+#[cfg(feature = "opendal")]
+#[tokio::test]
+async fn on_opendal_memory() {
+    let refused = [Append, Resume, RenameFile, RenameDirectory, SetModified, SetMode, Available];
+    store_contract_without(&refused, async || crate::opendal::in_memory()).await.unwrap();
 }
 
-on_each_store! {
-    what_is_not_there_is_not_found
-    a_file_is_no_directory
-    content_comes_back_whole
-    retrieving_starts_at_an_offset
-    an_upload_is_invisible_until_it_is_finished
-    an_upload_that_is_given_up_leaves_what_was_there
-    a_finish_that_is_dropped_leaves_old_or_new
-    a_file_of_nothing_can_be_stored
-    a_download_keeps_what_it_opened
-    unique_names_are_like_the_hint
-    a_unique_name_that_was_taken_is_refused_at_the_end
-    where_nothing_can_be_stored
-    directories_are_made_and_removed
-    the_root_stays
-    a_directory_into_which_a_file_is_stored_stays
-    files_are_removed
-    a_listing_comes_in_pages
-    long_names
-    the_last_finish_wins
-    readers_never_see_a_part
-    a_write_that_is_dropped_can_be_aborted
-    what_it_returns_can_go_to_another_task
+#[cfg(feature = "opendal-services")]
+#[tokio::test]
+async fn on_opendal_fs() {
+    let (outer, count) = (tempfile::tempdir().unwrap(), Cell::new(0));
+    let refused = [Append, Resume, RenameDirectory, SetModified, SetMode, Available];
+    let new_store = async || crate::opendal::in_folder(&outer.path().join(number(&count)));
+    store_contract_without(&refused, new_store).await.unwrap();
+    no_temporary_files(outer.path());
 }
 
-// What an object store refuses of this, or does otherwise, is in the tests of that store.
-on_whole_stores! { all_on_memory all_on_filesystem all_on_filesystem_without_sync:
-    what_is_not_there_has_no_attributes
-    an_upload_that_goes_on_and_is_given_up_leaves_what_was_there
-    appending_and_resuming_keep_the_start
-    the_start_is_kept_until_the_finish
-    appending_loses_nothing_that_came_in_between
-    a_directory_is_not_replaced_by_a_file
-    files_are_renamed
-    directories_are_renamed
-    an_upload_follows_its_directory
-    metadata_tells_what_is_there
-    times_can_be_set
-    permissions_can_be_set
-    permissions_stay_when_a_file_is_replaced
-    room_is_known
-    names_are_bytes
-    long_names_can_be_appended_to
+#[cfg(feature = "opendal-services")]
+#[ignore = "scripts/s3 runs it, with a server"]
+#[tokio::test]
+async fn on_opendal_s3() {
+    let count = Cell::new(0);
+    let new_store = async || crate::opendal::in_bucket(&format!("contract {}", number(&count)));
+    let refused = [RenameDirectory, SetModified, SetMode, Available];
+    store_contract_without(&refused, new_store).await.unwrap();
 }
 
-on_s3! { all_on_opendal_s3:
-    an_upload_that_goes_on_and_is_given_up_leaves_what_was_there
-    appending_and_resuming_keep_the_start
-    the_start_is_kept_until_the_finish
-    appending_loses_nothing_that_came_in_between
-    files_are_renamed
-    long_names_can_be_appended_to
+#[cfg(all(feature = "tahoe", feature = "tokio"))]
+mod on_tahoe {
+    use super::*;
+
+    #[ignore = "the system test runs it, with a grid"]
+    #[tokio::test]
+    async fn the_contract_is_kept() {
+        let refused = [Append, Resume, SetMode, Available];
+        store_contract_without(&refused, async || crate::tahoe::on_a_grid()).await.unwrap();
+    }
 }
 
-/// Runs each test on a grid that has been started for it.
-macro_rules! on_a_grid {
-    ($($test:ident)*) => {
-        #[cfg(all(feature = "tahoe", feature = "tokio"))]
-        mod on_tahoe {
-            $(
-                #[ignore = "the system test runs it, with a grid"]
-                #[tokio::test]
-                async fn $test() { super::$test(crate::tahoe::on_a_grid()).await; }
-            )*
-        }
-    };
-}
-
-// All but what takes appending, permissions, free room, names that are not UTF-8, or hundreds of changes.
-on_a_grid! {
-    content_comes_back_whole
-    retrieving_starts_at_an_offset
-    an_upload_is_invisible_until_it_is_finished
-    a_finish_that_is_dropped_leaves_old_or_new
-    a_file_of_nothing_can_be_stored
-    a_download_keeps_what_it_opened
-    unique_names_are_like_the_hint
-    a_unique_name_that_was_taken_is_refused_at_the_end
-    directories_are_made_and_removed
-    the_root_stays
-    a_directory_into_which_a_file_is_stored_stays
-    files_are_removed
-    files_are_renamed
-    directories_are_renamed
-    an_upload_follows_its_directory
-    times_can_be_set
-    the_last_finish_wins
-    readers_never_see_a_part
-    a_write_that_is_dropped_can_be_aborted
-    what_it_returns_can_go_to_another_task
+/// A name that nothing had before.
+fn number(count: &Cell<usize>) -> String {
+    count.set(count.get() + 1);
+    count.get().to_string()
 }
 
 /// Drops may still be on their way through the pool, so this waits for a while.
-fn no_temporary_files(folder: &std::path::Path) {
+pub(crate) fn no_temporary_files(folder: &std::path::Path) {
     for _ in 0..1000 {
         if temporary_files(folder) == 0 {
             return;
@@ -189,569 +95,4 @@ fn temporary_files(folder: &std::path::Path) -> usize {
             false => usize::from(entry.file_name().as_encoded_bytes().starts_with(b".sansftp-")),
         })
         .sum()
-}
-
-async fn what_is_not_there_is_not_found<S: Storage>(store: S) {
-    for missing in ["/missing", "/missing/below"] {
-        let missing = path(missing);
-        assert_eq!(kind(store.stat(&missing).await), NotFound);
-        assert_eq!(store.list(&missing).await.err().unwrap().kind(), NotFound);
-        assert_eq!(store.open_download(&missing, 0).await.err().unwrap().kind(), NotFound);
-        assert_eq!(kind(store.remove_file(&missing).await), NotFound);
-        assert_eq!(kind(store.remove_directory(&missing).await), NotFound);
-        assert_eq!(kind(store.rename(&missing, &path("/other")).await), NotFound);
-    }
-    assert_eq!(kind(store.make_directory(&path("/missing/below")).await), NotFound);
-    put(&store, "/file", "content").await;
-    assert_eq!(kind(store.rename(&path("/file"), &path("/missing/below")).await), NotFound);
-}
-
-async fn what_is_not_there_has_no_attributes<S: Storage>(store: S) {
-    for missing in ["/missing", "/missing/below"] {
-        let missing = path(missing);
-        assert_eq!(kind(store.set_modified(&missing, TimeValue::from_unix(0, 0)).await), NotFound);
-        assert_eq!(kind(store.set_mode(&missing, 0o644).await), NotFound);
-        assert_eq!(kind(store.available(&missing).await), NotFound);
-    }
-    put(&store, "/file", "content").await;
-    assert_eq!(kind(store.available(&path("/file")).await), NotADirectory);
-}
-
-async fn a_file_is_no_directory<S: Storage>(store: S) {
-    put(&store, "/file", "content").await;
-    let below = path("/file/below");
-    assert_eq!(kind(store.stat(&below).await), NotADirectory);
-    assert_eq!(store.list(&path("/file")).await.err().unwrap().kind(), NotADirectory);
-    assert_eq!(store.list(&below).await.err().unwrap().kind(), NotADirectory);
-    assert_eq!(store.open_download(&below, 0).await.err().unwrap().kind(), NotADirectory);
-    assert_eq!(
-        store.open_upload(&below, Placement::Replace, None).await.err().unwrap().kind(),
-        NotADirectory
-    );
-    assert_eq!(kind(store.make_directory(&below).await), NotADirectory);
-    assert_eq!(kind(store.remove_directory(&path("/file")).await), NotADirectory);
-    assert_eq!(kind(store.rename(&path("/file"), &below).await), NotADirectory);
-}
-
-async fn content_comes_back_whole<S: Storage>(store: S) {
-    const KIB: usize = 1024;
-    for length in [1, 64 * KIB - 1, 64 * KIB, 64 * KIB + 1, 256 * KIB, 600 * KIB + 3] {
-        let content = pattern(length, 7);
-        for chunk_size in [3001, 64 * KIB, 200 * KIB] {
-            let mut upload = open(&store, "/file", Placement::Replace).await.upload;
-            for chunk in content.chunks(chunk_size) {
-                upload.write(Bytes::copy_from_slice(chunk)).await.unwrap();
-            }
-            upload.finish().await.unwrap();
-            assert_eq!(size(&store, "/file").await, length as u64);
-            for most in [4096, 64 * KIB, usize::MAX] {
-                let mut download = store.open_download(&path("/file"), 0).await.unwrap();
-                let read = read_all(&mut download, most).await.unwrap();
-                assert!(read == content, "length {length}, chunks of {chunk_size}, read by {most}");
-            }
-        }
-    }
-}
-
-async fn retrieving_starts_at_an_offset<S: Storage>(store: S) {
-    let content = pattern(300_000, 1);
-    put(&store, "/file", &content).await;
-    for offset in [0, 1, 65_535, 65_536, 262_143, 262_144, 299_999, 300_000] {
-        let mut download = store.open_download(&path("/file"), offset as u64).await.unwrap();
-        assert!(read_all(&mut download, 50_000).await.unwrap() == content[offset..], "{offset}");
-        assert!(download.read(10).await.unwrap().is_empty(), "the end stays the end");
-    }
-    for offset in [300_001, u64::MAX] {
-        assert_eq!(store.open_download(&path("/file"), offset).await.err().unwrap().kind(), BadOffset);
-    }
-    make(&store, "/directory").await;
-    assert_eq!(store.open_download(&path("/directory"), 0).await.err().unwrap().kind(), IsADirectory);
-    assert_eq!(store.open_download(&Pathname::root(), 0).await.err().unwrap().kind(), IsADirectory);
-}
-
-async fn an_upload_is_invisible_until_it_is_finished<S: Storage>(store: S) {
-    let upload = begin(&store, "/file", Placement::Replace, pattern(200_000, 1)).await;
-    assert!(!exists(&store, "/file").await && names(&store, "/").await.is_empty());
-    upload.finish().await.unwrap();
-    assert_eq!(names(&store, "/").await, ["file"]);
-
-    let upload = begin(&store, "/file", Placement::Replace, pattern(300_000, 2)).await;
-    assert!(get(&store, "/file").await == pattern(200_000, 1));
-    assert_eq!(names(&store, "/").await, ["file"]);
-    upload.finish().await.unwrap();
-    assert!(get(&store, "/file").await == pattern(300_000, 2));
-}
-
-async fn an_upload_that_is_given_up_leaves_what_was_there<S: Storage>(store: S) {
-    give_up(&store, &[Placement::Replace, Placement::Resume { offset: 0 }]).await;
-    open(&store, "/unique", Placement::Unique).await.upload.abort(AbortReason::NoDataConnection).await;
-    assert_eq!(names(&store, "/").await, ["file"]);
-}
-
-async fn an_upload_that_goes_on_and_is_given_up_leaves_what_was_there<S: Storage>(store: S) {
-    give_up(&store, &[Placement::Append]).await;
-    for placement in [Placement::Append, Placement::Resume { offset: 5 }] {
-        begin(&store, "/file", placement, pattern(200_000, 3)).await.abort(AbortReason::ClientAborted).await;
-        drop(begin(&store, "/file", placement, pattern(200_000, 3)).await);
-        assert_eq!(get(&store, "/file").await, b"old content");
-    }
-    assert_eq!(names(&store, "/").await, ["file"]);
-}
-
-/// Gives uploads up, first where there is nothing, then where there is a file.
-async fn give_up<S: Storage>(store: &S, placements: &[Placement]) {
-    for &placement in placements {
-        begin(store, "/absent", placement, "new").await.abort(AbortReason::DataConnectionLost).await;
-        drop(begin(store, "/absent", placement, "new").await);
-        assert!(!exists(store, "/absent").await);
-    }
-    put(store, "/file", "old content").await;
-    for &placement in placements {
-        begin(store, "/file", placement, pattern(200_000, 3)).await.abort(AbortReason::ClientAborted).await;
-        drop(begin(store, "/file", placement, pattern(200_000, 3)).await);
-        assert_eq!(get(store, "/file").await, b"old content");
-    }
-}
-
-async fn a_finish_that_is_dropped_leaves_old_or_new<S: Storage>(store: S) {
-    let (old, new) = (pattern(100_000, 1), pattern(200_000, 2));
-    put(&store, "/file", &old).await;
-    drop(begin(&store, "/file", Placement::Replace, &new).await.finish());
-    assert!(get(&store, "/file").await == old, "a finish that was never polled does nothing");
-
-    for _ in 0..20 {
-        let upload = begin(&store, "/file", Placement::Replace, &new).await;
-        poll_once(upload.finish()).await;
-        let present = get(&store, "/file").await;
-        assert!(present == old || present == new);
-    }
-}
-
-/// Polls a future once and drops it.
-async fn poll_once(future: impl Future) {
-    let mut future = pin!(future);
-    core::future::poll_fn(|context| {
-        let _ = future.as_mut().poll(context);
-        core::task::Poll::Ready(())
-    })
-    .await;
-}
-
-async fn a_file_of_nothing_can_be_stored<S: Storage>(store: S) {
-    open(&store, "/file", Placement::Replace).await.upload.finish().await.unwrap();
-    assert_eq!(size(&store, "/file").await, 0);
-    assert!(get(&store, "/file").await.is_empty());
-    put(&store, "/file", "something").await;
-    open(&store, "/file", Placement::Replace).await.upload.finish().await.unwrap();
-    assert!(get(&store, "/file").await.is_empty());
-}
-
-async fn a_download_keeps_what_it_opened<S: Storage>(store: S) {
-    for length in [1000, 500_000] {
-        put(&store, "/file", pattern(length, 1)).await;
-        let mut first = store.open_download(&path("/file"), 0).await.unwrap();
-        let mut second = store.open_download(&path("/file"), 0).await.unwrap();
-        put(&store, "/file", pattern(length, 2)).await;
-        assert!(read_all(&mut first, 65_536).await.unwrap() == pattern(length, 1));
-        store.remove_file(&path("/file")).await.unwrap();
-        assert!(read_all(&mut second, 65_536).await.unwrap() == pattern(length, 1));
-    }
-}
-
-async fn appending_and_resuming_keep_the_start<S: Storage>(store: S) {
-    let opened = open(&store, "/file", Placement::Append).await;
-    assert_eq!((opened.offset, opened.pathname), (0, path("/file")));
-    put(&store, "/file", "0123456789").await;
-
-    let opened = open(&store, "/file", Placement::Append).await;
-    assert_eq!((opened.offset, opened.pathname), (10, path("/file")));
-    let mut upload = opened.upload;
-    write_all(&mut upload, b"abc").await;
-    upload.finish().await.unwrap();
-    assert_eq!(get(&store, "/file").await, b"0123456789abc");
-
-    for (offset, content) in [(13, "0123456789abcNEW"), (4, "0123NEW"), (0, "NEW")] {
-        let opened = open(&store, "/file", Placement::Resume { offset }).await;
-        assert_eq!(opened.offset, offset);
-        let mut upload = opened.upload;
-        write_all(&mut upload, b"NEW").await;
-        upload.finish().await.unwrap();
-        assert_eq!(get(&store, "/file").await, content.as_bytes());
-    }
-
-    for offset in [4, u64::MAX] {
-        for name in ["/file", "/absent"] {
-            let refused = store.open_upload(&path(name), Placement::Resume { offset }, None).await;
-            assert_eq!(refused.err().unwrap().kind(), BadOffset);
-        }
-    }
-    assert_eq!(names(&store, "/").await, ["file"]);
-}
-
-async fn the_start_is_kept_until_the_finish<S: Storage>(store: S) {
-    let (old, more) = (pattern(300_000, 1), pattern(100_000, 2));
-    put(&store, "/file", &old).await;
-    let appending = begin(&store, "/file", Placement::Append, &more).await;
-    let resuming = begin(&store, "/file", Placement::Resume { offset: 150_000 }, &more).await;
-    assert!(get(&store, "/file").await == old);
-    appending.finish().await.unwrap();
-    assert!(get(&store, "/file").await == [&old[..], &more].concat());
-    resuming.finish().await.unwrap();
-    assert!(get(&store, "/file").await == [&old[..150_000], &more].concat());
-}
-
-async fn appending_loses_nothing_that_came_in_between<S: Storage>(store: S) {
-    let (first, second) = (
-        begin(&store, "/file", Placement::Append, "1").await,
-        begin(&store, "/file", Placement::Append, "2").await,
-    );
-    first.finish().await.unwrap();
-    assert_eq!(kind(second.finish().await), Busy);
-    assert_eq!(get(&store, "/file").await, b"1");
-
-    let (first, second) = (
-        begin(&store, "/file", Placement::Append, "2").await,
-        begin(&store, "/file", Placement::Append, "3").await,
-    );
-    second.finish().await.unwrap();
-    assert_eq!(kind(first.finish().await), Busy);
-    assert_eq!(get(&store, "/file").await, b"13");
-
-    let appending = begin(&store, "/file", Placement::Append, "4").await;
-    put(&store, "/file", "stored").await;
-    assert_eq!(kind(appending.finish().await), Busy);
-    let appending = begin(&store, "/file", Placement::Append, "5").await;
-    store.remove_file(&path("/file")).await.unwrap();
-    assert_eq!(kind(appending.finish().await), Busy);
-    assert!(!exists(&store, "/file").await);
-}
-
-async fn unique_names_are_like_the_hint<S: Storage>(store: S) {
-    make(&store, "/directory").await;
-    put(&store, "/directory/report.pdf", "old").await;
-    let mut stored = vec!["report.pdf".to_owned()];
-    for index in 0..3 {
-        let opened = open(&store, "/directory/report.pdf", Placement::Unique).await;
-        assert_eq!((opened.offset, opened.pathname.parent()), (0, Some(path("/directory"))));
-        let name = String::from_utf8(opened.pathname.name().unwrap().to_vec()).unwrap();
-        assert!(name.starts_with("report") && name.ends_with(".pdf") && !stored.contains(&name), "{name}");
-        assert!(!exists(&store, opened.pathname.as_bytes()).await);
-        let mut upload = opened.upload;
-        write_all(&mut upload, &[index]).await;
-        upload.finish().await.unwrap();
-        assert_eq!(get(&store, opened.pathname.as_bytes()).await, [index]);
-        stored.push(name);
-    }
-    stored.sort();
-    assert_eq!(names(&store, "/directory").await, stored);
-    assert_eq!(get(&store, "/directory/report.pdf").await, b"old");
-
-    let longest = [&[b'n'; 251][..], b".pdf"].concat();
-    let opened = open(&store, &longest, Placement::Unique).await;
-    assert_eq!(opened.pathname.name().map(<[u8]>::len).filter(|&length| length > 255), None);
-    opened.upload.finish().await.unwrap();
-}
-
-async fn a_unique_name_that_was_taken_is_refused_at_the_end<S: Storage>(store: S) {
-    let opened = open(&store, "/file", Placement::Unique).await;
-    put(&store, opened.pathname.as_bytes(), "somebody else's").await;
-    assert_eq!(kind(opened.upload.finish().await), AlreadyExists);
-    assert_eq!(get(&store, opened.pathname.as_bytes()).await, b"somebody else's");
-}
-
-async fn where_nothing_can_be_stored<S: Storage>(store: S) {
-    make(&store, "/directory").await;
-    for placement in [Placement::Replace, Placement::Append, Placement::Resume { offset: 1 }] {
-        for directory in ["/", "/directory"] {
-            let refused = store.open_upload(&path(directory), placement, None).await;
-            assert_eq!(refused.err().unwrap().kind(), IsADirectory, "{placement:?} {directory}");
-        }
-        let refused = store.open_upload(&path("/missing/file"), placement, None).await;
-        assert_eq!(refused.err().unwrap().kind(), NotFound, "{placement:?}");
-    }
-    let refused = store.open_upload(&path("/missing/file"), Placement::Unique, None).await;
-    assert_eq!(refused.err().unwrap().kind(), NotFound);
-}
-
-async fn a_directory_is_not_replaced_by_a_file<S: Storage>(store: S) {
-    let upload = begin(&store, "/late", Placement::Replace, "content").await;
-    make(&store, "/late").await;
-    assert_eq!(kind(upload.finish().await), IsADirectory);
-    assert!(names(&store, "/late").await.is_empty());
-}
-
-async fn directories_are_made_and_removed<S: Storage>(store: S) {
-    make(&store, "/outer").await;
-    make(&store, "/outer/inner").await;
-    put(&store, "/file", "content").await;
-    for present in ["/outer", "/outer/inner", "/file", "/"] {
-        assert_eq!(kind(store.make_directory(&path(present)).await), AlreadyExists);
-    }
-    assert_eq!(kind(store.remove_directory(&path("/outer")).await), NotEmpty);
-    store.remove_directory(&path("/outer/inner")).await.unwrap();
-    store.remove_directory(&path("/outer")).await.unwrap();
-    assert_eq!(names(&store, "/").await, ["file"]);
-}
-
-async fn the_root_stays<S: Storage>(store: S) {
-    let root = Pathname::root();
-    assert_eq!(store.stat(&root).await.unwrap().kind, EntryKind::Directory);
-    assert_eq!(kind(store.remove_directory(&root).await), PermissionDenied);
-    assert_eq!(kind(store.remove_file(&root).await), IsADirectory);
-    assert_eq!(kind(store.rename(&root, &path("/other")).await), PermissionDenied);
-    put(&store, "/file", "content").await;
-    assert_eq!(kind(store.rename(&path("/file"), &root).await), AlreadyExists);
-    assert_eq!(names(&store, "/").await, ["file"]);
-}
-
-async fn a_directory_into_which_a_file_is_stored_stays<S: Storage>(store: S) {
-    make(&store, "/directory").await;
-    let upload = begin(&store, "/directory/file", Placement::Replace, "content").await;
-    assert!(names(&store, "/directory").await.is_empty());
-    assert_eq!(kind(store.remove_directory(&path("/directory")).await), Busy);
-    upload.finish().await.unwrap();
-    assert_eq!(kind(store.remove_directory(&path("/directory")).await), NotEmpty);
-    assert_eq!(get(&store, "/directory/file").await, b"content");
-
-    store.remove_file(&path("/directory/file")).await.unwrap();
-    begin(&store, "/directory/file", Placement::Replace, "content")
-        .await
-        .abort(AbortReason::Incomplete)
-        .await;
-    store.remove_directory(&path("/directory")).await.unwrap();
-}
-
-async fn files_are_removed<S: Storage>(store: S) {
-    make(&store, "/directory").await;
-    assert_eq!(kind(store.remove_file(&path("/directory")).await), IsADirectory);
-    put(&store, "/directory/file", "content").await;
-    store.remove_file(&path("/directory/file")).await.unwrap();
-    assert!(!exists(&store, "/directory/file").await);
-    assert_eq!(kind(store.remove_file(&path("/directory/file")).await), NotFound);
-}
-
-pub(crate) async fn files_are_renamed<S: Storage>(store: S) {
-    make(&store, "/directory").await;
-    put(&store, "/one", "1").await;
-    put(&store, "/two", "2").await;
-    let unique = store.stat(&path("/one")).await.unwrap().unique;
-    store.rename(&path("/one"), &path("/directory/uno")).await.unwrap();
-    assert!(!exists(&store, "/one").await);
-    assert_eq!(get(&store, "/directory/uno").await, b"1");
-    assert_eq!(store.stat(&path("/directory/uno")).await.unwrap().unique, unique);
-
-    store.rename(&path("/directory/uno"), &path("/two")).await.unwrap();
-    assert_eq!(get(&store, "/two").await, b"1");
-    assert_eq!(names(&store, "/").await, ["directory", "two"]);
-
-    store.rename(&path("/two"), &path("/two")).await.unwrap();
-    assert_eq!(get(&store, "/two").await, b"1");
-    assert_eq!(kind(store.rename(&path("/two"), &path("/directory")).await), AlreadyExists);
-    assert_eq!(get(&store, "/two").await, b"1");
-}
-
-async fn directories_are_renamed<S: Storage>(store: S) {
-    for directory in ["/a", "/a/b", "/a/b/c", "/empty"] {
-        make(&store, directory).await;
-    }
-    put(&store, "/a/b/c/file", "deep").await;
-    put(&store, "/file", "content").await;
-    assert_eq!(kind(store.rename(&path("/a"), &path("/a/b/new")).await), NameRefused);
-    assert_eq!(kind(store.rename(&path("/a"), &path("/a/b")).await), AlreadyExists);
-    assert_eq!(kind(store.rename(&path("/a"), &path("/empty")).await), AlreadyExists);
-    assert_eq!(kind(store.rename(&path("/a"), &path("/file")).await), NotADirectory);
-    assert_eq!(kind(store.rename(&path("/a/b"), &path("/a")).await), AlreadyExists);
-
-    store.rename(&path("/a/b"), &path("/moved")).await.unwrap();
-    assert_eq!(get(&store, "/moved/c/file").await, b"deep");
-    assert!(names(&store, "/a").await.is_empty());
-    store.rename(&path("/a"), &path("/ab")).await.unwrap();
-    assert_eq!(names(&store, "/").await, ["ab", "empty", "file", "moved"]);
-    // A name that only begins like the directory is not below it.
-    store.rename(&path("/ab"), &path("/abc")).await.unwrap();
-}
-
-async fn an_upload_follows_its_directory<S: Storage>(store: S) {
-    make(&store, "/before").await;
-    let upload = begin(&store, "/before/file", Placement::Replace, "content").await;
-    store.rename(&path("/before"), &path("/after")).await.unwrap();
-    upload.finish().await.unwrap();
-    assert_eq!(get(&store, "/after/file").await, b"content");
-    assert!(!exists(&store, "/before").await);
-}
-
-async fn a_listing_comes_in_pages<S: Storage>(store: S) {
-    assert!(store.list(&Pathname::root()).await.unwrap().next_page().await.unwrap().is_empty());
-    let mut expected: Vec<String> = (0..520).map(|number| format!("directory {number}")).collect();
-    for name in &expected {
-        make(&store, format!("/{name}")).await;
-    }
-    expected.sort();
-    assert_eq!(names(&store, "/").await, expected);
-
-    let mut listing = store.list(&Pathname::root()).await.unwrap();
-    let mut count = 0;
-    loop {
-        let page = listing.next_page().await.unwrap();
-        assert!(page.len() <= 256);
-        count += page.len();
-        if page.is_empty() {
-            break;
-        }
-    }
-    assert!(count == 520 && listing.next_page().await.unwrap().is_empty());
-    assert!(names(&store, "/directory 7").await.is_empty());
-}
-
-async fn metadata_tells_what_is_there<S: Storage>(store: S) {
-    let before = TimeValue::from_unix(1_600_000_000, 0);
-    put(&store, "/file", "content").await;
-    make(&store, "/directory").await;
-    let entries = entries(&store, "/").await;
-    for (name, kind, size) in [("file", EntryKind::File, 7), ("directory", EntryKind::Directory, 0)] {
-        let metadata = store.stat(&path(name)).await.unwrap();
-        assert_eq!((metadata.kind, metadata.size), (kind, size));
-        assert_eq!(metadata.permissions, Permissions::All(kind));
-        assert!(metadata.modified.unwrap() > before);
-        assert_eq!(entries[name.as_bytes()].metadata, metadata);
-    }
-    let unique = |name: &str| entries[name.as_bytes()].metadata.unique;
-    assert!(!cfg!(unix) || unique("file").is_some() && unique("file") != unique("directory"));
-}
-
-async fn times_can_be_set<S: Storage>(store: S) {
-    put(&store, "/file", "content").await;
-    make(&store, "/directory").await;
-    for name in ["/file", "/directory"] {
-        let time = TimeValue::parse(b"20240229123456.750").unwrap();
-        store.set_modified(&path(name), time).await.unwrap();
-        assert_eq!(store.stat(&path(name)).await.unwrap().modified, Some(time));
-    }
-    put(&store, "/file", "newer").await;
-    assert!(store.stat(&path("/file")).await.unwrap().modified > TimeValue::parse(b"20240301000000").ok());
-}
-
-async fn permissions_can_be_set<S: Storage>(store: S) {
-    put(&store, "/file", "content").await;
-    make(&store, "/directory").await;
-    for name in ["/file", "/directory"] {
-        for mode in [0o777, 0o700, 0o000, 0o640] {
-            store.set_mode(&path(name), mode).await.unwrap();
-            assert_eq!(store.stat(&path(name)).await.unwrap().unix.unwrap().mode, mode);
-        }
-        for mode in [0o4755, 0o2755, 0o1755, 0o7777] {
-            assert_eq!(kind(store.set_mode(&path(name), mode).await), UnsupportedParameter);
-        }
-        store.set_mode(&path(name), 0o700).await.unwrap();
-    }
-}
-
-async fn permissions_stay_when_a_file_is_replaced<S: Storage>(store: S) {
-    put(&store, "/file", "content").await;
-    for mode in [0o600, 0o666, 0o751] {
-        store.set_mode(&path("/file"), mode).await.unwrap();
-        for placement in [Placement::Replace, Placement::Append, Placement::Resume { offset: 3 }] {
-            begin(&store, "/file", placement, "more").await.finish().await.unwrap();
-            assert_eq!(store.stat(&path("/file")).await.unwrap().unix.unwrap().mode, mode);
-        }
-    }
-}
-
-async fn room_is_known<S: Storage>(store: S) {
-    let available = store.available(&Pathname::root()).await.unwrap();
-    assert!(available > 0);
-    for placement in [Placement::Replace, Placement::Append, Placement::Unique] {
-        for announced in [available.saturating_mul(2), u64::MAX] {
-            let refused = store.open_upload(&path("/file"), placement, Some(announced)).await;
-            assert_eq!(refused.err().unwrap().kind(), NoSpace);
-        }
-    }
-    let mut upload = store.open_upload(&path("/file"), Placement::Replace, Some(4)).await.unwrap().upload;
-    write_all(&mut upload, b"more than four").await;
-    upload.finish().await.unwrap();
-}
-
-async fn names_are_bytes<S: Storage>(store: S) {
-    let long_name = "ä".repeat(100);
-    let mut given: Vec<&[u8]> =
-        vec![b" ", b"-la", b"...", b"a\"b", b"a\\b", b"*?[x]", b"\x1b[2J", long_name.as_bytes()];
-    given.push(b"\xff\xfe not UTF-8 \x80");
-    for name in &given {
-        put(&store, name, name).await;
-        assert_eq!(get(&store, name).await, *name);
-    }
-    given.sort();
-    assert!(entries(&store, "/").await.keys().eq(given.iter()));
-    for name in given {
-        let renamed = [name, b"\xe9"].concat();
-        store.rename(&path(name), &path(&renamed)).await.unwrap();
-        store.remove_file(&path(&renamed)).await.unwrap();
-        make(&store, name).await;
-        put(&store, [name, b"/", name].concat(), "below").await;
-    }
-}
-
-async fn long_names<S: Storage>(store: S) {
-    let (longest, too_long) = ([b'n'; 255], [b'n'; 256]);
-    put(&store, longest, "content").await;
-    assert_eq!(get(&store, longest).await, b"content");
-    let refused = store.open_upload(&path(too_long), Placement::Replace, None).await;
-    assert_eq!(refused.err().unwrap().kind(), NameRefused);
-    assert_eq!(kind(store.make_directory(&path(too_long)).await), NameRefused);
-    assert_eq!(kind(store.rename(&path(longest), &path(too_long)).await), NameRefused);
-}
-
-async fn long_names_can_be_appended_to<S: Storage>(store: S) {
-    let longest = [b'n'; 255];
-    put(&store, longest, "content").await;
-    begin(&store, longest, Placement::Append, "+more").await.finish().await.unwrap();
-    assert_eq!(get(&store, longest).await, b"content+more");
-}
-
-async fn the_last_finish_wins<S: Storage>(store: S) {
-    let first = begin(&store, "/file", Placement::Replace, pattern(200_000, 1)).await;
-    let second = begin(&store, "/file", Placement::Replace, pattern(100_000, 2)).await;
-    let third = begin(&store, "/file", Placement::Replace, "given up").await;
-    second.finish().await.unwrap();
-    assert!(get(&store, "/file").await == pattern(100_000, 2));
-    first.finish().await.unwrap();
-    third.abort(AbortReason::DataStalled).await;
-    assert!(get(&store, "/file").await == pattern(200_000, 1));
-    assert_eq!(names(&store, "/").await, ["file"]);
-}
-
-async fn readers_never_see_a_part<S: Storage>(store: S) {
-    let contents: Vec<Vec<u8>> =
-        (0..4).map(|seed| pattern(150_000 + usize::from(seed) * 1000, seed)).collect();
-    put(&store, "/file", &contents[0]).await;
-    let write = async {
-        for round in 0..30 {
-            put(&store, "/file", &contents[round % 4]).await;
-        }
-    };
-    let read = async {
-        for _ in 0..60 {
-            assert!(contents.contains(&get(&store, "/file").await));
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::join!(write, read);
-}
-
-async fn a_write_that_is_dropped_can_be_aborted<S: Storage>(store: S) {
-    for _ in 0..20 {
-        let mut upload = open(&store, "/file", Placement::Replace).await.upload;
-        poll_once(upload.write(pattern(500_000, 1).into())).await;
-        upload.abort(AbortReason::DataStalled).await;
-    }
-    assert!(names(&store, "/").await.is_empty());
-}
-
-async fn what_it_returns_can_go_to_another_task<S: Storage>(store: S) {
-    let task = tokio::spawn(async move {
-        put(&store, "/file", "content").await;
-        let content = get(&store, "/file").await;
-        (content, names(&store, "/").await)
-    });
-    assert_eq!(task.await.unwrap(), (b"content".to_vec(), vec!["file".to_owned()]));
 }

@@ -355,7 +355,7 @@ mod on_files {
     #[tokio::test]
     async fn files_are_renamed() {
         let folder = tempfile::tempdir().unwrap();
-        crate::contract::files_are_renamed(in_folder(folder.path())).await;
+        crate::decisions::files_are_renamed(in_folder(folder.path())).await;
     }
 
     #[tokio::test]

@@ -1,0 +1,375 @@
+//! A store that breaks the contract in one way.
+
+use std::{
+    pin::pin,
+    sync::Mutex,
+    task::{Context, Poll, Waker},
+};
+
+use bytes::Bytes;
+use sansftp::{
+    adapters::stores::Memory,
+    pathname::Pathname,
+    storage::{
+        AbortReason, Download, Entry, EntryKind, Listing, Metadata, OpenedUpload, Placement, Storage,
+        StorageError, StorageErrorKind, Stored, Upload,
+    },
+    time_value::TimeValue,
+};
+
+use crate::steps::{get, path, read_all};
+
+/// What a store gets wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    NothingWorks,
+    LastByteIsLost,
+    FileOfNothingIsLost,
+    WritesAreVisible,
+    AbortStores,
+    DropStores,
+    StoppedFinishStores,
+    ChangedFileStays,
+    UploadsAreMixedUp,
+    FinishErrorIsSwallowed,
+    ResumeAt0Appends,
+    AppendReplaces,
+    AppendLosesOthers,
+    ResumeReplaces,
+    UniqueTakesTheHint,
+    UniqueReplaces,
+    NotFoundIsFailed,
+    OffsetIsIgnored,
+    ReadsAreTooLong,
+    DownloadFollowsChanges,
+    RootIsNotFound,
+    FileIsListed,
+    DirectoryIsMadeTwice,
+    DirectoryIsNotFollowed,
+    FullDirectoryIsRemoved,
+    BusyDirectoryIsRemoved,
+    DirectoryIsRemovedAsAFile,
+    RemoveDoesNothing,
+    RenameCopies,
+    RenameOfDirectoryDoesNothing,
+    NamesAreTrimmed,
+    NamesAreCutOff,
+    SecondPageIsLost,
+    EntryComesTwice,
+    ListedSizeIsWrong,
+    TimesAreIgnored,
+    PermissionsAreIgnored,
+    AnnouncedSizeIsIgnored,
+    AnnouncedSizeIsALimit,
+    AppendIsNotOffered,
+}
+
+use Fault::*;
+
+/// A store in memory with a fault.
+pub(crate) struct Broken {
+    pub(crate) inner: Memory,
+    pub(crate) fault: Fault,
+}
+
+impl Broken {
+    fn has(&self, fault: Fault) -> bool {
+        [fault, NothingWorks].contains(&self.fault)
+    }
+
+    fn name(&self, given: &Pathname) -> Pathname {
+        let bytes = given.as_bytes();
+        match self.fault {
+            NamesAreTrimmed if given.name() != Some(b" ") => path(bytes.trim_ascii()),
+            NamesAreCutOff => path(&bytes[..bytes.len().min(200)]),
+            _ => given.clone(),
+        }
+    }
+
+    /// What a fault makes of a result.
+    fn spoil<T>(&self, result: Result<T, StorageError>) -> Result<T, StorageError> {
+        match result {
+            _ if self.fault == NothingWorks => Err(StorageErrorKind::Failed.into()),
+            Err(error) if self.fault == NotFoundIsFailed && error.kind() == StorageErrorKind::NotFound => {
+                Err(StorageErrorKind::Failed.into())
+            }
+            result => result,
+        }
+    }
+
+    /// Takes an error of one kind for success.
+    fn overlook(
+        &self,
+        fault: Fault,
+        kind: StorageErrorKind,
+        result: Result<(), StorageError>,
+    ) -> Result<(), StorageError> {
+        match self.spoil(result) {
+            Err(error) if self.fault == fault && error.kind() == kind => Ok(()),
+            result => result,
+        }
+    }
+}
+
+impl Storage for Broken {
+    type Upload = BrokenUpload;
+    type Download = BrokenDownload;
+    type Listing = BrokenListing;
+
+    async fn stat(&self, path: &Pathname) -> Result<Metadata, StorageError> {
+        if self.has(RootIsNotFound) && path.is_root() {
+            return Err(StorageErrorKind::NotFound.into());
+        }
+        self.spoil(self.inner.stat(&self.name(path)).await)
+    }
+
+    async fn list(&self, path: &Pathname) -> Result<BrokenListing, StorageError> {
+        let path = match self.inner.stat(path).await {
+            Ok(metadata) if self.fault == FileIsListed && metadata.kind == EntryKind::File => {
+                &Pathname::root()
+            }
+            _ => path,
+        };
+        let listing = self.spoil(self.inner.list(path).await)?;
+        Ok(BrokenListing { inner: listing, fault: self.fault, pages: 0 })
+    }
+
+    async fn open_download(&self, path: &Pathname, offset: u64) -> Result<BrokenDownload, StorageError> {
+        let path = self.name(path);
+        let download = self.spoil(self.inner.open_download(&path, offset).await)?;
+        let download =
+            if self.has(OffsetIsIgnored) { self.inner.open_download(&path, 0).await? } else { download };
+        Ok(BrokenDownload { inner: download, fault: self.fault, store: self.inner.clone(), path, offset })
+    }
+
+    async fn open_upload(
+        &self,
+        path: &Pathname,
+        placement: Placement,
+        announced: Option<u64>,
+    ) -> Result<OpenedUpload<BrokenUpload>, StorageError> {
+        let placement = match (self.fault, placement) {
+            (AppendReplaces, Placement::Append) | (ResumeReplaces, Placement::Resume { .. }) => {
+                Placement::Replace
+            }
+            (UniqueTakesTheHint, Placement::Unique) => Placement::Replace,
+            (ResumeAt0Appends, Placement::Resume { offset: 0 }) => Placement::Append,
+            (AppendIsNotOffered, Placement::Append) => return Err(StorageErrorKind::Unsupported.into()),
+            (_, placement) => placement,
+        };
+        let asked = if self.has(AnnouncedSizeIsIgnored) { None } else { announced };
+        let opened = self.spoil(self.inner.open_upload(&self.name(path), placement, asked).await)?;
+        let pathname = if opened.pathname == self.name(path) { path.clone() } else { opened.pathname };
+        let upload = BrokenUpload {
+            inner: Some(opened.upload),
+            fault: self.fault,
+            store: self.inner.clone(),
+            path: self.name(&pathname),
+            placement,
+            announced,
+            content: Vec::new(),
+            before: content_of(&self.inner, &self.name(&pathname)),
+        };
+        Ok(OpenedUpload { upload, pathname, offset: opened.offset })
+    }
+
+    async fn make_directory(&self, path: &Pathname) -> Result<(), StorageError> {
+        let made = self.inner.make_directory(path).await;
+        self.overlook(DirectoryIsMadeTwice, StorageErrorKind::AlreadyExists, made)
+    }
+
+    async fn remove_directory(&self, path: &Pathname) -> Result<(), StorageError> {
+        let removed = self.inner.remove_directory(path).await;
+        let removed = self.overlook(FullDirectoryIsRemoved, StorageErrorKind::NotEmpty, removed);
+        self.overlook(BusyDirectoryIsRemoved, StorageErrorKind::Busy, removed)
+    }
+
+    async fn remove_file(&self, path: &Pathname) -> Result<(), StorageError> {
+        match (self.fault, self.inner.stat(path).await?.kind) {
+            (RemoveDoesNothing, EntryKind::File) => Ok(()),
+            (DirectoryIsRemovedAsAFile, EntryKind::Directory) => self.inner.remove_directory(path).await,
+            _ => self.spoil(self.inner.remove_file(path).await),
+        }
+    }
+
+    async fn rename(&self, from: &Pathname, to: &Pathname) -> Result<(), StorageError> {
+        let kind = self.inner.stat(from).await?.kind;
+        match self.fault {
+            RenameOfDirectoryDoesNothing if kind == EntryKind::Directory => Ok(()),
+            RenameCopies if kind == EntryKind::File => {
+                let content = get(&self.inner, from.as_bytes()).await;
+                store(&self.inner, to, &content).await
+            }
+            _ => self.spoil(self.inner.rename(from, to).await),
+        }
+    }
+
+    async fn set_modified(&self, path: &Pathname, modified: TimeValue) -> Result<(), StorageError> {
+        if self.has(TimesAreIgnored) { Ok(()) } else { self.inner.set_modified(path, modified).await }
+    }
+
+    async fn set_mode(&self, path: &Pathname, mode: u32) -> Result<(), StorageError> {
+        if self.has(PermissionsAreIgnored) { Ok(()) } else { self.inner.set_mode(path, mode).await }
+    }
+
+    async fn available(&self, path: &Pathname) -> Result<u64, StorageError> {
+        self.spoil(self.inner.available(path).await)
+    }
+}
+
+/// Stores a file in one go.
+async fn store(store: &Memory, path: &Pathname, content: &[u8]) -> Result<(), StorageError> {
+    let mut upload = store.open_upload(path, Placement::Replace, None).await?.upload;
+    upload.write(Bytes::copy_from_slice(content)).await?;
+    upload.finish().await.map(drop)
+}
+
+/// The store in memory never lets anybody wait.
+fn now<T>(future: impl Future<Output = T>) -> T {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => output,
+        Poll::Pending => panic!("the store in memory waits"),
+    }
+}
+
+/// The content that a file has now.
+fn content_of(store: &Memory, path: &Pathname) -> Option<Vec<u8>> {
+    let mut download = now(store.open_download(path, 0)).ok()?;
+    now(read_all(&mut download, usize::MAX)).ok()
+}
+
+pub(crate) struct BrokenUpload {
+    inner: Option<<Memory as Storage>::Upload>,
+    fault: Fault,
+    store: Memory,
+    path: Pathname,
+    placement: Placement,
+    announced: Option<u64>,
+    content: Vec<u8>,
+    before: Option<Vec<u8>>,
+}
+
+/// What all uploads have in common, where they should not.
+static MIXED_UP: Mutex<Vec<u8>> = Mutex::new(Vec::new());
+
+impl BrokenUpload {
+    /// What takes the place of the right finish, if anything does.
+    fn finish_wrongly(&mut self) -> Option<Result<Stored, StorageError>> {
+        let is_changed = content_of(&self.store, &self.path) != self.before;
+        let content: &[u8] = match self.fault {
+            LastByteIsLost => &self.content[..self.content.len().saturating_sub(1)],
+            FileOfNothingIsLost if self.content.is_empty() => return Some(Ok(Stored::default())),
+            ChangedFileStays if is_changed => return Some(Ok(Stored::default())),
+            DirectoryIsNotFollowed if now(self.store.stat(&self.path.parent()?)).is_err() => {
+                return Some(Ok(Stored::default()));
+            }
+            BusyDirectoryIsRemoved if self.path.parent() != Some(Pathname::root()) => {
+                return Some(Err(StorageErrorKind::NotFound.into()));
+            }
+            UploadsAreMixedUp => &std::mem::take(&mut *MIXED_UP.lock().unwrap()),
+            UniqueReplaces if self.placement == Placement::Unique => &self.content,
+            AppendLosesOthers if self.placement == Placement::Append => {
+                &[self.before.as_deref().unwrap_or_default(), &self.content].concat()
+            }
+            _ => return None,
+        };
+        Some(now(store(&self.store, &self.path, content)).map(|()| Stored::default()))
+    }
+}
+
+impl Upload for BrokenUpload {
+    async fn write(&mut self, chunk: Bytes) -> Result<(), StorageError> {
+        self.content.extend_from_slice(&chunk);
+        match self.fault {
+            WritesAreVisible => store(&self.store, &self.path, &self.content).await?,
+            UploadsAreMixedUp => MIXED_UP.lock().unwrap().extend_from_slice(&chunk),
+            AnnouncedSizeIsALimit if self.announced.is_some_and(|size| self.content.len() as u64 > size) => {
+                return Err(StorageErrorKind::OverQuota.into());
+            }
+            _ => {}
+        }
+        self.inner.as_mut().unwrap().write(chunk).await
+    }
+
+    fn finish(mut self) -> impl Future<Output = Result<Stored, StorageError>> + Send {
+        if self.fault == StoppedFinishStores {
+            // Where there is a directory, it cannot.
+            let _ = now(store(&self.store, &self.path, &self.content));
+        }
+        async move {
+            let inner = self.inner.take().unwrap();
+            match self.finish_wrongly() {
+                Some(result) => result,
+                None => match inner.finish().await {
+                    Err(_) if self.fault == FinishErrorIsSwallowed => Ok(Stored::default()),
+                    result => result,
+                },
+            }
+        }
+    }
+
+    async fn abort(mut self, why: AbortReason) {
+        let inner = self.inner.take().unwrap();
+        match self.fault {
+            AbortStores => drop(inner.finish().await),
+            _ => inner.abort(why).await,
+        }
+    }
+
+    fn finish_can_stop(&self) -> bool {
+        true
+    }
+}
+
+impl Drop for BrokenUpload {
+    fn drop(&mut self) {
+        if self.fault == DropStores
+            && let Some(inner) = self.inner.take()
+        {
+            drop(now(inner.finish()));
+        }
+    }
+}
+
+pub(crate) struct BrokenDownload {
+    inner: <Memory as Storage>::Download,
+    fault: Fault,
+    store: Memory,
+    path: Pathname,
+    offset: u64,
+}
+
+impl Download for BrokenDownload {
+    async fn read(&mut self, most: usize) -> Result<Bytes, StorageError> {
+        if self.fault == DownloadFollowsChanges {
+            let Ok(mut current) = self.store.open_download(&self.path, self.offset).await else {
+                return Ok(Bytes::new());
+            };
+            let bytes = current.read(most).await?;
+            self.offset += bytes.len() as u64;
+            return Ok(bytes);
+        }
+        let most = if self.fault == ReadsAreTooLong { most.saturating_mul(2) } else { most };
+        self.inner.read(most).await
+    }
+}
+
+pub(crate) struct BrokenListing {
+    inner: <Memory as Storage>::Listing,
+    fault: Fault,
+    pages: usize,
+}
+
+impl Listing for BrokenListing {
+    async fn next_page(&mut self) -> Result<Vec<Entry>, StorageError> {
+        let mut page = self.inner.next_page().await?;
+        self.pages += 1;
+        match (self.fault, page.last().cloned()) {
+            (SecondPageIsLost, _) if self.pages == 2 => page = self.inner.next_page().await?,
+            (EntryComesTwice, Some(last)) => page.push(last),
+            (ListedSizeIsWrong, Some(_)) => page.iter_mut().for_each(|entry| entry.metadata.size /= 2),
+            _ => {}
+        }
+        Ok(page)
+    }
+}
