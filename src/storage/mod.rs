@@ -16,7 +16,8 @@
 //!
 //! 1. Nothing of an upload is to be seen before its `finish`; what was there before stays whole and readable.
 //! 2. `finish` puts the whole file in place at once, and resolves only when the file would survive whatever the store
-//!    promises to survive. If it fails, what was there before is still there.
+//!    promises to survive. If it fails, there is what was there before, or the whole new file, where a store cannot know
+//!    which (the answer of a service was lost).
 //! 3. A `finish` that is dropped leaves what was there before, or the whole new file; and surely the former, if
 //!    [`Upload::finish_can_stop`] says so. `abort`, and a drop before the `finish`, leave what was there before.
 //! 4. Uploads to one name may be open at the same time, for clients repeat what took too long. The last one that is

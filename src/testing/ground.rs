@@ -6,7 +6,7 @@ use alloc::{
     string::{String, ToString as _},
     vec::Vec,
 };
-use core::fmt;
+use core::{error::Error as _, fmt};
 
 use bytes::Bytes;
 
@@ -225,7 +225,13 @@ fn refusal(what: &str, error: &StorageError) -> String {
         }
         _ => "",
     };
-    format!("{what} was refused as {:?}, {:?}{hint}", error.kind(), error.message())
+    let mut causes = String::new();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        causes += &format!(", because of: {cause}");
+        source = cause.source();
+    }
+    format!("{what} was refused as {:?}, {:?}{causes}{hint}", error.kind(), error.message())
 }
 
 /// Ends the check unless the store refuses something, as one of these kinds, or as any if there is none.

@@ -138,12 +138,16 @@ pub(super) async fn the_last_finish_wins<S: Storage>(ground: &Ground<'_, S>) -> 
     ground.holds("/file", &longer, "after the second finish of two, and an abort").await?;
     ground.lists("/", &["file"], "after two finishes and an abort").await?;
 
-    // As by a client that sends the file again when its patience is over.
+    // As by a client that sends the file again when its patience is over. Each of them may fail, and tell so.
     let uploads = [
         ground.begin("/file", Placement::Replace, &longer).await?,
         ground.begin("/file", Placement::Replace, &shorter).await?,
     ];
-    all(uploads.map(|upload| Box::pin(finish("/file", upload)) as Step<'_>)).await?;
+    let finish = async |upload: S::Upload| {
+        let _ = upload.finish().await;
+        Ok(())
+    };
+    all(uploads.map(|upload| Box::pin(finish(upload)) as Step<'_>)).await?;
     let wanted: [Option<&[u8]>; 2] = [Some(&longer), Some(&shorter)];
     ground.holds_one_of("/file", &wanted, "after two finishes at the same time").await
 }

@@ -88,6 +88,7 @@ on_each_store! {
 // What an object store refuses of this, or does otherwise, is in the tests of that store.
 on_whole_stores! { all_on_memory all_on_filesystem all_on_filesystem_without_sync:
     what_is_not_there_has_no_attributes
+    of_two_finishes_at_the_same_time_none_fails
     appending_loses_nothing_that_came_in_between
     a_directory_is_not_replaced_by_a_file
     files_are_renamed
@@ -128,6 +129,7 @@ on_a_grid! {
     unique_names_are_like_the_hint
     a_unique_name_that_was_taken_is_refused_at_the_end
     the_root_stays
+    of_two_finishes_at_the_same_time_none_fails
     a_directory_into_which_a_file_is_stored_stays
     files_are_renamed
     directories_are_renamed
@@ -198,6 +200,17 @@ async fn appending_loses_nothing_that_came_in_between<S: Storage>(store: S) {
     store.remove_file(&path("/file")).await.unwrap();
     assert_eq!(kind(appending.finish().await), Busy);
     assert!(!exists(&store, "/file").await);
+}
+
+async fn of_two_finishes_at_the_same_time_none_fails<S: Storage>(store: S) {
+    for _ in 0..20 {
+        let first = begin(&store, "/file", Placement::Replace, pattern(100_000, 1)).await;
+        let second = begin(&store, "/file", Placement::Replace, pattern(200_000, 2)).await;
+        let (first, second) = tokio::join!(first.finish(), second.finish());
+        assert!(first.is_ok() && second.is_ok(), "{first:?} {second:?}");
+        let present = get(&store, "/file").await;
+        assert!(present == pattern(100_000, 1) || present == pattern(200_000, 2));
+    }
 }
 
 async fn unique_names_are_like_the_hint<S: Storage>(store: S) {
