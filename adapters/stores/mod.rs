@@ -2,8 +2,8 @@
 //! feature `opendal`, files in S3 and whatever else Apache OpenDAL reaches (`OpenDal`), and, with the feature `tahoe`,
 //! files in a Tahoe-LAFS grid (`Tahoe`).
 //!
-//! All keep the same contract, that of [`Storage`](crate::storage::Storage), with the same kinds of errors, and one
-//! set of tests runs on all; what `OpenDal` refuses of it depends on the service, and what `Tahoe` does stands there. What
+//! All keep the same [contract](crate::storage#the-contract), with the same kinds of errors, and the checks of
+//! `sansftp::testing` run on all; what `OpenDal` refuses depends on the service, and what `Tahoe` does stands there. What
 //! they decide where the contract leaves it open:
 //!
 //! * `RNTO` replaces a file, never a directory.
@@ -15,6 +15,10 @@
 //!   lost, then; of two `STOR` at a time, the one that is finished last wins.
 //! * `REST` and `STOR` to a file that is not there is
 //!   [`BadOffset`](crate::storage::StorageErrorKind::BadOffset).
+//! * A file may be removed or renamed while another one of its name is being stored. That one takes the name when it is
+//!   finished; the renamed file keeps its content.
+//! * A download goes on with the content that it opened, whether the file is replaced, renamed or removed meanwhile.
+//!   Where `OpenDal`'s service cannot do that, the download ends with an error.
 
 pub mod filesystem;
 mod hidden_name;

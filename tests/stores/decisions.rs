@@ -300,7 +300,9 @@ pub(crate) async fn files_are_renamed<S: Storage>(store: S) {
     put(&store, "/one", "1").await;
     put(&store, "/two", "2").await;
     let unique = store.stat(&path("/one")).await.unwrap().unique;
+    let mut download = store.open_download(&path("/one"), 0).await.unwrap();
     store.rename(&path("/one"), &path("/directory/uno")).await.unwrap();
+    assert_eq!(read_all(&mut download, 10).await.unwrap(), b"1");
     assert!(!exists(&store, "/one").await);
     assert_eq!(get(&store, "/directory/uno").await, b"1");
     assert_eq!(store.stat(&path("/directory/uno")).await.unwrap().unique, unique);
