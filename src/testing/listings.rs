@@ -14,8 +14,8 @@ use crate::{
 };
 
 pub(super) async fn a_listing_has_each_entry_once<S: Storage>(ground: &Ground<'_, S>) -> Outcome {
-    // More than one page of most stores. At the same time, for those that take long for each.
-    let names: Vec<String> = (0..300).map(|number| format!("file {number:03}")).collect();
+    // More than one page of many services. At the same time, for those that take long for each.
+    let names: Vec<String> = (0..130).map(|number| format!("file {number:03}")).collect();
     for names in names.chunks(20) {
         let put = |name: &String| {
             let name = format!("/{name}");
@@ -24,7 +24,7 @@ pub(super) async fn a_listing_has_each_entry_once<S: Storage>(ground: &Ground<'_
         all(names.iter().map(put)).await?;
     }
     let names: Vec<&str> = names.iter().map(|name| &name[..]).collect();
-    ground.lists("/", &names, "after 300 uploads").await
+    ground.lists("/", &names, "after 130 uploads").await
 }
 
 pub(super) async fn a_listing_tells_what_stat_tells<S: Storage>(ground: &Ground<'_, S>) -> Outcome {

@@ -32,7 +32,7 @@
 //! * **Errors** are of the kind that [`StorageErrorKind`](crate::storage::StorageErrorKind) says, where that has
 //!   consequences for the client.
 //!
-//! Each check works on a store of its own, with at most some 300 files and 3 MiB. The kit needs no runtime, sets no
+//! Each check works on a store of its own, with at most 130 files or 1 MiB. The kit needs no runtime, sets no
 //! deadlines and does not panic. It asks a store to do several things at a time, all from one task.
 
 mod attributes;

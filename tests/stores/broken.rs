@@ -47,7 +47,7 @@ const FAULTS: &[(Fault, &str)] = &[
     (RenameOfDirectoryDoesNothing, "directories_are_renamed"),
     (NamesAreTrimmed, "names_come_back_or_are_refused"),
     (NamesAreCutOff, "long_names_come_back_or_are_refused"),
-    (SecondPageIsLost, "a_listing_has_each_entry_once"),
+    (LaterPagesAreLost, "a_listing_has_each_entry_once"),
     (EntryComesTwice, "a_listing_has_each_entry_once"),
     (ListedSizeIsWrong, "a_listing_tells_what_stat_tells"),
     (TimesAreIgnored, "modification_times_can_be_set"),
