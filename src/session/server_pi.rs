@@ -1,5 +1,8 @@
 //! The place where the machines are joined.
 
+#[cfg(test)]
+mod state;
+
 use alloc::{collections::VecDeque, sync::Arc};
 use core::{fmt, mem};
 
@@ -98,42 +101,6 @@ impl ServerPi {
     pub(super) fn greet(&mut self) {
         let config = Arc::clone(&self.config);
         self.reply(ReplyCode::READY, &config.greeting);
-    }
-
-    /// Everything that the future depends on, for the walk over all states. A field that is left out has its reason
-    /// there.
-    #[cfg(test)]
-    pub(super) fn state(&self) -> impl fmt::Debug {
-        let Self {
-            // They never change.
-            config,
-            control: _,
-            // The deadlines are told from it, and ids by what has the same one.
-            now: _,
-            last_id: _,
-            login,
-            security,
-            parameters,
-            data,
-            transfer,
-            detached,
-            timers,
-            pending,
-            // Memory, without meaning.
-            replies: _,
-            service,
-            // All were taken.
-            actions,
-            unsent,
-        } = self;
-        assert!(actions.is_empty());
-        // The time since when a transfer runs is only shown.
-        let transfer =
-            transfer.as_ref().map(|Transfer { id, subject, phase, bytes, since: _, is_abor_waiting }| {
-                (*id, subject, phase, *bytes, *is_abor_waiting)
-            });
-        let unsent = (*unsent).min(config.reply_limit + 1);
-        (login, *security, parameters, *data, transfer, detached, timers, pending, *service, unsent)
     }
 
     pub(super) fn set_now(&mut self, now: Instant) {
