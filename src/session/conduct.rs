@@ -253,7 +253,7 @@ impl ServerPi {
     pub(super) fn handle_finish_overdue(&mut self) {
         let Some(transfer) = &self.transfer else { return };
         let (id, Subject::Upload(upload)) = (transfer.id, &transfer.subject) else { return };
-        let has_begun = matches!(transfer.phase, Phase::Finishing(FinalReply::Begun));
+        let has_begun = transfer.has_begun_reply();
         let deadline = self.now + self.config.detached_timeout;
         let is_detached = self.config.finish_overdue == FinishOverdue::Detach
             && self.detached.add(id, &upload.pathname, deadline, self.config.detached_limit).is_ok();
@@ -373,8 +373,7 @@ impl ServerPi {
         }
         self.start_idle();
         let transfer = self.transfer.take();
-        let phase = transfer.as_ref().map(|transfer| &transfer.phase);
-        let has_begun = matches!(phase, Some(Phase::Finishing(FinalReply::Begun)));
+        let has_begun = transfer.as_ref().is_some_and(Transfer::has_begun_reply);
         if has_begun && reply.code() != ReplyCode::TRANSFER_COMPLETE {
             return self.break_off(&reply);
         }

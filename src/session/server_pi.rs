@@ -18,7 +18,7 @@ use super::{
     rules::{self, Argument, Carries, LogIn, Rule},
     security::Security,
     timer::{Timer, Timers},
-    transfer::{FinalReply, Phase, Transfer},
+    transfer::{Phase, Transfer},
 };
 use crate::{
     command::{ArgumentError, Command},
@@ -144,7 +144,7 @@ impl ServerPi {
     /// begins.
     pub(super) fn is_transfer_open(&self) -> bool {
         self.transfer.as_ref().is_some_and(|transfer| {
-            !matches!(transfer.phase, Phase::Opening(_) | Phase::Finishing(FinalReply::Begun))
+            !matches!(transfer.phase, Phase::Opening(_)) && !transfer.has_begun_reply()
         })
     }
 
