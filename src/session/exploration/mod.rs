@@ -27,11 +27,11 @@
 //!
 //! # The walks
 //!
-//! Those of `cargo test` are small, so that they can be run for each change: some ten thousand states and half a million
-//! transitions in ten seconds, though nothing is optimised. Each has the commands of one side of a session, of which one
-//! may wait. `scripts/explore` runs the large ones with all commands, of which two may wait, or one where finishes are
-//! detached or the client hardly reads: some 700,000 states and 23 million transitions, in a minute and a half on two
-//! cores.
+//! Those of `cargo test` are small, so that they can be run for each change: some thirty thousand states and a million
+//! transitions in less than a minute, though nothing is optimised. Each has the commands of one side of a session, of
+//! which one may wait. `scripts/explore` runs the large ones with all commands, of which two may wait, or one where
+//! finishes are detached, the client hardly reads, or there is TLS: some 960,000 states and 40 million transitions, in
+//! some minutes on two cores.
 //!
 //! The [`pictures`] in the machines' documentation are made from the small walks, and a test compares them.
 
