@@ -12,6 +12,7 @@ use std::{
 };
 
 use super::{
+    counted::Counted,
     runtime::Runtime,
     stream::Stream,
     tls::{Handshake, SessionTls},
@@ -33,8 +34,8 @@ enum State<R: Runtime> {
     Wanted(Wanted),
     Making(Pin<Box<dyn Future<Output = io::Result<Made<R>>> + Send>>),
     Made(Made<R>),
-    Securing(Handshake<(Stream<R::Stream>, Resumption)>),
-    Secured(Stream<R::Stream>),
+    Securing(Handshake<(Stream<Counted<R::Stream>>, Resumption)>),
+    Secured(Stream<Counted<R::Stream>>),
 }
 
 struct Wanted {
@@ -86,14 +87,14 @@ impl<R: Runtime> DataConnection<R> {
     /// Begins a handshake on the connection that was made.
     pub(super) fn secure(&mut self, tls: &SessionTls, direction: Direction) {
         if let State::Made(made) = mem::replace(&mut self.state, State::Closed) {
-            self.state = State::Securing(tls.accept_data(made.stream, direction));
+            self.state = State::Securing(tls.accept_data(Counted::new(made.stream), direction));
         }
     }
 
     /// The connection, to be used by a transfer.
-    pub(super) fn take(&mut self) -> Option<Stream<R::Stream>> {
+    pub(super) fn take(&mut self) -> Option<Stream<Counted<R::Stream>>> {
         match mem::replace(&mut self.state, State::Closed) {
-            State::Made(made) => Some(Stream::Clear(made.stream)),
+            State::Made(made) => Some(Stream::Clear(Counted::new(made.stream))),
             State::Secured(stream) => Some(stream),
             _ => None,
         }

@@ -21,13 +21,13 @@ use super::{
     runtime::Runtime,
     timer::Timer,
     tls::{SessionTls, Tls},
-    transfers::{Arrival, Begin, Transfers},
+    transfers::{Advance, Arrival, Begin, Transfers},
 };
 use crate::{
     accounts::Accounts,
     config::{Config, Endpoints},
     instant::Instant,
-    session::{Action, Answer, DataConnectionMode, Event, Session, TransferId},
+    session::{Action, Answer, DataConnectionMode, Event, Session},
 };
 
 /// Rounds of the loop before other tasks have their turn.
@@ -102,8 +102,8 @@ struct Driver<R: Runtime, A: Accounts> {
     store: Option<Arc<A::Storage>>,
     requests: Requests<A::Storage>,
     transfers: Transfers<A::Storage>,
-    /// The bytes of the running transfer that the session knows of.
-    progress: Option<(TransferId, u64)>,
+    /// How far the session knows the running transfer to be.
+    advance: Option<Advance>,
     timer: Timer<R>,
     shutdown: Shutdown,
     /// Whether this round changed anything, so that another one is needed.
@@ -127,7 +127,7 @@ impl<R: Runtime, A: Accounts> Driver<R, A> {
             store: None,
             requests: Requests::new(runtime.clone(), accounts),
             transfers: Transfers::new(Journal::new(endpoints.peer), config.killed_client_grace),
-            progress: None,
+            advance: None,
             timer: Timer::new(runtime.clone()),
             shutdown: Shutdown::Awaited(shutdown),
             has_changed: false,
@@ -164,7 +164,7 @@ impl<R: Runtime, A: Accounts> Driver<R, A> {
 
     /// Tells the session what happened, and does what it says.
     fn handle(&mut self, event: Event<'_>) {
-        self.has_changed |= !matches!(event, Event::Progressed(..));
+        self.has_changed |= !matches!(event, Event::Progressed(..) | Event::Moved(_));
         self.session.handle(self.runtime.now(), event);
         self.obey();
     }
@@ -296,12 +296,10 @@ impl<R: Runtime, A: Accounts> Driver<R, A> {
     fn poll_transfer(&mut self, cx: &mut Context<'_>) {
         let now = self.runtime.now();
         let transfer = self.transfers.poll(cx, now);
-        let progress = self.transfers.progress();
-        if progress != self.progress {
-            self.progress = progress;
-            if let Some((id, bytes)) = progress {
-                self.handle(Event::Progressed(id, bytes));
-            }
+        let advance = self.transfers.advance();
+        if let Some(event) = advance.and_then(|advance| advance.since(self.advance)) {
+            self.advance = advance;
+            self.handle(event);
         }
         for event in [transfer, self.transfers.poll_detached(cx, now)] {
             if let Poll::Ready(event) = event {

@@ -13,6 +13,7 @@ mod async_io;
 pub mod async_std;
 mod connections;
 mod control_connection;
+mod counted;
 mod data_connection;
 pub mod driver;
 mod journal;

@@ -4,20 +4,27 @@
 //! own control connection. The memory of a transfer is bounded too: it starts small, grows to two chunks at most, and
 //! ends with the transfer.
 
+mod receive_buffer;
+mod turn;
+
 use std::{
     future::{Future, poll_fn},
-    io, mem,
+    io,
     pin::{Pin, pin},
     sync::{
         Arc, OnceLock,
         atomic::{AtomicU64, Ordering},
     },
-    task::{Context, Poll},
+    task::Poll,
 };
 
 use bytes::{Bytes, BytesMut};
 use futures_io::{AsyncRead, AsyncWrite};
 
+use self::{
+    receive_buffer::{Filled, ReceiveBuffer},
+    turn::Turn,
+};
 use super::stream::Stream;
 use crate::{
     dtp::Dtp,
@@ -33,10 +40,6 @@ const FIRST_CHUNK: usize = 16 << 10;
 const GROWTH: usize = 4;
 /// Lines of a listing that are sent at once, in bytes.
 const LISTING_CHUNK: usize = 32 << 10;
-/// Bytes that are moved before others have their turn.
-const TURN: usize = 1 << 20;
-/// Chunks that are moved before others have their turn.
-const CHUNKS_A_TURN: usize = 16;
 /// Bytes that are read and forgotten when a client has sent them where it should only receive.
 const FORGOTTEN: usize = 64 << 10;
 
@@ -333,136 +336,16 @@ impl<S: AsyncRead + Unpin> Wire<'_, S> {
     }
 }
 
-/// Memory that a data connection is read into.
-///
-/// All of it stays initialised, so none is cleared twice. A chunk that fills at least half of it goes to the store as
-/// it is; when the store has let go of it, the same memory takes the next one. A smaller one is copied, so that a
-/// store that keeps chunks keeps no more memory than twice the file.
-struct ReceiveBuffer {
-    memory: BytesMut,
-    lent: Bytes,
-    size: usize,
-    largest: usize,
-    end: Option<End>,
-}
-
-/// What was read.
-enum Filled {
-    Bytes(usize),
-    End(End),
-}
-
-impl ReceiveBuffer {
-    fn new(largest: usize) -> Self {
-        let size = FIRST_CHUNK.min(largest);
-        Self { memory: BytesMut::new(), lent: Bytes::new(), size, largest, end: None }
-    }
-
-    /// Reads until the buffer is full or nothing more is there.
-    fn poll_fill(
-        &mut self,
-        stream: &mut Stream<impl AsyncRead + AsyncWrite + Unpin>,
-        cx: &mut Context<'_>,
-    ) -> Poll<io::Result<Filled>> {
-        if let Some(end) = self.end {
-            return Poll::Ready(Ok(Filled::End(end)));
-        }
-        self.reclaim();
-        let mut filled = 0;
-        while let Some(room) = self.memory.get_mut(filled..).filter(|room| !room.is_empty()) {
-            match Pin::new(&mut *stream).poll_read(cx, room) {
-                Poll::Ready(Ok(0)) => {
-                    self.end = Some(if stream.is_secure() { End::CloseNotify } else { End::Fin });
-                    break;
-                }
-                Poll::Ready(Ok(count)) => filled += count,
-                Poll::Ready(Err(error))
-                    if stream.is_secure() && error.kind() == io::ErrorKind::UnexpectedEof =>
-                {
-                    self.end = Some(End::Truncated);
-                    break;
-                }
-                // What came before the error is of no use: this upload cannot be finished any more.
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                Poll::Pending if filled == 0 => return Poll::Pending,
-                Poll::Pending => break,
-            }
-        }
-        if filled >= self.memory.len() {
-            self.size = self.size.saturating_mul(GROWTH).min(self.largest);
-        }
-        Poll::Ready(Ok(match self.end {
-            Some(end) if filled == 0 => Filled::End(end),
-            _ => Filled::Bytes(filled),
-        }))
-    }
-
-    /// The bytes that were read last.
-    fn filled(&self, count: usize) -> &[u8] {
-        self.memory.get(..count).unwrap_or(&self.memory)
-    }
-
-    /// The bytes that were read last, for the store to keep.
-    fn take(&mut self, count: usize) -> Bytes {
-        if count < self.memory.len() / 2 {
-            return Bytes::copy_from_slice(self.filled(count));
-        }
-        self.lent = mem::take(&mut self.memory).freeze();
-        self.lent.slice(..count.min(self.lent.len()))
-    }
-
-    fn reclaim(&mut self) {
-        if self.memory.len() >= self.size {
-            return;
-        }
-        self.memory = match mem::take(&mut self.lent).try_into_mut() {
-            Ok(memory) if memory.len() >= self.size => memory,
-            _ => BytesMut::zeroed(self.size),
-        };
-    }
-}
-
-/// How much may still be moved before others have their turn.
-#[derive(Debug)]
-struct Turn {
-    left: usize,
-}
-
-impl Default for Turn {
-    fn default() -> Self {
-        Self { left: TURN }
-    }
-}
-
-impl Turn {
-    /// Counts a chunk of so many bytes, and gives way when that was enough for now.
-    async fn spend(&mut self, bytes: usize) {
-        self.left = self.left.saturating_sub(bytes.max(TURN / CHUNKS_A_TURN));
-        if self.left == 0 {
-            *self = Self::default();
-            give_way().await;
-        }
-    }
-}
-
-/// Lets others have their turn, and goes on at once after that.
-async fn give_way() {
-    let mut has_given_way = false;
-    poll_fn(|cx| {
-        if mem::replace(&mut has_given_way, true) {
-            return Poll::Ready(());
-        }
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
-}
-
 #[cfg(test)]
 mod tests {
-    use std::{future::ready, string::String, task::Waker, vec, vec::Vec};
+    use std::{
+        future::ready,
+        task::{Context, Waker},
+        vec,
+        vec::Vec,
+    };
 
-    use super::*;
+    use super::{turn::TURN, *};
     use crate::{
         dtp::Representation,
         storage::{Entry, Metadata, Stored},
@@ -629,61 +512,5 @@ mod tests {
         let sending = pin!(send::<Endless, _, _, _>(source, Stream::Clear(Talks(0)), 512, Arc::default()));
         let sent = sending.poll(&mut Context::from_waker(Waker::noop()));
         assert!(matches!(sent, Poll::Ready(Moved::Sent(Outcome::Complete { bytes: 9 }))));
-    }
-
-    fn fill(buffer: &mut ReceiveBuffer, mut bytes: &[u8]) -> usize {
-        struct Once<'a, 'b>(&'a mut &'b [u8]);
-        takes_everything! { Once<'_, '_> }
-        impl AsyncRead for Once<'_, '_> {
-            fn poll_read(
-                mut self: Pin<&mut Self>,
-                _: &mut Context<'_>,
-                buffer: &mut [u8],
-            ) -> Poll<io::Result<usize>> {
-                if self.0.is_empty() {
-                    return Poll::Pending;
-                }
-                Poll::Ready(io::Read::read(self.0, buffer))
-            }
-        }
-        let mut stream = Stream::Clear(Once(&mut bytes));
-        match buffer.poll_fill(&mut stream, &mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(Ok(Filled::Bytes(count))) => count,
-            _ => panic!("nothing was read"),
-        }
-    }
-
-    #[test]
-    fn memory_that_the_store_has_let_go_of_is_used_again() {
-        let mut buffer = ReceiveBuffer::new(FIRST_CHUNK);
-        let content: String = "abcdefgh".repeat(FIRST_CHUNK / 8);
-        let mut places = Vec::new();
-        for _ in 0..3 {
-            let count = fill(&mut buffer, content.as_bytes());
-            let chunk = buffer.take(count);
-            assert_eq!(chunk, content);
-            places.push(chunk.as_ptr());
-        }
-        assert_eq!(places, [places[0]; 3]);
-    }
-
-    #[test]
-    fn chunks_that_the_store_keeps_stay_what_they_are_and_hold_little_more_than_themselves() {
-        let mut buffer = ReceiveBuffer::new(FIRST_CHUNK);
-        let lengths = [1, FIRST_CHUNK / 2 - 1, FIRST_CHUNK / 2, FIRST_CHUNK];
-        let kept: Vec<Bytes> = lengths
-            .iter()
-            .enumerate()
-            .map(|(number, length)| {
-                let count = fill(&mut buffer, &vec![number as u8; *length]);
-                let chunk = buffer.take(count);
-                let is_lent = buffer.memory.is_empty();
-                assert_eq!(is_lent, *length >= FIRST_CHUNK / 2, "{length} bytes");
-                chunk
-            })
-            .collect();
-        for (number, (chunk, length)) in kept.iter().zip(lengths).enumerate() {
-            assert_eq!(*chunk, vec![number as u8; length]);
-        }
     }
 }

@@ -14,6 +14,7 @@ use std::{
 use futures_io::{AsyncRead, AsyncWrite};
 
 use super::{
+    counted::{Carried, Counted},
     journal::{Journal, Record},
     pump::{self, End, Moved, Progress, Source},
     stream::Stream,
@@ -72,6 +73,7 @@ enum Stage<S: Storage> {
 struct Moving<S: Storage> {
     id: TransferId,
     progress: Arc<Progress>,
+    carried: Carried,
     /// How many bytes had moved when that was last looked at and found changed, and when that was.
     last: (u64, Instant),
     movement: Running<Moved<S::Upload>>,
@@ -81,6 +83,27 @@ struct Finishing {
     id: TransferId,
     record: Record,
     finish: Running<Result<Stored, StorageError>>,
+}
+
+/// How far the bytes of a transfer are.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Advance {
+    id: TransferId,
+    /// Those of the file or listing.
+    bytes: u64,
+    /// All that its data connection has carried. It moves only if these become more.
+    carried: u64,
+}
+
+impl Advance {
+    /// What the session is told, when it knows of `earlier`; none if nothing has moved since.
+    pub(super) fn since(self, earlier: Option<Self>) -> Option<Event<'static>> {
+        match earlier.filter(|earlier| earlier.id == self.id) {
+            Some(earlier) if earlier.carried == self.carried => None,
+            Some(earlier) if earlier.bytes == self.bytes => Some(Event::Moved(self.id)),
+            _ => Some(Event::Progressed(self.id, self.bytes)),
+        }
+    }
 }
 
 /// The end of an upload that came in good order.
@@ -121,7 +144,7 @@ impl<S: Storage> Transfers<S> {
         &mut self,
         id: TransferId,
         movement: Movement,
-        stream: Option<Stream<C>>,
+        stream: Option<Stream<Counted<C>>>,
         begin: Begin,
     ) where
         C: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -135,11 +158,13 @@ impl<S: Storage> Transfers<S> {
             _ => None,
         };
         let progress = Arc::new(Progress::default());
+        let carried =
+            stream.as_ref().map_or_else(Carried::default, |stream| stream.get_ref().carried().clone());
         let movement = stream
             .and_then(|stream| begin.start(movement, opened, stream, Arc::clone(&progress)))
             .unwrap_or_else(|| Box::pin(ready(Moved::Sent(Outcome::Lost))));
         let last = (0, begin.now);
-        self.stage = Stage::Moving(Moving { id, progress, last, movement });
+        self.stage = Stage::Moving(Moving { id, progress, carried, last, movement });
     }
 
     /// Finishes the upload.
@@ -198,9 +223,11 @@ impl<S: Storage> Transfers<S> {
     }
 
     /// How far the bytes are, while they move.
-    pub(super) fn progress(&self) -> Option<(TransferId, u64)> {
+    pub(super) fn advance(&self) -> Option<Advance> {
         match &self.stage {
-            Stage::Moving(moving) => Some((moving.id, moving.progress.bytes())),
+            Stage::Moving(Moving { id, progress, carried, .. }) => {
+                Some(Advance { id: *id, bytes: progress.bytes(), carried: carried.bytes() })
+            }
             _ => None,
         }
     }

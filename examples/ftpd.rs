@@ -3,6 +3,8 @@
 #[cfg(feature = "accounts-file")]
 #[path = "ftpd/accounts.rs"]
 mod accounts;
+#[path = "ftpd/servers.rs"]
+mod servers;
 #[path = "ftpd/store.rs"]
 mod store;
 #[cfg(feature = "tahoe")]
@@ -31,18 +33,20 @@ use sansftp::adapters::async_std::AsyncStd;
 #[cfg(feature = "smol")]
 use sansftp::adapters::smol::Smol;
 use sansftp::{
-    Accounts, Config, Settings, Storage,
+    Accounts, Storage,
     adapters::{
-        Runtime, Server,
+        Runtime,
         stores::{Durability, Filesystem, OnAbort},
         tokio::Tokio,
         users::Users,
     },
-    config::{FinishPatience, PassiveAddress},
 };
 use tracing_subscriber::filter::LevelFilter;
 
-use self::store::{Place, Stores};
+use self::{
+    servers::Servers,
+    store::{Place, Stores},
+};
 
 /// Serves a folder by FTP. The 226 that ends an upload leaves only when the file is safely in place.
 #[derive(Debug, Parser)]
@@ -294,103 +298,6 @@ fn open_folder(folder: &Path, options: &Options) -> io::Result<Stores<Filesystem
     let on_abort = if options.keep_partial { OnAbort::KeepPartial } else { OnAbort::Discard };
     let store = Filesystem::open(folder)?.with_durability(durability).with_on_abort(on_abort);
     Ok(Stores { readable: store.clone().read_only(), writable: store })
-}
-
-fn settings(options: &Options) -> Settings {
-    let finish_patience = match options.finish_patience.map(|seconds| Duration::from_secs(seconds.get())) {
-        Some(every) => FinishPatience::ContinueAfter { silence: every, every },
-        None => FinishPatience::Silent,
-    };
-    Settings {
-        finish_patience,
-        passive_ports: options.passive_ports.clone(),
-        passive_address: options.public_ip.map_or(PassiveAddress::Local, PassiveAddress::Fixed),
-        connections_limit: options.max_connections.get(),
-        connections_per_address_limit: options.max_per_address.get(),
-        ..Settings::default()
-    }
-}
-
-/// A server, and another one where clients begin with TLS.
-struct Servers<R> {
-    server: Server<R>,
-    #[cfg(feature = "tls")]
-    implicit: Option<Server<R>>,
-    #[cfg(feature = "tls")]
-    protection: Option<tls::Protection>,
-}
-
-impl<R: Runtime> Servers<R> {
-    #[cfg(not(feature = "tls"))]
-    fn start(runtime: R, accounts: impl Accounts, options: &Options) -> Result<Self, Box<dyn Error>> {
-        let server = Server::start(runtime, accounts, Config::new(settings(options))?, options.listen)
-            .map_err(|error| cannot_listen(options.listen, &error))?;
-        Ok(Self { server })
-    }
-
-    #[cfg(feature = "tls")]
-    fn start(runtime: R, accounts: impl Accounts, options: &Options) -> Result<Self, Box<dyn Error>> {
-        use sansftp::config::TlsStart;
-
-        let protection = options.tls.protection()?;
-        let accounts = std::sync::Arc::new(accounts);
-        let start = |start, address| -> Result<Server<R>, Box<dyn Error>> {
-            let (runtime, accounts) = (runtime.clone(), std::sync::Arc::clone(&accounts));
-            let server = match &protection {
-                Some(protection) => {
-                    let config =
-                        Config::new(Settings { tls: protection.settings(start), ..settings(options) })?;
-                    Server::start_with_tls(runtime, accounts, config, protection.tls.clone(), address)
-                }
-                None => Server::start(runtime, accounts, Config::new(settings(options))?, address),
-            };
-            server.map_err(|error| cannot_listen(address, &error).into())
-        };
-        let server = start(TlsStart::OnAuth, options.listen)?;
-        let implicit = protection.as_ref().and_then(|protection| protection.implicit);
-        let implicit = implicit.map(|address| start(TlsStart::AtOnce, address)).transpose()?;
-        Ok(Self { server, implicit, protection })
-    }
-
-    /// Where they listen, as standard output tells it.
-    fn addresses(&self) -> String {
-        let text = format!("listening on {}\n", self.server.local_addr());
-        #[cfg(feature = "tls")]
-        let text = match &self.implicit {
-            Some(implicit) => text + &format!("listening with TLS on {}\n", implicit.local_addr()),
-            None => text,
-        };
-        text
-    }
-
-    /// Reads the certificate again. `false` if there is none that could have changed.
-    #[cfg(feature = "tls")]
-    fn reload(&self, options: &Options) -> bool {
-        match self.protection.as_ref().and_then(|protection| options.tls.reload(protection)) {
-            Some(Ok(())) => tracing::info!("the certificate was read again"),
-            Some(Err(error)) => tracing::error!(%error, "the certificate stays as it was"),
-            None => return false,
-        }
-        true
-    }
-
-    #[cfg(not(feature = "tls"))]
-    fn reload(&self, _: &Options) -> bool {
-        false
-    }
-
-    async fn shutdown(self, deadline: Duration) {
-        #[cfg(feature = "tls")]
-        if let Some(implicit) = self.implicit {
-            tokio::join!(self.server.shutdown(deadline), implicit.shutdown(deadline));
-            return;
-        }
-        self.server.shutdown(deadline).await;
-    }
-}
-
-fn cannot_listen(address: SocketAddr, error: &io::Error) -> String {
-    format!("cannot listen on {address}: {error}")
 }
 
 /// A user whose password nobody can guess: 64 bits of the keys that the standard library's hash maps get from the

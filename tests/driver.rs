@@ -20,5 +20,7 @@ mod driver {
     mod data_connections;
     mod downloads;
     mod server;
+    #[cfg(feature = "tls")]
+    mod tls;
     mod uploads;
 }

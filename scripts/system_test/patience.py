@@ -1,9 +1,9 @@
-"""Clients that hear of a finish that takes its time (ftpd --finish-patience), on a disk that is made slow."""
+"""Clients of a disk that is made slow: in silence, and when they hear that it takes its time (ftpd --finish-patience)."""
 
 import contextlib
 import subprocess
 
-from .checks import check
+from .checks import check, wait_until
 from .clients import curl, lftp_done
 from .content import content
 from .servers import PASSWORD, ROOT, USER, ftpd
@@ -11,18 +11,20 @@ from .servers import PASSWORD, ROOT, USER, ftpd
 SECONDS = 8
 # Of clients that would not wait for that in silence.
 CLIENT_PATIENCE = 4
+# The server says every second that it is not done.
+TOLD = ("--finish-patience", "1")
 CONTENT = content(1, 0, 100_000)
 
 
 @contextlib.contextmanager
-def slow_ftpd(programs, folder, **environment):
-    """A server whose files take SECONDS to be stored, and which says so after one."""
+def slow_ftpd(programs, folder, *options, **environment):
+    """A server whose files take SECONDS to be stored."""
     library, served = folder / "slow_sync.so", folder / "served"
     served.mkdir()
     source = ROOT / "scripts/system_test/slow_sync.c"
     subprocess.run(["cc", "-shared", "-fPIC", "-o", str(library), str(source)], check=True, stdin=subprocess.DEVNULL)
     environment = {"LD_PRELOAD": str(library), "SLOW_SYNC": str(SECONDS), **environment}
-    with ftpd(programs, served, "--finish-patience", "1", environment=environment.items()) as server:
+    with ftpd(programs, served, *options, environment=environment.items()) as server:
         yield server, served
 
 
@@ -35,11 +37,23 @@ def clients(server, local):
     yield "curl", curl("-T", str(local), server.url("curl")).returncode == 0
 
 
+def clients_give_up_in_silence(programs, folder):
+    """In silence lftp and ncftp give up before a file is stored that they have sent whole; curl waits for it."""
+    local = folder / "local"
+    local.write_bytes(CONTENT)
+    with slow_ftpd(programs, folder) as (server, served):
+        for name, is_stored in clients(server, local):
+            check(is_stored == (name == "curl"), f"{name} {'waits' if is_stored else 'gives up'}")
+        for name in ("lftp", "ncftp", "curl"):
+            wait_until((served / name).exists, f"{name}: the file is not stored")
+            check((served / name).read_bytes() == CONTENT, f"{name}: the file is not what was sent")
+
+
 def clients_wait_while_they_hear_of_it(programs, folder):
     """lftp and ncftp wait longer than in silence while they hear lines of a 226, and curl does not mind them."""
     local = folder / "local"
     local.write_bytes(CONTENT)
-    with slow_ftpd(programs, folder) as (server, served):
+    with slow_ftpd(programs, folder, *TOLD) as (server, served):
         for name, is_stored in clients(server, local):
             check(is_stored, f"{name} fails")
             check((served / name).read_bytes() == CONTENT, f"{name}: the file is not what was sent")
@@ -55,7 +69,7 @@ def clients_fail_with_what_they_heard_of(programs, folder):
     """lftp, ncftp and curl fail when a 226 that has begun does not become true, and so does every other client."""
     local = folder / "local"
     local.write_bytes(CONTENT)
-    with slow_ftpd(programs, folder, FAILING_SYNC="yes") as (server, served):
+    with slow_ftpd(programs, folder, *TOLD, FAILING_SYNC="yes") as (server, served):
         for name, is_stored in clients(server, local):
             check(not is_stored, f"{name} believes that its file was stored")
         client = server.client()
@@ -69,4 +83,4 @@ def clients_fail_with_what_they_heard_of(programs, folder):
         check(list(served.iterdir()) == [], "something was stored")
 
 
-STEPS = [clients_wait_while_they_hear_of_it, clients_fail_with_what_they_heard_of]
+STEPS = [clients_give_up_in_silence, clients_wait_while_they_hear_of_it, clients_fail_with_what_they_heard_of]

@@ -56,7 +56,7 @@ pub enum Action {
     CloseDataConnection,
 
     /// Start to move bytes between the data connection and what the last request opened, and tell
-    /// [`Event::Progressed`](super::Event::Progressed) from time to time and
+    /// [`Event::Progressed`](super::Event::Progressed) or [`Event::Moved`](super::Event::Moved) from time to time and
     /// [`Event::TransferEnded`](super::Event::TransferEnded) at the end. The driver closes the data connection then.
     Transfer(TransferId, Movement),
     /// Finish the upload, and tell [`Event::Finished`](super::Event::Finished).

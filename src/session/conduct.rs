@@ -135,13 +135,23 @@ impl ServerPi {
     // Moving.
 
     pub(super) fn handle_progressed(&mut self, id: TransferId, bytes: u64) {
-        let now = self.now;
-        let stall = self.config.data_stall_timeout;
-        let Some(transfer) = self.transfer_named(id) else { return };
-        if matches!(transfer.phase, Phase::Moving) && bytes > transfer.bytes {
+        if let Some(transfer) = self.moving(id)
+            && bytes > transfer.bytes
+        {
             transfer.bytes = bytes;
-            self.timers.start(Timer::DataStall, now, stall);
+            self.handle_moved(id);
         }
+    }
+
+    pub(super) fn handle_moved(&mut self, id: TransferId) {
+        if self.moving(id).is_some() {
+            self.timers.start(Timer::DataStall, self.now, self.config.data_stall_timeout);
+        }
+    }
+
+    /// The running transfer, if it is this one and its bytes move.
+    fn moving(&mut self, id: TransferId) -> Option<&mut Transfer> {
+        self.transfer_named(id).filter(|transfer| matches!(transfer.phase, Phase::Moving))
     }
 
     pub(super) fn handle_data_stalled(&mut self) {
@@ -149,10 +159,7 @@ impl ServerPi {
     }
 
     pub(super) fn handle_transfer_ended(&mut self, id: TransferId, outcome: Outcome) {
-        let Some(transfer) = self.transfer_named(id) else { return };
-        if !matches!(transfer.phase, Phase::Moving) {
-            return;
-        }
+        let Some(transfer) = self.moving(id) else { return };
         if let Outcome::Complete { bytes } | Outcome::Truncated { bytes } = outcome {
             transfer.bytes = bytes;
         }
@@ -246,7 +253,7 @@ impl ServerPi {
     pub(super) fn handle_finish_overdue(&mut self) {
         let Some(transfer) = &self.transfer else { return };
         let (id, Subject::Upload(upload)) = (transfer.id, &transfer.subject) else { return };
-        let has_begun = matches!(transfer.phase, Phase::Finishing(FinalReply::Begun));
+        let has_begun = transfer.has_begun_reply();
         let deadline = self.now + self.config.detached_timeout;
         let is_detached = self.config.finish_overdue == FinishOverdue::Detach
             && self.detached.add(id, &upload.pathname, deadline, self.config.detached_limit).is_ok();
@@ -366,8 +373,7 @@ impl ServerPi {
         }
         self.start_idle();
         let transfer = self.transfer.take();
-        let phase = transfer.as_ref().map(|transfer| &transfer.phase);
-        let has_begun = matches!(phase, Some(Phase::Finishing(FinalReply::Begun)));
+        let has_begun = transfer.as_ref().is_some_and(Transfer::has_begun_reply);
         if has_begun && reply.code() != ReplyCode::TRANSFER_COMPLETE {
             return self.break_off(&reply);
         }

@@ -55,6 +55,9 @@ pub enum Event<'a> {
 
     /// So many bytes of the transfer have moved over the data connection, in all.
     Progressed(TransferId, u64),
+    /// Bytes have moved over the data connection since the last event of the transfer, but none that
+    /// [`Progressed`](Self::Progressed) counts: a part of a TLS record. A driver without TLS has no need of it.
+    Moved(TransferId),
     /// No more bytes will move in this transfer. Its data connection is closed.
     TransferEnded(TransferId, Outcome),
     /// The result of [`Action::AwaitFinish`](super::Action::AwaitFinish), also after

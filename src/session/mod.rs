@@ -124,6 +124,7 @@ impl Session {
             Event::DataRefused => self.pi.handle_data_refused(),
             Event::DataSecured(resumption) => self.pi.handle_data_secured(resumption),
             Event::Progressed(id, bytes) => self.pi.handle_progressed(id, bytes),
+            Event::Moved(id) => self.pi.handle_moved(id),
             Event::TransferEnded(id, outcome) => self.pi.handle_transfer_ended(id, outcome),
             Event::Finished(id, result) => self.pi.handle_finished(id, result),
             Event::Aborted(id) => self.pi.handle_aborted(id),

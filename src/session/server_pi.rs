@@ -1,5 +1,8 @@
 //! The place where the machines are joined.
 
+#[cfg(test)]
+mod state;
+
 use alloc::{collections::VecDeque, sync::Arc};
 use core::{fmt, mem};
 
@@ -15,7 +18,7 @@ use super::{
     rules::{self, Argument, Carries, LogIn, Rule},
     security::Security,
     timer::{Timer, Timers},
-    transfer::{FinalReply, Phase, Transfer},
+    transfer::{Phase, Transfer},
 };
 use crate::{
     command::{ArgumentError, Command},
@@ -100,42 +103,6 @@ impl ServerPi {
         self.reply(ReplyCode::READY, &config.greeting);
     }
 
-    /// Everything that the future depends on, for the walk over all states. A field that is left out has its reason
-    /// there.
-    #[cfg(test)]
-    pub(super) fn state(&self) -> impl fmt::Debug {
-        let Self {
-            // They never change.
-            config,
-            control: _,
-            // The deadlines are told from it, and ids by what has the same one.
-            now: _,
-            last_id: _,
-            login,
-            security,
-            parameters,
-            data,
-            transfer,
-            detached,
-            timers,
-            pending,
-            // Memory, without meaning.
-            replies: _,
-            service,
-            // All were taken.
-            actions,
-            unsent,
-        } = self;
-        assert!(actions.is_empty());
-        // The time since when a transfer runs is only shown.
-        let transfer =
-            transfer.as_ref().map(|Transfer { id, subject, phase, bytes, since: _, is_abor_waiting }| {
-                (*id, subject, phase, *bytes, *is_abor_waiting)
-            });
-        let unsent = (*unsent).min(config.reply_limit + 1);
-        (login, *security, parameters, *data, transfer, detached, timers, pending, *service, unsent)
-    }
-
     pub(super) fn set_now(&mut self, now: Instant) {
         self.now = self.now.max(now);
     }
@@ -177,7 +144,7 @@ impl ServerPi {
     /// begins.
     pub(super) fn is_transfer_open(&self) -> bool {
         self.transfer.as_ref().is_some_and(|transfer| {
-            !matches!(transfer.phase, Phase::Opening(_) | Phase::Finishing(FinalReply::Begun))
+            !matches!(transfer.phase, Phase::Opening(_)) && !transfer.has_begun_reply()
         })
     }
 

@@ -24,7 +24,7 @@
 //!              stops           ABOR, ControlSecured, DataRefused, DataSecured, ShutdownOverdue, the session ends
 //!              when it passes  Abort, CloseControl
 //! DataStall    starts          DataConnected, DataSecured, Metadata, Opened, UploadOpened
-//!              starts again    Progressed
+//!              starts again    Moved, Progressed
 //!              stops           ABOR, ShutdownOverdue, TransferEnded Complete, TransferEnded Lost,
 //!                              TransferEnded StoreFailed, TransferEnded Truncated, the session ends
 //!              when it passes  Abort

@@ -169,6 +169,11 @@ impl Transfer {
         }
     }
 
+    /// Whether lines of its final reply have been sent, but not the last one.
+    pub(super) const fn has_begun_reply(&self) -> bool {
+        matches!(self.phase, Phase::Finishing(FinalReply::Begun))
+    }
+
     /// Whether an upload that ended in good order has fewer bytes than its `ALLO` promised.
     pub(super) fn is_short(&self) -> bool {
         match &self.subject {

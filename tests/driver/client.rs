@@ -1,7 +1,9 @@
 //! A client that a test leads by the hand.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{io, net::SocketAddr, time::Duration};
 
+#[cfg(feature = "tls")]
+use sansftp::adapters::tls::Tls;
 use sansftp::{Config, Settings, adapters::server::Server};
 
 use super::{
@@ -47,10 +49,26 @@ impl Scene {
 
     /// With a server that listens at this address.
     pub fn at(server: &str, settings: Settings) -> Self {
+        Self::start(server, settings, Server::start)
+    }
+
+    /// With a server that has TLS.
+    #[cfg(feature = "tls")]
+    pub fn with_tls(settings: Settings, tls: Tls) -> Self {
+        Self::start(SERVER, settings, |world, store, config, address| {
+            Server::start_with_tls(world, store, config, tls, address)
+        })
+    }
+
+    fn start(
+        server: &str,
+        settings: Settings,
+        start: impl FnOnce(World, Store, Config, SocketAddr) -> io::Result<Server<World>>,
+    ) -> Self {
         let address: SocketAddr = server.parse().unwrap();
         let (world, store) = (World::default(), Store::default());
         let config = Config::new(settings).unwrap();
-        let server = Server::start(world.clone(), store.clone(), config, address).unwrap();
+        let server = start(world.clone(), store.clone(), config, address).unwrap();
         world.run();
         Self { world, store, server: Some(server), address, next_port: 50_000 }
     }

@@ -82,6 +82,7 @@ impl World {
             D::LowPort => Some(connected(LOW_PORT)),
             D::Refused => Some(Event::DataRefused),
             D::Progressed => Some(Event::Progressed(transfer, n as u64)),
+            D::Moved => Some(Event::Moved(transfer)),
             D::Complete => Some(complete(transfer)),
             D::Lost => Some(Event::TransferEnded(transfer, Outcome::Lost)),
             D::Finished => Some(Event::Finished(transfer, Ok(Stored::default()))),

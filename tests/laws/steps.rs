@@ -64,6 +64,7 @@ pub enum Disturbance {
     LowPort,
     Refused,
     Progressed,
+    Moved,
     Complete,
     Lost,
     Finished,
@@ -77,7 +78,7 @@ pub enum Disturbance {
 }
 
 /// All but `Failed`.
-pub const DISTURBANCES: [Disturbance; 24] = [
+pub const DISTURBANCES: [Disturbance; 25] = [
     Disturbance::LoggedIn,
     Disturbance::Done,
     Disturbance::UploadOpened,
@@ -102,6 +103,7 @@ pub const DISTURBANCES: [Disturbance; 24] = [
     Disturbance::ControlSecured,
     Disturbance::DataSecured,
     Disturbance::Truncated,
+    Disturbance::Moved,
 ];
 
 /// Lines that lead somewhere, some of them more often than others.

@@ -7,7 +7,7 @@
 //! Metadata METADATA  Entries NAME:METADATA … [Truncated]  Available 12  Text "done"
 //! Listening 192.0.2.1:4242  ListenFailed  DataConnected 198.51.100.7:50001  DataRefused
 //! DataSecured OfControl|None
-//! Progressed 12  TransferEnded Complete 12|Truncated 12|Lost|StoreFailed KIND ["sentence"]
+//! Progressed 12  Moved  TransferEnded Complete 12|Truncated 12|Lost|StoreFailed KIND ["sentence"]
 //! Finished ok ["note"]  Finished error KIND ["sentence"]  Aborted
 //! ```
 //!
@@ -74,6 +74,7 @@ pub fn parse(line: &str, ledger: &Ledger) -> Result<Event<'static>, String> {
         "DataRefused" => Event::DataRefused,
         "DataSecured" => Event::DataSecured(words.next_resumption()?),
         "Progressed" => Event::Progressed(ledger.transfer(ordinal), words.next_number()?),
+        "Moved" => Event::Moved(ledger.transfer(ordinal)),
         "TransferEnded" => Event::TransferEnded(ledger.transfer(ordinal), words.next_outcome()?),
         "Finished" => Event::Finished(ledger.transfer(ordinal), words.next_finish()?),
         "Aborted" => Event::Aborted(ledger.transfer(ordinal)),

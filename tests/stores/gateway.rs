@@ -12,7 +12,9 @@ use sansftp::{
         stores::{Tahoe, tahoe::Gateway},
         tokio::Tokio,
     },
-    storage::{AbortReason, Download, Placement, Storage, StorageErrorKind::*, Upload},
+    storage::{
+        AbortReason, Download, EntryKind, Permissions, Placement, Storage, StorageErrorKind::*, Upload,
+    },
 };
 
 use crate::steps::*;
@@ -339,5 +341,43 @@ fn a_wrong_url_or_root_is_refused() {
         let gateway = Gateway::new(Tokio, url).unwrap();
         assert!(Tahoe::new(gateway.clone(), ROOT).is_ok());
         check_secret(&Tahoe::new(gateway, "URI:CHK:secretsecret:b:2:4:1000").unwrap_err());
+    }
+}
+
+/// A directory `/below` of so many files, and what the gateway says of it.
+fn directory_of(files: usize, is_writable: bool) -> FakeGateway {
+    let file = |number| {
+        format!(
+            r#""{number}": ["filenode", {{"mutable": false, "size": 1, "ro_uri": "URI:LIT:{number:02}"}}]"#
+        )
+    };
+    let (cap, right) = match is_writable {
+        true => ("URI:DIR2:secretsecret:below", r#", "rw_uri": "URI:DIR2:secretsecret:below""#),
+        false => ("URI:DIR2-RO:secretsecret:below", ""),
+    };
+    let children: Vec<_> = (0..files).map(file).collect();
+    // In the gateway's order: the right to change it comes last.
+    let directory = format!(
+        r#"["dirnode", {{"children": {{{}}}, "ro_uri": "URI:DIR2-RO:secretsecret:below"{right}}}]"#,
+        children.join(", ")
+    );
+    FakeGateway::start(move |line| ok(if line.contains("?t=uri") { cap } else { &directory }))
+}
+
+#[tokio::test]
+async fn files_are_writable_where_their_directory_is() {
+    for (files, requests) in [(0, 1), (2, 1), (255, 1), (600, 2)] {
+        for is_writable in [true, false] {
+            let gateway = directory_of(files, is_writable);
+            let found = entries(&gateway.store(), "/below").await;
+            assert_eq!(found.len(), files);
+            let file = EntryKind::File;
+            let right = if is_writable { Permissions::All(file) } else { Permissions::ReadOnly(file) };
+            assert!(found.values().all(|entry| entry.metadata.permissions == right), "{files} {is_writable}");
+            assert_eq!(gateway.requests().len(), requests, "{files} files");
+            if files > 0 {
+                assert_eq!(gateway.store().stat(&path("/below/1")).await.unwrap().permissions, right);
+            }
+        }
     }
 }

@@ -270,9 +270,15 @@ async fn what_may_only_be_read_is_not_changed() {
         );
         assert_eq!(get(&store, at("/file").as_bytes()).await, b"content");
         assert!(exists(&store, at("/directory").as_bytes()).await);
+        for (name, listed) in entries(&store, at("/").as_bytes()).await {
+            let told = store.stat(&at("/").join(&name).unwrap()).await.unwrap();
+            for metadata in [told, listed.metadata] {
+                assert_eq!(metadata.permissions, Permissions::ReadOnly(metadata.kind), "{prefix} {name:?}");
+            }
+        }
     }
-    let metadata = open_root(&read_cap).stat(&path("/directory")).await.unwrap();
-    assert_eq!(metadata.permissions, Permissions::ReadOnly(EntryKind::Directory));
+    let listed = entries(&writable, "/").await;
+    assert_eq!(listed[&b"file"[..]].metadata.permissions, Permissions::All(EntryKind::File));
 }
 
 #[ignore = "the system test runs it, with a grid"]

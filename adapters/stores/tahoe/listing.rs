@@ -1,18 +1,20 @@
 //! Directories that are listed.
 
-use std::{fmt, string::String, vec::Vec};
+use std::{fmt, mem, string::String, vec::Vec};
 
 use super::{
     body::RequestBody,
     connection::Answer,
-    gateway::{Gateway, Head},
+    gateway::Head,
+    names,
     node::Node,
     refusal::{lost, strange},
     splitter::Splitter,
-    tree::require_directory,
+    tree::{Tree, require_directory},
 };
 use crate::{
     adapters::runtime::Runtime,
+    pathname::Pathname,
     storage::{Entry, Listing, StorageError},
 };
 
@@ -23,12 +25,13 @@ const PAGE_SIZE: usize = 256;
 ///
 /// Its entries are taken from the gateway's answer as that comes, however many there are.
 pub struct TahoeListing<R: Runtime> {
-    gateway: Gateway<R>,
+    tree: Tree<R>,
+    path: Pathname,
     /// `None` once all of it has come.
     coming: Option<(Answer<R::Stream>, Splitter)>,
-    ready: Vec<Entry>,
-    /// Whether the user may change what is listed.
-    may_change: bool,
+    ready: Vec<(String, Node)>,
+    /// Whether the user may change the directory, if that is known. The gateway says it last.
+    may_change: Option<bool>,
 }
 
 impl<R: Runtime> fmt::Debug for TahoeListing<R> {
@@ -39,13 +42,15 @@ impl<R: Runtime> fmt::Debug for TahoeListing<R> {
 
 impl<R: Runtime> TahoeListing<R> {
     pub(super) async fn open(
-        gateway: &Gateway<R>,
-        url: String,
-        may_change: bool,
+        tree: &Tree<R>,
+        path: &Pathname,
+        may_change: Option<bool>,
     ) -> Result<Self, StorageError> {
-        let answer = gateway.ask(Head::get(url + "?t=json"), RequestBody::empty()).await?;
+        let url = names::url(&tree.root, path)? + "?t=json";
+        let answer = tree.gateway.ask(Head::get(url), RequestBody::empty()).await?;
         let coming = Some((answer, Splitter::default()));
-        let mut listing = Self { gateway: gateway.clone(), coming, ready: Vec::new(), may_change };
+        let (tree, path) = (tree.clone(), path.clone());
+        let mut listing = Self { tree, path, coming, ready: Vec::new(), may_change };
         // Until it is known that it is a directory.
         while listing.coming.as_ref().is_some_and(|(_, splitter)| splitter.kind().is_none()) {
             listing.receive().await?;
@@ -57,22 +62,31 @@ impl<R: Runtime> TahoeListing<R> {
     async fn receive(&mut self) -> Result<(), StorageError> {
         let Some((mut answer, mut splitter)) = self.coming.take() else { return Ok(()) };
         let Some(bytes) = answer.next().await.map_err(lost)? else {
-            self.gateway.keep(answer);
-            return splitter.finish().map(drop).map_err(strange);
+            self.tree.gateway.keep(answer);
+            let write_cap = splitter.finish().map_err(strange)?;
+            self.may_change.get_or_insert(write_cap.is_some());
+            return Ok(());
         };
         let children = splitter.feed(&bytes).map_err(strange)?;
         require_directory(&splitter)?;
-        let may_change = self.may_change;
-        self.ready.extend(children.into_iter().filter_map(|(name, node)| describe(name, &node, may_change)));
+        self.ready.extend(children.into_iter().filter(|(name, _)| is_name(name)));
         self.coming = Some((answer, splitter));
         Ok(())
     }
+
+    /// Whether the user may change the directory. If it is gone meanwhile, nobody can.
+    async fn may_change(&mut self) -> bool {
+        if let Some(may_change) = self.may_change {
+            return may_change;
+        }
+        let found = self.tree.find_directory(&self.path).await;
+        *self.may_change.insert(found.is_ok_and(|cap| cap.is_writable_directory()))
+    }
 }
 
-/// What is told of an entry. The grid has names that no pathname can have.
-fn describe(name: String, node: &Node, may_change: bool) -> Option<Entry> {
-    let is_name = !matches!(name.as_str(), "" | "." | "..");
-    is_name.then(|| Entry { name: name.into_bytes().into(), metadata: node.describe(may_change) })
+/// The grid has names that no pathname can have.
+fn is_name(name: &str) -> bool {
+    !matches!(name, "" | "." | "..")
 }
 
 impl<R: Runtime> Listing for TahoeListing<R> {
@@ -80,7 +94,11 @@ impl<R: Runtime> Listing for TahoeListing<R> {
         while self.ready.len() < PAGE_SIZE && self.coming.is_some() {
             self.receive().await?;
         }
+        let may_change = self.may_change().await;
         let rest = self.ready.split_off(self.ready.len().min(PAGE_SIZE));
-        Ok(std::mem::replace(&mut self.ready, rest))
+        let page = mem::replace(&mut self.ready, rest).into_iter();
+        Ok(page
+            .map(|(name, node)| Entry { name: name.into_bytes().into(), metadata: node.describe(may_change) })
+            .collect())
     }
 }

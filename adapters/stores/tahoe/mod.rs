@@ -114,7 +114,8 @@ pub enum GatewayError {
 /// # What it costs
 ///
 /// Memory for an upload or download is about 300 KiB. A listing is taken apart as it comes, but to look a single name up
-/// the gateway sends the whole directory: keep directories below some thousand entries.
+/// the gateway sends the whole directory: keep directories below some thousand entries. Whether a directory can be changed
+/// it says behind the entries, so a listing of 256 of them or more is two requests.
 ///
 /// # Capabilities are secrets
 ///
@@ -212,12 +213,14 @@ impl<R: Runtime> Storage for Tahoe<R> {
         if path.is_root() {
             return Ok(Metadata::directory());
         }
-        Ok(self.tree.find(path).await?.describe(self.may_change))
+        let (node, is_in_writable) = self.tree.find_in_directory(path).await?;
+        Ok(node.describe(self.may_change && is_in_writable))
     }
 
     async fn list(&self, path: &Pathname) -> Result<Self::Listing, StorageError> {
-        let url = names::url(&self.tree.root, path)?;
-        TahoeListing::open(&self.tree.gateway, url, self.may_change).await
+        // The root of a store that may change anything can be changed.
+        let may_change = (!self.may_change || path.is_root()).then_some(self.may_change);
+        TahoeListing::open(&self.tree, path, may_change).await
     }
 
     async fn open_download(&self, path: &Pathname, offset: u64) -> Result<Self::Download, StorageError> {

@@ -85,10 +85,15 @@ impl<R: Runtime> Tree<R> {
 
     /// The entry at `path`, which is not the root.
     pub(super) async fn find(&self, path: &Pathname) -> Result<Node, StorageError> {
+        Ok(self.find_in_directory(path).await?.0)
+    }
+
+    /// The same, and whether its directory can be changed.
+    pub(super) async fn find_in_directory(&self, path: &Pathname) -> Result<(Node, bool), StorageError> {
         let directory = path.parent().unwrap_or_else(Pathname::root);
         let name = names::present_name(path)?;
         let found = self.look_up_at(names::url(&self.root, &directory)?, &name).await?;
-        found.node.ok_or_else(|| StorageErrorKind::NotFound.into())
+        Ok((found.node.ok_or(StorageErrorKind::NotFound)?, found.is_writable))
     }
 
     /// The entry of a directory that has this name, if there is one.

@@ -36,8 +36,9 @@ const EVENTS: [&str; 12] = [
 ];
 
 /// What is told of a transfer, whatever phase it is in.
-const OUTCOMES: [&str; 8] = [
+const OUTCOMES: [&str; 9] = [
     "Progressed 1",
+    "Moved",
     "TransferEnded Complete 1",
     "TransferEnded Truncated 1",
     "TransferEnded Lost",

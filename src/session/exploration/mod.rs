@@ -27,11 +27,11 @@
 //!
 //! # The walks
 //!
-//! Those of `cargo test` are small, so that they can be run for each change: some ten thousand states and half a million
-//! transitions in ten seconds, though nothing is optimised. Each has the commands of one side of a session, of which one
-//! may wait. `scripts/explore` runs the large ones with all commands, of which two may wait, or one where finishes are
-//! detached or the client hardly reads: some 700,000 states and 23 million transitions, in a minute and a half on two
-//! cores.
+//! Those of `cargo test` are small, so that they can be run for each change: some thirty thousand states and a million
+//! transitions in less than a minute, though nothing is optimised. Each has the commands of one side of a session, of
+//! which one may wait. `scripts/explore` runs the large ones with all commands, of which two may wait, or one where
+//! finishes are detached, the client hardly reads, or there is TLS: some 960,000 states and 40 million transitions, in
+//! some minutes on two cores.
 //!
 //! The [`pictures`] in the machines' documentation are made from the small walks, and a test compares them.
 
@@ -42,262 +42,20 @@ mod key;
 mod laws;
 mod machines;
 mod pictures;
+mod plans;
 mod walk;
 mod way;
 mod world;
 
-use std::{
-    collections::BTreeSet,
-    sync::OnceLock,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeSet, sync::OnceLock, time::Instant};
 
 use self::{
-    alphabet::Alphabet,
-    laws::watch::Reading,
     machines::{Edge, Name, Seen, Ticking, variants},
+    plans::{FINISHES_ARE_DETACHED, OVER_TLS, Plan, SMALL, THE_CLIENT_HARDLY_READS, TWO_COMMANDS_WAIT},
     walk::{Counts, walk},
-    world::{Step, World},
+    world::World,
 };
-use super::{RequestId, timer::Timer};
-use crate::config::{
-    FinishOverdue, FinishPatience, SessionReuse, TlsRequirement, TlsSettings, TlsStart, Truncation,
-};
-
-/// A walk: the server and its client, where it starts, and what may happen in it.
-struct Plan {
-    name: &'static str,
-    reading: Reading,
-    finish_overdue: FinishOverdue,
-    finish_patience: FinishPatience,
-    tls: TlsSettings,
-    /// What comes before it.
-    before: &'static [Step],
-    alphabet: Alphabet,
-    /// No more states than these.
-    bound: usize,
-}
-
-const NO_TLS: TlsSettings = TlsSettings {
-    start: TlsStart::Never,
-    requirement: TlsRequirement::Nothing,
-    session_reuse: SessionReuse::Require,
-    truncation: Truncation::Refuse,
-    handshake_timeout: Duration::from_secs(1),
-};
-
-const TLS_ON_AUTH: TlsSettings = TlsSettings { start: TlsStart::OnAuth, ..NO_TLS };
-
-const PORT: &str = "PORT 198,51,100,7,195,80";
-
-const LOG_IN: &[Step] =
-    &[Step::Send("USER anna"), Step::Send("PASS secret"), Step::Answer("LoggedIn", RequestId(1))];
-
-/// What most of the small walks have.
-const SMALL_WALK: Plan = Plan {
-    name: "",
-    reading: Reading::Promptly,
-    finish_overdue: FinishOverdue::Abort,
-    finish_patience: FinishPatience::Silent,
-    tls: NO_TLS,
-    before: &[],
-    alphabet: Alphabet { lines: &[], waiting: 1, events: &[], early: 0 },
-    bound: 10_000,
-};
-
-const SMALL: &[Plan] = &[
-    Plan {
-        name: "log-in",
-        alphabet: Alphabet {
-            lines: &["USER anna", "PASS secret", "ACCT sales", "LIST", "PASV", "REIN", "AUTH TLS"],
-            waiting: 1,
-            events: &[],
-            early: 1,
-        },
-        ..SMALL_WALK
-    },
-    Plan {
-        name: "uploads",
-        before: LOG_IN,
-        alphabet: Alphabet {
-            lines: &["PASV", PORT, "ALLO 2", "STOR a", "ABOR", "QUIT"],
-            waiting: 1,
-            events: &[],
-            early: 1,
-        },
-        ..SMALL_WALK
-    },
-    Plan {
-        name: "detached finishes",
-        finish_overdue: FinishOverdue::Detach,
-        before: LOG_IN,
-        alphabet: Alphabet { lines: &["PASV", "STOR a", "USER anna"], waiting: 1, events: &[], early: 0 },
-        ..SMALL_WALK
-    },
-    Plan {
-        name: "finishes of which the client hears",
-        finish_patience: FinishPatience::ContinueAfter {
-            silence: Duration::from_secs(1),
-            every: Duration::from_secs(1),
-        },
-        before: LOG_IN,
-        alphabet: Alphabet { lines: &["PASV", "STOR a", "ABOR", "NOOP"], waiting: 1, events: &[], early: 0 },
-        ..SMALL_WALK
-    },
-    Plan {
-        name: "downloads and listings",
-        before: LOG_IN,
-        alphabet: Alphabet {
-            lines: &["PASV", "LIST a", "RETR a", "ABOR", "STAT", "STAT a", "QUIT"],
-            waiting: 1,
-            events: &[],
-            early: 1,
-        },
-        ..SMALL_WALK
-    },
-    Plan {
-        name: "a client that hardly reads",
-        reading: Reading::Hardly,
-        before: LOG_IN_UNREAD,
-        alphabet: Alphabet { lines: &["PASV", "STOR a", "ABOR"], waiting: 1, events: &[], early: 0 },
-        ..SMALL_WALK
-    },
-    Plan {
-        name: "security",
-        tls: TLS_ON_AUTH,
-        alphabet: Alphabet {
-            lines: &[
-                "USER anna",
-                "ACCT sales",
-                "AUTH TLS",
-                "AUTH TLS-P",
-                "PBSZ 0",
-                "PROT P",
-                "PROT C",
-                "CCC",
-                "REIN",
-                "PASV",
-            ],
-            waiting: 1,
-            events: &["ControlSecured certificate=anna"],
-            early: 1,
-        },
-        ..SMALL_WALK
-    },
-    Plan {
-        name: "TLS from the beginning",
-        tls: TlsSettings { start: TlsStart::AtOnce, requirement: TlsRequirement::ControlAndData, ..NO_TLS },
-        alphabet: Alphabet {
-            lines: &["USER anna", "PASS secret", "PROT C", "CCC", "REIN", "PASV", "LIST a"],
-            waiting: 1,
-            events: &["ControlSecured certificate=anna"],
-            early: 0,
-        },
-        ..SMALL_WALK
-    },
-    Plan {
-        name: "uploads over TLS",
-        tls: TlsSettings { truncation: Truncation::Accept, ..TLS_ON_AUTH },
-        before: LOG_IN_SECURED,
-        alphabet: Alphabet {
-            lines: &["PASV", PORT, "STOR a", "ABOR", "PROT C", "AUTH TLS"],
-            waiting: 1,
-            events: &[],
-            early: 0,
-        },
-        ..SMALL_WALK
-    },
-];
-
-/// A client that is logged in, and whose connections are protected.
-const LOG_IN_SECURED: &[Step] = &[
-    Step::Send("AUTH TLS-P"),
-    Step::Tell("ControlSecured"),
-    Step::Send("USER anna"),
-    Step::Send("PASS secret"),
-    Step::Answer("LoggedIn", RequestId(1)),
-];
-
-const LOG_IN_UNREAD: &[Step] = &[
-    Step::Tell("RepliesSent"),
-    Step::Send("USER anna"),
-    Step::Tell("RepliesSent"),
-    Step::Send("PASS secret"),
-    Step::Answer("LoggedIn", RequestId(1)),
-    Step::Tell("RepliesSent"),
-];
-
-const ALL_LINES: &[&str] = &[
-    "USER anna",
-    "PASS secret",
-    "ACCT sales",
-    "REIN",
-    "QUIT",
-    "PASV",
-    PORT,
-    "ALLO 2",
-    "RETR a",
-    "STOR a",
-    "ABOR",
-    "LIST a",
-    "STAT",
-    "NOOP",
-    "AUTH TLS",
-];
-
-const TWO_COMMANDS_WAIT: Plan = Plan {
-    name: "everything, while two commands wait",
-    reading: Reading::Promptly,
-    finish_overdue: FinishOverdue::Abort,
-    finish_patience: FinishPatience::Silent,
-    tls: NO_TLS,
-    before: &[],
-    alphabet: Alphabet { lines: ALL_LINES, waiting: 2, events: &[], early: 0 },
-    bound: 1_000_000,
-};
-
-/// With the commands that lead to a handshake, or to what depends on one.
-const OVER_TLS: Plan = Plan {
-    name: "everything, over TLS",
-    tls: TLS_ON_AUTH,
-    alphabet: Alphabet {
-        lines: &[
-            "USER anna",
-            "PASS secret",
-            "AUTH TLS",
-            "PBSZ 0",
-            "PROT P",
-            "PROT C",
-            "CCC",
-            "REIN",
-            "QUIT",
-            "PASV",
-            PORT,
-            "RETR a",
-            "STOR a",
-            "ABOR",
-            "STAT",
-        ],
-        waiting: 1,
-        events: &[],
-        early: 1,
-    },
-    ..TWO_COMMANDS_WAIT
-};
-
-const FINISHES_ARE_DETACHED: Plan = Plan {
-    name: "everything, with detached finishes",
-    finish_overdue: FinishOverdue::Detach,
-    alphabet: Alphabet { lines: ALL_LINES, waiting: 1, events: &[], early: 1 },
-    ..TWO_COMMANDS_WAIT
-};
-
-const THE_CLIENT_HARDLY_READS: Plan = Plan {
-    name: "everything, and the client hardly reads",
-    reading: Reading::Hardly,
-    alphabet: Alphabet { lines: ALL_LINES, waiting: 1, events: &[], early: 1 },
-    ..TWO_COMMANDS_WAIT
-};
+use super::timer::Timer;
 
 impl Plan {
     fn start(&self) -> World {

@@ -186,6 +186,7 @@ fn event(step: Step) -> Event<'static> {
         },
         Step::Transfer(text, id) => match read(text) {
             Event::Progressed(_, bytes) => Event::Progressed(id, bytes),
+            Event::Moved(_) => Event::Moved(id),
             Event::TransferEnded(_, outcome) => Event::TransferEnded(id, outcome),
             Event::Finished(_, result) => Event::Finished(id, result),
             Event::Aborted(_) => Event::Aborted(id),

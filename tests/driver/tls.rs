@@ -1,0 +1,184 @@
+//! Data connections under TLS, whose records are on their way for longer than the bytes of a file are.
+
+use std::{
+    io::{Read, Write},
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
+
+use futures_rustls::rustls::{ClientConfig, ClientConnection, RootCertStore, crypto::ring};
+use sansftp::{
+    Settings, TlsSettings, TlsStart,
+    adapters::tls::{Identity, Tls},
+    config::SessionReuse,
+};
+
+use super::{
+    client::{Client, Scene, noise, settings},
+    world::{Socket, World},
+};
+
+const NAME: &str = "server.test";
+/// Bytes that a slow link takes in less than the stall timeout. A record has up to 16 KiB.
+const FEW: usize = 4 << 10;
+
+/// The server's identity, and how a client that trusts it begins TLS.
+static IDENTITY: LazyLock<(Identity, Arc<ClientConfig>)> = LazyLock::new(|| {
+    let rcgen::CertifiedKey { cert, signing_key } =
+        rcgen::generate_simple_self_signed([NAME.to_owned()]).unwrap();
+    let identity = Identity::from_pem(cert.pem().as_bytes(), signing_key.serialize_pem().as_bytes()).unwrap();
+    let mut roots = RootCertStore::empty();
+    roots.add(cert.der().clone()).unwrap();
+    let client = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    (identity, Arc::new(client))
+});
+
+/// The client's end of TLS on a connection.
+struct Secure(ClientConnection);
+
+impl Secure {
+    fn shake_hands(world: &World, socket: &Socket) -> Self {
+        let config = Arc::clone(&IDENTITY.1);
+        let mut secure = Self(ClientConnection::new(config, NAME.try_into().unwrap()).unwrap());
+        while secure.0.is_handshaking() {
+            secure.send(world, socket);
+            secure.open(&socket.receive());
+        }
+        secure.send(world, socket);
+        secure
+    }
+
+    fn send(&mut self, world: &World, socket: &Socket) {
+        let records = self.take_records();
+        assert_eq!(socket.send(&records), records.len());
+        world.run();
+    }
+
+    fn take_records(&mut self) -> Vec<u8> {
+        let mut records = Vec::new();
+        while self.0.wants_write() {
+            self.0.write_tls(&mut records).unwrap();
+        }
+        records
+    }
+
+    /// What is in the bytes that have come.
+    fn open(&mut self, mut received: &[u8]) -> Vec<u8> {
+        let mut opened = Vec::new();
+        while !received.is_empty() {
+            self.0.read_tls(&mut received).unwrap();
+            let state = self.0.process_new_packets().unwrap();
+            let before = opened.len();
+            opened.resize(before + state.plaintext_bytes_to_read(), 0);
+            self.0.reader().read_exact(&mut opened[before..]).unwrap();
+        }
+        opened
+    }
+}
+
+fn scene() -> Scene {
+    let tls =
+        TlsSettings { start: TlsStart::OnAuth, session_reuse: SessionReuse::Offer, ..TlsSettings::default() };
+    // What a slow client takes behind its 226 is no command.
+    let control_idle_timeout = Duration::from_secs(3600);
+    Scene::with_tls(
+        Settings { tls, control_idle_timeout, ..settings() },
+        Tls::new(IDENTITY.0.clone()).unwrap(),
+    )
+}
+
+/// A client whose data connections have TLS. Its control connection has it no longer.
+fn secure_user(scene: &mut Scene) -> Client {
+    let mut client = scene.client();
+    client.say("AUTH TLS");
+    client.expect(&[234]);
+    let mut secure = Secure::shake_hands(&scene.world, client.control());
+    for command in ["USER anna", "PASS secret", "TYPE I", "PBSZ 0", "PROT P", "CCC"] {
+        write!(secure.0.writer(), "{command}\r\n").unwrap();
+        secure.send(&scene.world, client.control());
+        secure.open(&client.control().receive());
+    }
+    client
+}
+
+#[test]
+fn a_download_does_not_stall_while_the_connection_takes_a_part_of_a_record() {
+    let mut scene = scene();
+    let content = noise(250_000);
+    scene.store.put("/f", &content);
+    let mut user = secure_user(&mut scene);
+    let data = user.data();
+    user.say("RETR /f");
+    user.expect(&[125]);
+    let mut secure = Secure::shake_hands(&scene.world, &data);
+    let mut received = Vec::new();
+    while !data.is_finished() && !data.is_broken() {
+        scene.advance(50);
+        received.extend(secure.open(&data.receive_some(FEW)));
+    }
+    user.expect(&[226]);
+    assert!(received == content);
+}
+
+#[test]
+fn the_end_of_a_download_does_not_stall_while_the_connection_takes_it() {
+    let mut scene = scene();
+    scene.store.put("/f", &noise(100_000));
+    let mut user = secure_user(&mut scene);
+    let data = user.data();
+    user.say("RETR /f");
+    user.expect(&[125]);
+    Secure::shake_hands(&scene.world, &data);
+    // The rest of the file is TLS's: the store has been read to its end.
+    assert_eq!(scene.store.calls(), ["open /f", "closed"]);
+    for _ in 0..5 {
+        scene.advance(50);
+        user.expect(&[]);
+        data.receive_some(FEW);
+    }
+}
+
+#[test]
+fn an_upload_does_not_stall_while_a_record_comes() {
+    let mut scene = scene();
+    let mut user = secure_user(&mut scene);
+    let data = user.data();
+    user.say("STOR /f");
+    user.expect(&[125]);
+    let mut secure = Secure::shake_hands(&scene.world, &data);
+    let content = noise(16 << 10);
+    secure.0.writer().write_all(&content).unwrap();
+    secure.0.send_close_notify();
+    for part in secure.take_records().chunks(FEW) {
+        scene.advance(50);
+        user.expect(&[]);
+        assert_eq!(data.send(part), part.len());
+    }
+    user.expect(&[226]);
+    assert!(scene.store.content("/f") == Some(content));
+}
+
+/// What is encrypted anew when there is room for it has not moved yet.
+#[test]
+fn a_command_does_not_keep_a_stalled_download_alive() {
+    let mut scene = scene();
+    scene.store.put("/f", &noise(500_000));
+    let mut user = secure_user(&mut scene);
+    let data = user.data();
+    user.say("RETR /f");
+    user.expect(&[125]);
+    Secure::shake_hands(&scene.world, &data);
+    scene.advance(50);
+    data.receive_some(FEW);
+    scene.advance(50);
+    user.say("NOOP");
+    user.expect(&[200]);
+    scene.advance(9);
+    user.expect(&[]);
+    scene.advance(1);
+    user.expect(&[426]);
+}

@@ -1,0 +1,199 @@
+//! How the facts change with what a session is told and with what it does.
+
+use sansftp::{
+    config::Truncation,
+    session::{
+        Action, Answer, DataConnectionMode, Event, FinishKind, Outcome, Request, RequestId, TransferId,
+    },
+    storage::StorageErrorKind,
+};
+
+use super::{
+    Answering, Asked, Content, Control, Data, Due, Facts, OpenRequest, Phase, Protection, Transfer, content,
+    is_final_of_transfer,
+};
+
+impl Facts {
+    // What happens.
+
+    /// Notes an event. The code of the error, if the store says one that the client will be told.
+    pub fn tell(&mut self, event: &Event<'_>) -> Option<u16> {
+        self.has_elapsed = matches!(event, Event::Elapsed);
+        self.is_time_up = self.has_elapsed || matches!(event, Event::ShutdownOverdue);
+        match event {
+            Event::RepliesSent => self.unsent = 0,
+            Event::ControlClosed if self.control == Control::Open => self.control = Control::Lost,
+            Event::ControlSecured(client) if self.protection == Protection::Securing => {
+                self.protection = Protection::Begun;
+                self.certificate.clone_from(&client.certificate);
+            }
+            Event::DataSecured(_) if self.data == Data::Securing => self.data = Data::Secured,
+            Event::Answered(id, answer) => return self.tell_answer(*id, answer),
+            Event::Listening(_) if self.data == Data::Preparing => self.data = Data::Listening,
+            Event::ListenFailed if self.data == Data::Preparing => self.data = Data::Nothing,
+            Event::DataConnected { peer } => match self.data {
+                Data::Listening if !self.is_right_peer(*peer) => self.due = Some(Due::Refusal),
+                Data::Listening | Data::Connecting(_) => self.data = Data::Connected,
+                _ => {}
+            },
+            Event::TransferEnded(id, outcome) => return self.tell_end(*id, outcome),
+            Event::Finished(id, result) => match (self.phase(*id), result) {
+                (Some(Phase::Finishing), Ok(_)) => {
+                    self.transfers.remove(id);
+                    self.answering.iter_mut().for_each(|answering| answering.is_stored = true);
+                    self.due = (!self.is_closed()).then_some(Due::Stored);
+                }
+                (Some(Phase::Finishing), Err(error)) => {
+                    self.transfers.remove(id);
+                    return Some(error.kind().reply_code().number());
+                }
+                (Some(Phase::Detached), _) => drop(self.transfers.remove(id)),
+                _ => {}
+            },
+            Event::Aborted(id) if self.phase(*id) == Some(Phase::Aborting) => {
+                self.transfers.remove(id);
+            }
+            _ => {}
+        }
+        None
+    }
+
+    fn tell_answer(&mut self, id: RequestId, answer: &Answer) -> Option<u16> {
+        let request = self.request.take_if(|open| open.id == id)?;
+        match (request.asked, answer) {
+            (Asked::LogIn, Answer::LoggedIn) => self.is_logged_in = true,
+            (asked, Answer::Failed(error)) => {
+                let is_file = error.kind() == StorageErrorKind::NotADirectory;
+                self.lists_file = is_file && asked == Asked::Open(Content::Listing);
+                return Some(error.kind().reply_code().number());
+            }
+            (Asked::Open(Content::Line), Answer::Metadata { .. }) => self.opened = Some(Content::Line),
+            (Asked::Open(content), Answer::Opened | Answer::UploadOpened { .. }) => {
+                self.opened = Some(content);
+                self.can_stop = matches!(answer, Answer::UploadOpened { finish: FinishKind::CanStop, .. });
+            }
+            _ => {}
+        }
+        None
+    }
+
+    fn tell_end(&mut self, id: TransferId, outcome: &Outcome) -> Option<u16> {
+        if self.phase(id) != Some(Phase::Moving) {
+            return None;
+        }
+        let is_whole = match outcome {
+            Outcome::Complete { .. } => true,
+            Outcome::Truncated { .. } => self.truncation == Truncation::Accept,
+            Outcome::Lost | Outcome::StoreFailed(_) => false,
+        };
+        self.enter(id, Phase::Ended { is_whole });
+        self.data = Data::Nothing;
+        match outcome {
+            Outcome::StoreFailed(error) => Some(error.kind().reply_code().number()),
+            _ => None,
+        }
+    }
+
+    // What the session does.
+
+    /// Notes an action.
+    pub fn see(&mut self, action: &Action) {
+        match action {
+            Action::SendReply(reply) => self.see_reply(reply.code().number(), reply.as_bytes().len()),
+            Action::SendReplyLine(line) => {
+                self.unsent += line.len();
+                self.has_begun_reply = true;
+            }
+            Action::SendTelnet(bytes) => self.unsent += bytes.len(),
+            Action::SecureControl => self.protection = Protection::Securing,
+            Action::ClearControl => {
+                self.protection = Protection::Clear;
+                self.certificate = None;
+            }
+            Action::CloseControl => self.control = Control::Closed,
+            Action::Ask(id, request) => self.see_request(*id, request),
+            Action::Cancel(_) => self.request = None,
+            Action::OpenDataConnection(DataConnectionMode::Listen) => self.data = Data::Preparing,
+            Action::OpenDataConnection(DataConnectionMode::Connect(address)) => {
+                self.data = Data::Connecting(*address);
+            }
+            Action::RefuseDataConnection => self.due = Some(Due::NothingMore),
+            Action::SecureDataConnection(_) => self.data = Data::Securing,
+            Action::CloseDataConnection => self.data = Data::Nothing,
+            Action::Transfer(id, movement) => {
+                self.opened = None;
+                self.data = Data::InUse;
+                self.add(*id, content(movement), Phase::Moving);
+            }
+            Action::AwaitFinish(id) => self.enter(*id, Phase::Finishing),
+            Action::Abort(id, _) => {
+                self.data = Data::Nothing;
+                match self.opened.take() {
+                    Some(content) => self.add(*id, content, Phase::Aborting),
+                    None => self.enter(*id, Phase::Aborting),
+                }
+            }
+            Action::Drop(id) => drop(self.transfers.remove(id)),
+            Action::Detach(id) => self.enter(*id, Phase::Detached),
+        }
+    }
+
+    fn see_reply(&mut self, code: u16, length: usize) {
+        self.unsent += length;
+        self.is_greeted = true;
+        self.has_begun_reply = false;
+        self.lists_file = false;
+        self.due = self.due.filter(|due| *due != Due::Stored);
+        match code {
+            // USER, REIN and AUTH log out.
+            331 | 220 => self.is_logged_in = false,
+            234 => {
+                self.is_logged_in = false;
+                self.protection = Protection::Promised;
+            }
+            _ => {}
+        }
+        if is_final_of_transfer(code) {
+            self.answering = None;
+        }
+    }
+
+    fn see_request(&mut self, id: RequestId, request: &Request) {
+        let asked = self.asked(request);
+        if let Asked::Open(content @ (Content::Upload | Content::Download | Content::Listing)) = asked {
+            self.answering = Some(Answering { content, is_stored: false });
+        }
+        self.lists_file = false;
+        self.is_logged_in &= asked != Asked::LogIn;
+        self.request = Some(OpenRequest { id, asked });
+        self.last_request = Some(id);
+    }
+
+    fn add(&mut self, id: TransferId, content: Content, phase: Phase) {
+        self.last_transfer = Some(id);
+        self.transfers.insert(id, Transfer { content, phase });
+    }
+
+    fn enter(&mut self, id: TransferId, phase: Phase) {
+        if let Some(transfer) = self.transfers.get_mut(&id) {
+            transfer.phase = phase;
+        }
+    }
+
+    /// A download or a listing that has ended is over by itself.
+    pub fn forget_ended(&mut self) {
+        self.transfers.retain(|_, transfer| !matches!(transfer.phase, Phase::Ended { .. }));
+    }
+
+    /// The turn is over.
+    pub fn rest(&mut self) {
+        self.lists_file = false;
+        self.due = None;
+        self.has_elapsed = false;
+        self.is_time_up = false;
+        self.can_stop &= self.is_busy();
+        if self.protection == Protection::Begun {
+            self.protection = Protection::Secured;
+        }
+    }
+}
