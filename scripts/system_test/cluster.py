@@ -21,7 +21,7 @@ from .s3_server import BUCKET
 from .servers import PASSWORD, USER, Server, build
 
 FRONTS = ("127.0.0.2", "127.0.0.3")
-SPELL = 6  # seconds between one event and the next
+SPELL = 5  # seconds between one event and the next
 LONGEST = 1200  # seconds; then something hangs
 
 
@@ -108,8 +108,9 @@ class Run:
         self.check_parts()
 
     def kill(self, one):
+        before = time.monotonic()
         one.kill()
-        self.kills.append(time.monotonic())
+        self.kills.append((before, time.monotonic()))
         self.counts[f"kills of a {one.name.rstrip('0123456789')}"] += 1
 
     def check_parts(self):
@@ -156,18 +157,18 @@ class Run:
         ):
             spoil()
             self.ledger.violations = []
-            self.ledger.compare_all(bucket)
+            self.ledger.compare_all(bucket, [name])
             check(len(self.ledger.violations) == 1, f"a difference was not seen: {self.ledger.violations}")
         self.ledger.violations = violations
 
     def summary(self):
-        replies = Counter(
-            f"answered {upload.reply[:3]}" if upload.reply else "without a reply read" for upload in self.ledger.uploads
-        )
-        manners = Counter(f"{upload.manner}" for upload in self.ledger.uploads)
+        uploads = self.ledger.uploads
+        replies = {manner: Counter() for manner in sorted({upload.manner for upload in uploads})}
+        for upload in uploads:
+            replies[upload.manner][f"answered {upload.reply[:3]}" if upload.reply else "without a reply read"] += 1
         sections = {
-            "uploads": {"in all": len(self.ledger.uploads), **replies},
-            "of which meant to end": manners,
+            "uploads": {"": len(uploads)},
+            **{f"uploads, {manner}": counts for manner, counts in replies.items()},
             "compared": self.ledger.counts,
             "killed": self.counts,
             "incomplete multipart uploads left by kills": {"": len(self.orphans)},
@@ -181,7 +182,7 @@ class Run:
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--clients", type=int, default=8)
     parser.add_argument("--folder", help="where to leave logs, configurations and data [default: nowhere]")
     options = parser.parse_args()

@@ -123,7 +123,7 @@ class Client(threading.Thread):
         sizes = (choices.randint(1, 999), MIB, choices.randint(18 * MIB, 22 * MIB), 0)
         # Of nothing no part can be sent. And an empty file that replaces an empty one could not be told from it.
         may_be_empty = manner == "whole" and name == f"{self.prefix}-{self.number}"
-        size = choices.choices(sizes, (35, 35, 20, 10 if may_be_empty else 0))[0]
+        size = choices.choices(sizes, (35, 40, 15, 10 if may_be_empty else 0))[0]
         return Upload(name, self.number, size, choices.random() < 0.5, manner)
 
     def look(self, name):

@@ -32,8 +32,9 @@ class Upload:
         """Without a reply, nobody knows; behind a 451, the store's own answer may have been lost after it had stored."""
         return self.reply is None or self.reply.startswith("451")
 
-    def was_under_way(self, moment):
-        return self.began <= moment <= self.ended
+    def was_under_way(self, kill):
+        """Whether some of it fell between the two moments that a kill has."""
+        return self.began <= kill[1] and kill[0] <= self.ended
 
     def __str__(self):
         kind = "under TLS" if self.is_protected else "in clear"
@@ -99,12 +100,12 @@ class Ledger:
                 self.counts["not confirmed: old content" if entry.confirmed else "not confirmed: absent"] += 1
         entry.unresolved = []
 
-    def compare_all(self, bucket):
-        """Judges everything that a bucket holds."""
+    def compare_all(self, bucket, names=None):
+        """Judges everything that a bucket holds, or some of it; nothing else may be there in either case."""
         keys = set(bucket.keys())
         for key in keys - set(self.entries):
             self.violations.append(f"{key} is there, which nobody stored")
-        for name in list(self.entries):
+        for name in self.entries if names is None else names:
             self.compare(name, bucket.get(name) if name in keys else None)
 
     def unexplained(self, parts, kills):
