@@ -54,6 +54,7 @@ class Front:
             self.server.end()
             with open(self.folder / f"{self.name}.log", "a") as log:
                 log.write(self.server.messages())
+            self.server = None
 
 
 class Run:

@@ -54,7 +54,7 @@ def store(client, upload):
     return client.getmultiline()
 
 
-def store_and_reset(client, upload, length, is_announced=True):
+def store_and_reset(client, upload, length, is_announced):
     """Resets the data connection behind some bytes; the final reply."""
     reset(begin(client, upload, length, is_announced))
     return client.getmultiline()
@@ -70,7 +70,7 @@ def store_and_abort(client, upload, length):
     return reply
 
 
-def store_and_die(port, upload, local, seconds, is_announced=True):
+def store_and_die(port, upload, local, seconds, is_announced):
     """curl stores a file and is killed after some seconds, unless it is done; the reply that it had read."""
     local.write_bytes(upload.content)
     options = ["--ssl-reqd", "--insecure"] if upload.is_protected else []
@@ -141,7 +141,7 @@ class Client(threading.Thread):
 
     def upload(self, upload):
         if upload.manner == "killed":
-            reply = store_and_die(self.port, upload, self.local, self.choices.uniform(0, 1.5))
+            reply = store_and_die(self.port, upload, self.local, self.choices.uniform(0, 1.5), not upload.is_protected)
         else:
             client = self.session(upload.is_protected)
             upload.began = time.monotonic()
@@ -150,14 +150,14 @@ class Client(threading.Thread):
         self.ledger.enter(upload)
 
     def transfer(self, client, upload):
-        """The final reply, or None if it was not read."""
+        """The final reply, or None if it was not read. What is cut in clear has to be announced."""
         length = self.choices.randrange(upload.size) if upload.size else 0
         try:
             match upload.manner:
                 case "whole":
                     return store(client, upload)
                 case "reset":
-                    return store_and_reset(client, upload, length)
+                    return store_and_reset(client, upload, length, not upload.is_protected)
                 case "ABOR":
                     return store_and_abort(client, upload, length)
         except (ftplib.error_temp, ftplib.error_perm) as error:
