@@ -131,9 +131,7 @@ class Client(threading.Thread):
         deadline = time.monotonic() + PATIENCE
         while True:
             try:
-                return self.bucket.get(name)
-            except self.bucket.client.exceptions.NoSuchKey:
-                return None
+                return self.bucket.find(name)
             except Exception:
                 if time.monotonic() > deadline:
                     raise

@@ -50,12 +50,12 @@ class Cuts(threading.Thread):
 
     def look(self, bucket):
         """Counts what was told and what is there."""
-        present = set(bucket.keys())
         for upload in self.uploads:
             told = upload.reply[:3] if upload.reply else "no reply"
             stored = "nothing is stored"
-            if upload.name in present:
-                is_whole = hashlib.sha256(bucket.get(upload.name)).digest() == upload.digest
+            present = bucket.find(upload.name)
+            if present is not None:
+                is_whole = hashlib.sha256(present).digest() == upload.digest
                 stored = "the whole is stored" if is_whole else "a part is stored"
                 bucket.delete(upload.name)
             self.found[f"{told}, {stored}"] += 1

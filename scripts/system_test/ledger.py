@@ -102,11 +102,11 @@ class Ledger:
 
     def compare_all(self, bucket, names=None):
         """Judges everything that a bucket holds, or some of it; nothing else may be there in either case."""
-        keys = set(bucket.keys())
-        for key in keys - set(self.entries):
-            self.violations.append(f"{key} is there, which nobody stored")
+        for key in set(bucket.keys()) - set(self.entries):
+            if bucket.find(key) is not None:
+                self.violations.append(f"{key} is there, which nobody stored")
         for name in self.entries if names is None else names:
-            self.compare(name, bucket.get(name) if name in keys else None)
+            self.compare(name, bucket.find(name))
 
     def unexplained(self, parts, kills):
         """Multipart uploads that are left though nothing was killed while they were under way."""

@@ -35,6 +35,13 @@ class Bucket:
     def get(self, key):
         return self.client.get_object(Bucket=BUCKET, Key=key)["Body"].read()
 
+    def find(self, key):
+        """What a key holds, or None. A listing may still have a key that is gone: Garage's nodes filter theirs first."""
+        try:
+            return self.get(key)
+        except self.client.exceptions.NoSuchKey:
+            return None
+
     def delete(self, key):
         self.client.delete_object(Bucket=BUCKET, Key=key)
 
