@@ -23,7 +23,38 @@ def free_port():
         return listener.getsockname()[1]
 
 
-class S3:
+class Bucket:
+    """The bucket of a server, past everything that is tested."""
+
+    def __init__(self, client):
+        self.client = client
+
+    def put(self, key, content=b""):
+        self.client.put_object(Bucket=BUCKET, Key=key, Body=content)
+
+    def get(self, key):
+        return self.client.get_object(Bucket=BUCKET, Key=key)["Body"].read()
+
+    def find(self, key):
+        """What a key holds, or None. A listing may still have a key that is gone: Garage's nodes filter theirs first."""
+        try:
+            return self.get(key)
+        except self.client.exceptions.NoSuchKey:
+            return None
+
+    def delete(self, key):
+        self.client.delete_object(Bucket=BUCKET, Key=key)
+
+    def keys(self):
+        pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=BUCKET)
+        return [item["Key"] for page in pages for item in page.get("Contents", [])]
+
+    def uploads(self):
+        """The multipart uploads that are neither completed nor aborted."""
+        return self.client.list_multipart_uploads(Bucket=BUCKET).get("Uploads", [])
+
+
+class S3(Bucket):
     """moto with one bucket; everything is in its memory."""
 
     def __init__(self, port=None):
@@ -33,10 +64,11 @@ class S3:
             [program, "-H", "127.0.0.1", "-p", str(self.port)],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
-        self.client = boto3.client(
+        client = boto3.client(
             "s3", endpoint_url=self.url, region_name=KEYS["AWS_REGION"],
             aws_access_key_id=KEYS["AWS_ACCESS_KEY_ID"], aws_secret_access_key=KEYS["AWS_SECRET_ACCESS_KEY"],
         )  # fmt: skip
+        super().__init__(client)
         wait_until(self._listens, "the S3 server does not listen")
         self.client.create_bucket(Bucket=BUCKET)
 
@@ -55,25 +87,11 @@ class S3:
             return False
         return True
 
-    def put(self, key, content=b""):
-        self.client.put_object(Bucket=BUCKET, Key=key, Body=content)
-
     def put_many(self, keys):
         """Small objects, without the signatures that take most of the time."""
         for key in keys:
             request = urllib.request.Request(f"{self.url}/{BUCKET}/{quote(key)}", data=b"content", method="PUT")
             urllib.request.urlopen(request, timeout=PATIENCE).close()
-
-    def get(self, key):
-        return self.client.get_object(Bucket=BUCKET, Key=key)["Body"].read()
-
-    def keys(self):
-        pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=BUCKET)
-        return [item["Key"] for page in pages for item in page.get("Contents", [])]
-
-    def uploads(self):
-        """The multipart uploads that are neither completed nor aborted."""
-        return self.client.list_multipart_uploads(Bucket=BUCKET).get("Uploads", [])
 
     def stop(self):
         self.process.kill()

@@ -56,7 +56,7 @@ class Server:
         deadline = time.monotonic() + PATIENCE
         text = b""
         while True:
-            found = re.search(rb"^listening on 127\.0\.0\.1:(\d+)\b.*\n", text, re.MULTILINE)
+            found = re.search(rb"^listening on 127\.0\.0\.\d+:(\d+)\b.*\n", text, re.MULTILINE)
             if found:
                 self.announced = text.decode()
                 return int(found[1])
