@@ -106,9 +106,8 @@ class Client(threading.Thread):
             while not self.is_over.is_set():
                 self.number += 1
                 self.upload(self.choose())
-        except BaseException as error:  # told by whoever waits for this
+        except Exception as error:  # told by whoever waits for this
             self.error = error
-            raise
 
     def choose(self):
         """The next upload: to a new name, or to one whose content has been looked at first."""
