@@ -127,6 +127,21 @@ def killed_server(program, s3, random_bytes):
 
 
 @step
+def upload_ended_by_the_service(program, s3, random_bytes):
+    """An upload whose parts the service has thrown away is refused, the old object stays, and the log has no false alarm."""
+    s3.put("old", b"old content")
+    with ftpd(program, s3) as server:
+        client, data = begin(server, s3, "old", random_bytes(36 * MIB))
+        s3.abort_uploads()
+        data.close()
+        reply = client.getmultiline()
+        check(reply.startswith("451 "), f"it is answered by {reply}")
+        check(s3.get("old") == b"old content", "the old content is gone")
+        check("what came of an upload stays" not in server.messages(), "the log worries about parts that are gone")
+    return reply
+
+
+@step
 def going_on(program, s3, random_bytes):
     """REST with RETR and with STOR, and APPE: what stays and what comes are right, and APPE replaces nothing."""
     old, more = random_bytes(12 * MIB + 345), random_bytes(7 * MIB)

@@ -53,6 +53,11 @@ class Bucket:
         """The multipart uploads that are neither completed nor aborted."""
         return self.client.list_multipart_uploads(Bucket=BUCKET).get("Uploads", [])
 
+    def abort_uploads(self):
+        """As the service itself does it to those that have begun too long ago."""
+        for upload in self.uploads():
+            self.client.abort_multipart_upload(Bucket=BUCKET, Key=upload["Key"], UploadId=upload["UploadId"])
+
 
 class S3(Bucket):
     """moto with one bucket; everything is in its memory."""

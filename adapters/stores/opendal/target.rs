@@ -162,6 +162,8 @@ impl Sink {
         let aborted = match aborted {
             // A file that is written in place stays as it is; it is the temporary one, and is removed below.
             Err(error) if self.target.temporary.is_some() && error.kind() == ErrorKind::Unsupported => Ok(()),
+            // The service has thrown away what came.
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
             aborted => aborted,
         };
         let removed = match &self.target.temporary {
