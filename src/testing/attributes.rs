@@ -38,7 +38,8 @@ pub(super) async fn permissions_can_be_set<S: Storage>(ground: &Ground<'_, S>) -
         granted("setting permissions", ground.store.set_mode(file, mode).await)?;
         let unix = granted("asking for permissions", ground.store.stat(file).await)?.unix;
         let is_set = unix.is_some_and(|unix| unix.mode == mode);
-        ensure!(is_set, "permissions were set to {mode:o}, and are {unix:?}");
+        let told = unix.map_or_else(|| "not told".into(), |unix| format!("{:o}", unix.mode));
+        ensure!(is_set, "permissions were set to {mode:o}, and are {told}");
     }
     ground.holds("/file", b"content", "after its permissions were set").await
 }

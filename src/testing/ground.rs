@@ -112,7 +112,7 @@ impl<'a, S: Storage> Ground<'a, S> {
 
     /// Ends the check unless the file has one of these contents, of which nothing is one, too.
     pub(super) async fn holds_one_of(&self, name: &str, wanted: &[Option<&[u8]>], when: &str) -> Outcome {
-        let present = self.content(name).await?;
+        let present = self.content(name).await.map_err(|sentence| format!("{when}, {sentence}"))?;
         let wants: Vec<_> = wanted.iter().map(|content| tell(*content)).collect();
         ensure!(
             wanted.contains(&present.as_deref()),
@@ -153,7 +153,7 @@ impl<'a, S: Storage> Ground<'a, S> {
             for entry in page {
                 let name = entry.name.to_vec();
                 let is_another = entries.insert(name.clone(), entry).is_some();
-                ensure!(!is_another, "the listing of {directory} has {} twice", text(&name));
+                ensure!(!is_another, "the listing of {directory} has {} twice", show(&name));
             }
         }
         let page = granted("a page behind the end", listing.next_page().await)?;
@@ -167,6 +167,11 @@ impl<'a, S: Storage> Ground<'a, S> {
     /// Ends the check unless these are the names of a directory, which are given in order.
     pub(super) async fn lists(&self, directory: &str, wanted: &[&str], when: &str) -> Outcome {
         let names: Vec<String> = self.entries(directory).await?.keys().map(|name| text(name)).collect();
+        let (count, wanted_count) = (names.len(), wanted.len());
+        ensure!(
+            count == wanted_count || wanted_count < 20,
+            "{when}, the listing of {directory} should have {wanted_count} names, and has {count}"
+        );
         ensure!(names == wanted, "{when}, the listing of {directory} should be {wanted:?}, and is {names:?}");
         Ok(())
     }
@@ -289,6 +294,14 @@ fn tell(content: Option<&[u8]>) -> String {
             let start = content.get(..8).unwrap_or_default();
             format!("{} bytes (they begin with {start:02x?})", content.len())
         }
+    }
+}
+
+/// A name in quotes, short enough to be read.
+pub(super) fn show(name: &[u8]) -> String {
+    match name.get(..40) {
+        Some(start) if name.len() > 60 => format!("{:?}… ({} bytes)", text(start), name.len()),
+        _ => format!("{:?}", text(name)),
     }
 }
 

@@ -1,10 +1,10 @@
 //! Names that a store may take for something else.
 
-use alloc::{format, string::String, vec::Vec};
+use alloc::{format, vec::Vec};
 
 use super::{
     breach::{Outcome, ensure},
-    ground::{Ground, granted, text, write},
+    ground::{Ground, granted, show, write},
     refusals::Operation,
 };
 use crate::{
@@ -111,12 +111,4 @@ fn require_name_refused(shown: &str, error: &StorageError) -> Outcome {
     let kind = error.kind();
     ensure!(kind == StorageErrorKind::NameRefused, "the name {shown} was refused as {kind:?}");
     Ok(())
-}
-
-/// A name, short enough to be read.
-fn show(name: &[u8]) -> String {
-    match name.get(..40) {
-        Some(start) if name.len() > 60 => format!("{:?}… ({} bytes)", text(start), name.len()),
-        _ => format!("{:?}", text(name)),
-    }
 }

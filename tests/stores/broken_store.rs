@@ -254,7 +254,8 @@ impl Storage for Broken {
     async fn rename(&self, from: &Pathname, to: &Pathname) -> Result<(), StorageError> {
         let kind = self.inner.stat(from).await?.kind;
         match self.fault {
-            RenameOfDirectoryDoesNothing if kind == EntryKind::Directory => Ok(()),
+            // What should be refused is refused.
+            RenameOfDirectoryDoesNothing if to.as_bytes() == b"/moved" => Ok(()),
             RenameCopies if kind == EntryKind::File => {
                 let content = get(&self.inner, from.as_bytes()).await;
                 store(&self.inner, to, &content).await
@@ -271,11 +272,13 @@ impl Storage for Broken {
     }
 
     async fn set_modified(&self, path: &Pathname, modified: TimeValue) -> Result<(), StorageError> {
-        if self.has(TimesAreIgnored) { Ok(()) } else { self.inner.set_modified(path, modified).await }
+        self.spoil(self.inner.stat(path).await)?;
+        if self.fault == TimesAreIgnored { Ok(()) } else { self.inner.set_modified(path, modified).await }
     }
 
     async fn set_mode(&self, path: &Pathname, mode: u32) -> Result<(), StorageError> {
-        if self.has(PermissionsAreIgnored) { Ok(()) } else { self.inner.set_mode(path, mode).await }
+        self.spoil(self.inner.stat(path).await)?;
+        if self.fault == PermissionsAreIgnored { Ok(()) } else { self.inner.set_mode(path, mode).await }
     }
 
     async fn available(&self, path: &Pathname) -> Result<u64, StorageError> {
