@@ -24,8 +24,8 @@
 //!    finished is there, whole. What appends must not lose what another upload has stored since: it fails instead.
 //! 5. A download comes to the end of the file that it opened, or to an error. It never ends well with less, or with a
 //!    part of another file.
-//! 6. Files and directories may be removed and renamed while there are uploads and downloads. Whoever was told that it is
-//!    done finds it done: an upload that finished after its directory was removed or renamed is there in the one or the
+//! 6. Files and directories may be removed and renamed while there are uploads and downloads, or be
+//!    [`Busy`](StorageErrorKind::Busy) until these are over. Whoever was told that it is done finds it done: an upload that finished after its directory was removed or renamed is there in the one or the
 //!    other, or it failed.
 //! 7. A name comes back as it was given, or is refused as [`NameRefused`](StorageErrorKind::NameRefused).
 //!
@@ -158,7 +158,7 @@
 //!         _announced: Option<u64>,
 //!     ) -> Result<OpenedUpload<Incoming>, StorageError> {
 //!         match placement {
-//!             Placement::Replace | Placement::Resume { offset: 0 } => {}
+//!             Placement::Replace => {}
 //!             _ => return Err(StorageErrorKind::Unsupported.into()),
 //!         }
 //!         let name = Bytes::copy_from_slice(Self::name(path)?);

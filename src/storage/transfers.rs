@@ -69,7 +69,8 @@ pub enum Placement {
     /// The upload becomes the whole file (`STOR`).
     Replace,
     /// The first `offset` bytes of the present file stay, and the upload follows them (`REST`, `STOR`). A present
-    /// file that is shorter is [`BadOffset`](super::StorageErrorKind::BadOffset); what it has beyond is dropped.
+    /// file that is shorter is [`BadOffset`](super::StorageErrorKind::BadOffset); what it has beyond is dropped. `REST 0`
+    /// is [`Replace`](Self::Replace).
     Resume {
         /// How many bytes stay.
         offset: u64,

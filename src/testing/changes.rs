@@ -2,7 +2,7 @@
 
 use super::{
     breach::{Outcome, ensure},
-    ground::{Ground, finish, granted, path, refused_as},
+    ground::{Ground, granted_unless_busy, path, refused_as},
     refusals::Operation,
 };
 use crate::storage::{Placement, Storage, StorageErrorKind::NotFound, Upload as _};
@@ -15,15 +15,25 @@ pub(super) async fn files_are_removed<S: Storage>(ground: &Ground<'_, S>) -> Out
     ground.lists("/", &["other"], "after DELE").await?;
     refused_as("the second DELE", ground.store.remove_file(&path("/file")).await, &[NotFound])?;
     ground.put("/file", "again").await?;
-    ground.holds("/file", b"again", "after DELE and another upload").await
+    ground.holds("/file", b"again", "after DELE and another upload").await?;
+    if ground.offers(Operation::MakeDirectory) {
+        ground.make("/directory").await?;
+        ground.put("/directory/file", "content").await?;
+        ground.remove("/directory/file").await?;
+        ground.lists("/directory", &[], "after DELE of its only file").await?;
+    }
+    Ok(())
 }
 
 pub(super) async fn a_file_is_removed_under_an_upload<S: Storage>(ground: &Ground<'_, S>) -> Outcome {
     ground.put("/file", "old").await?;
     let upload = ground.begin("/file", Placement::Replace, b"new").await?;
-    ground.remove("/file").await?;
-    ground.has_nothing_at("/file", "after DELE, before the finish").await?;
-    let wanted = upload.finish().await.is_ok().then_some(&b"new"[..]);
+    let is_removed = granted_unless_busy("DELE /file", ground.store.remove_file(&path("/file")).await)?;
+    if is_removed {
+        ground.has_nothing_at("/file", "after DELE, before the finish").await?;
+    }
+    let before = (!is_removed).then_some(&b"old"[..]);
+    let wanted = if upload.finish().await.is_ok() { Some(&b"new"[..]) } else { before };
     ground.holds_one_of("/file", &[wanted], "after DELE and the finish").await
 }
 
@@ -36,7 +46,8 @@ pub(super) async fn files_are_renamed<S: Storage>(ground: &Ground<'_, S>) -> Out
     ground.rename("/uno", "/two").await?;
     ground.holds("/two", b"1", "after it was replaced by /uno").await?;
     ground.lists("/", &["two"], "after a file was renamed to another").await?;
-    ground.rename("/two", "/two").await?;
+    // Whether that is refused is the store's choice.
+    let _ = ground.rename("/two", "/two").await;
     ground.holds("/two", b"1", "after it was renamed to itself").await?;
     if ground.offers(Operation::MakeDirectory) {
         ground.make("/directory").await?;
@@ -48,6 +59,8 @@ pub(super) async fn files_are_renamed<S: Storage>(ground: &Ground<'_, S>) -> Out
             refused_as(&alloc::format!("renaming a file {what}"), renamed, kinds)?;
             ground.holds("/directory/two", b"1", "after a renaming that was refused").await?;
         }
+        ground.rename("/directory/two", "/two").await?;
+        ground.lists("/directory", &[], "after its only file was moved").await?;
     }
     Ok(())
 }
@@ -55,11 +68,16 @@ pub(super) async fn files_are_renamed<S: Storage>(ground: &Ground<'_, S>) -> Out
 pub(super) async fn a_file_is_renamed_under_an_upload<S: Storage>(ground: &Ground<'_, S>) -> Outcome {
     ground.put("/file", "old").await?;
     let upload = ground.begin("/file", Placement::Replace, b"new").await?;
-    ground.rename("/file", "/other").await?;
-    ground.holds("/other", b"old", "after /file was renamed to it, before the finish").await?;
-    finish("/file", upload).await?;
-    ground.holds("/other", b"old", "after the finish of /file").await?;
-    ground.holds("/file", b"new", "after the old file was renamed, and the finish").await
+    let renamed = ground.store.rename(&path("/file"), &path("/other")).await;
+    let old = Some(&b"old"[..]);
+    let (file, other) = match granted_unless_busy("renaming /file to /other", renamed)? {
+        true => (None, old),
+        false => (old, None),
+    };
+    ground.holds_one_of("/other", &[other], "after /file was renamed to it, before the finish").await?;
+    let wanted = if upload.finish().await.is_ok() { Some(&b"new"[..]) } else { file };
+    ground.holds_one_of("/other", &[other], "after the finish of /file").await?;
+    ground.holds_one_of("/file", &[wanted], "after the old file was renamed, and the finish").await
 }
 
 pub(super) async fn directories_are_renamed<S: Storage>(ground: &Ground<'_, S>) -> Outcome {
@@ -86,8 +104,10 @@ pub(super) async fn directories_are_renamed<S: Storage>(ground: &Ground<'_, S>) 
 pub(super) async fn a_directory_is_renamed_under_an_upload<S: Storage>(ground: &Ground<'_, S>) -> Outcome {
     ground.make("/before").await?;
     let upload = ground.begin("/before/file", Placement::Replace, b"content").await?;
-    granted("renaming a directory", ground.store.rename(&path("/before"), &path("/after")).await)?;
+    let renamed = ground.store.rename(&path("/before"), &path("/after")).await;
+    let is_renamed = granted_unless_busy("renaming a directory", renamed)?;
     let is_stored = upload.finish().await.is_ok();
+    ensure!(is_renamed || is_stored, "renaming was refused, and the upload into that directory, too");
     let places = [ground.content("/before/file").await?, ground.content("/after/file").await?];
     let count = places.iter().flatten().count();
     ensure!(

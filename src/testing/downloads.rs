@@ -4,10 +4,10 @@ use alloc::format;
 
 use super::{
     breach::{Outcome, ensure},
-    ground::{Ground, granted, path, pattern, read_all, refused_as},
+    ground::{Ground, granted, granted_unless_busy, path, pattern, read_all, refused_as},
     refusals::Operation,
 };
-use crate::storage::{Download as _, Storage, StorageErrorKind};
+use crate::storage::{Download as _, Placement, Storage, StorageErrorKind};
 
 pub(super) async fn what_is_not_there_is_not_found<S: Storage>(ground: &Ground<'_, S>) -> Outcome {
     const NOT_FOUND: &[StorageErrorKind] = &[StorageErrorKind::NotFound];
@@ -24,6 +24,9 @@ pub(super) async fn what_is_not_there_is_not_found<S: Storage>(ground: &Ground<'
     if ground.offers(Operation::RenameFile) {
         refused_as("renaming what is not there", ground.store.rename(&missing, &other).await, NOT_FOUND)?;
     }
+    let opened = ground.store.open_upload(&path("/missing/below"), Placement::Replace, None).await;
+    let kinds = [StorageErrorKind::NotFound, StorageErrorKind::NameRefused];
+    refused_as("an upload into no directory", opened, &kinds)?;
     ground.lists("/", &[], "after commands for what is not there").await
 }
 
@@ -61,10 +64,13 @@ pub(super) async fn a_download_keeps_what_it_opened_or_fails<S: Storage>(ground:
             let first = granted("a read", download.read(10).await)?;
             match change {
                 "replaced" => ground.put("/file", pattern(length, 2)).await?,
-                "renamed" if ground.offers(Operation::RenameFile) => ground.rename("/file", "/other").await?,
+                "renamed" if ground.offers(Operation::RenameFile) => {
+                    let renamed = ground.store.rename(&path("/file"), &path("/other")).await;
+                    granted_unless_busy("renaming /file to /other", renamed)?;
+                }
                 "removed" if ground.offers(Operation::RemoveFile) => {
                     ground.put("/file", "short-lived").await?;
-                    ground.remove("/file").await?;
+                    granted_unless_busy("DELE /file", ground.store.remove_file(&path("/file")).await)?;
                 }
                 _ => {}
             }

@@ -37,13 +37,19 @@ impl<'a, S: Storage> Ground<'a, S> {
         self.refused
     }
 
+    /// Without `MKD` there is no directory that could be removed or renamed.
     pub(super) fn offers(&self, operation: Operation) -> bool {
+        let of_directories = [Operation::RemoveDirectory, Operation::RenameDirectory];
         !self.refused.contains(&operation)
+            && (!of_directories.contains(&operation) || self.offers(Operation::MakeDirectory))
     }
 
     /// How an upload may be placed where there is no file, or a short one.
     pub(super) fn placements(&self) -> Vec<Placement> {
-        let mut placements = [Placement::Replace, Placement::Resume { offset: 0 }].to_vec();
+        let mut placements = [Placement::Replace].to_vec();
+        if self.offers(Operation::Resume) {
+            placements.push(Placement::Resume { offset: 0 });
+        }
         if self.offers(Operation::Append) {
             placements.push(Placement::Append);
         }
@@ -106,7 +112,7 @@ impl<'a, S: Storage> Ground<'a, S> {
 
     /// Ends the check unless the file has one of these contents, of which nothing is one, too.
     pub(super) async fn holds_one_of(&self, name: &str, wanted: &[Option<&[u8]>], when: &str) -> Outcome {
-        let present = self.content(name).await?;
+        let present = self.content(name).await.map_err(|sentence| format!("{when}, {sentence}"))?;
         let wants: Vec<_> = wanted.iter().map(|content| tell(*content)).collect();
         ensure!(
             wanted.contains(&present.as_deref()),
@@ -147,7 +153,7 @@ impl<'a, S: Storage> Ground<'a, S> {
             for entry in page {
                 let name = entry.name.to_vec();
                 let is_another = entries.insert(name.clone(), entry).is_some();
-                ensure!(!is_another, "the listing of {directory} has {} twice", text(&name));
+                ensure!(!is_another, "the listing of {directory} has {} twice", show(&name));
             }
         }
         let page = granted("a page behind the end", listing.next_page().await)?;
@@ -161,6 +167,11 @@ impl<'a, S: Storage> Ground<'a, S> {
     /// Ends the check unless these are the names of a directory, which are given in order.
     pub(super) async fn lists(&self, directory: &str, wanted: &[&str], when: &str) -> Outcome {
         let names: Vec<String> = self.entries(directory).await?.keys().map(|name| text(name)).collect();
+        let (count, wanted_count) = (names.len(), wanted.len());
+        ensure!(
+            count == wanted_count || wanted_count < 20,
+            "{when}, the listing of {directory} should have {wanted_count} names, and has {count}"
+        );
         ensure!(names == wanted, "{when}, the listing of {directory} should be {wanted:?}, and is {names:?}");
         Ok(())
     }
@@ -194,13 +205,18 @@ pub(super) async fn finish(name: &str, upload: impl Upload) -> Outcome {
     granted(&format!("the finish of {name}"), upload.finish().await).map(drop)
 }
 
+/// No file of the checks has so many bytes, …
+const MOST_BYTES: usize = 1 << 20;
+/// … nor is one given out in so many pieces.
+const MOST_READS: usize = 10_000;
+
 /// Reads to the end, or to the error.
 pub(super) async fn read_all(
     download: &mut impl Download,
     most: usize,
 ) -> Outcome<Result<Vec<u8>, StorageError>> {
     let mut content = Vec::new();
-    loop {
+    for _ in 0..MOST_READS {
         let bytes = match download.read(most).await {
             Ok(bytes) => bytes,
             Err(error) => return Ok(Err(error)),
@@ -210,12 +226,24 @@ pub(super) async fn read_all(
             return Ok(Ok(content));
         }
         content.extend_from_slice(&bytes);
+        if content.len() > MOST_BYTES {
+            break;
+        }
     }
+    Err(format!("a download does not end: {} bytes have come", content.len()))
 }
 
 /// What the store yields, which should not refuse it.
 pub(super) fn granted<T>(what: &str, result: Result<T, StorageError>) -> Outcome<T> {
     result.map_err(|error| refusal(what, &error))
+}
+
+/// Whether the store does what is asked while something is under way. It may say that it is too busy for that.
+pub(super) fn granted_unless_busy(what: &str, result: Result<(), StorageError>) -> Outcome<bool> {
+    match result {
+        Err(error) if error.kind() == StorageErrorKind::Busy => Ok(false),
+        result => granted(what, result).map(|()| true),
+    }
 }
 
 fn refusal(what: &str, error: &StorageError) -> String {
@@ -266,6 +294,14 @@ fn tell(content: Option<&[u8]>) -> String {
             let start = content.get(..8).unwrap_or_default();
             format!("{} bytes (they begin with {start:02x?})", content.len())
         }
+    }
+}
+
+/// A name in quotes, short enough to be read.
+pub(super) fn show(name: &[u8]) -> String {
+    match name.get(..40) {
+        Some(start) if name.len() > 60 => format!("{:?}… ({} bytes)", text(start), name.len()),
+        _ => format!("{:?}", text(name)),
     }
 }
 

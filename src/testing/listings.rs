@@ -48,6 +48,14 @@ pub(super) async fn a_listing_tells_what_stat_tells<S: Storage>(ground: &Ground<
             let is_recent = metadata.modified.is_none_or(|modified| modified > LONG_AGO);
             ensure!(is_recent, "{name} was just stored, and by {by} at {:?}", metadata.modified);
         }
+        ensure!(
+            (stat.permissions, stat.unix) == (listed.permissions, listed.unix),
+            "by stat {name} has {:?} and {:?}, and by the listing {:?} and {:?}",
+            stat.permissions,
+            stat.unix,
+            listed.permissions,
+            listed.unix
+        );
         // Some services tell fractions of seconds in one place only.
         let seconds = |modified: Option<TimeValue>| modified.map(TimeValue::unix_seconds);
         ensure!(

@@ -10,7 +10,7 @@
 //! # async fn checks<S: sansftp::Storage>(new_store: impl AsyncFn() -> S) {
 //! // In a test of your own, on the runtime of your store; it may be `async || MyStore::new()`:
 //! store_contract(&new_store).await.unwrap();
-//! // A store that knows neither directories nor access rights:
+//! // A store that knows neither directories, so that none can be removed or renamed, nor access rights:
 //! store_contract_without(&[Operation::MakeDirectory, Operation::SetMode], new_store).await.unwrap();
 //! # }
 //! ```
@@ -33,7 +33,9 @@
 //!   consequences for the client.
 //!
 //! Each check works on a store of its own, with at most 130 files or 1 MiB. The kit needs no runtime, sets no
-//! deadlines and does not panic. It asks a store to do several things at a time, all from one task.
+//! deadlines and does not panic. It asks a store to do several things at a time, all from one task: one that waits for
+//! an upload to end before it opens another one of the same name would wait for ever, so give your test a time limit.
+//! A store that takes no files cannot be checked.
 
 mod attributes;
 mod breach;
@@ -102,7 +104,7 @@ pub async fn store_contract_without<S: Storage>(
             readers_never_see_a_part []
         }
         placements {
-            resuming_at_0_replaces []
+            resuming_at_0_replaces [Resume]
             appending_keeps_the_start [Append]
             of_what_is_appended_at_the_same_time_nothing_is_lost [Append]
             resuming_keeps_the_start [Resume]

@@ -4,11 +4,12 @@ use alloc::{format, vec::Vec};
 
 use super::{
     breach::{Outcome, ensure},
-    ground::{Ground, granted, text, write},
+    ground::{Ground, granted, show, write},
+    refusals::Operation,
 };
 use crate::{
     pathname::Pathname,
-    storage::{Placement, Storage, StorageErrorKind, Upload as _},
+    storage::{Placement, Storage, StorageError, StorageErrorKind, Upload as _},
 };
 
 pub(super) async fn names_come_back_or_are_refused<S: Storage>(ground: &Ground<'_, S>) -> Outcome {
@@ -36,7 +37,8 @@ pub(super) async fn names_come_back_or_are_refused<S: Storage>(ground: &Ground<'
         "\u{e4}".as_bytes(),
         "\u{1f600}".as_bytes(),
     ];
-    put_each(ground, names.into_iter()).await
+    put_each(ground, names.into_iter()).await?;
+    make_and_rename_each(ground, names.into_iter()).await
 }
 
 pub(super) async fn long_names_come_back_or_are_refused<S: Storage>(ground: &Ground<'_, S>) -> Outcome {
@@ -50,27 +52,63 @@ pub(super) async fn long_names_come_back_or_are_refused<S: Storage>(ground: &Gro
 async fn put_each<'n, S: Storage>(ground: &Ground<'_, S>, names: impl Iterator<Item = &'n [u8]>) -> Outcome {
     let mut kept = Vec::new();
     for name in names {
-        let shown = text(name);
-        let path = Pathname::root().join(name).map_err(|error| format!("{shown:?}: {error}"))?;
+        let shown = show(name);
+        let path = Pathname::root().join(name).map_err(|error| format!("{shown}: {error}"))?;
         match ground.store.open_upload(&path, Placement::Replace, None).await {
-            Err(error) => {
-                let kind = error.kind();
-                ensure!(kind == StorageErrorKind::NameRefused, "the name {shown:?} was refused as {kind:?}");
-            }
+            Err(error) => require_name_refused(&shown, &error)?,
             Ok(mut opened) => {
-                ensure!(opened.pathname == path, "an upload to {shown:?} goes to {:?}", opened.pathname);
+                let to = opened.pathname;
+                ensure!(to == path, "an upload to {shown} goes to {}", show(to.as_bytes()));
                 write(&mut opened.upload, name).await?;
-                granted(&format!("the finish of {shown:?}"), opened.upload.finish().await)?;
+                granted(&format!("the finish of {shown}"), opened.upload.finish().await)?;
                 kept.push((name.to_vec(), path));
             }
         }
     }
     let listed: Vec<_> = ground.entries("/").await?.into_keys().collect();
     for (name, path) in &kept {
-        let read = granted(&format!("retrieving {:?}", text(name)), ground.read(path).await?)?;
-        ensure!(read == *name, "the file {:?} has the content of another one", text(name));
-        ensure!(listed.contains(name), "{:?} was stored, and the listing does not have it", text(name));
+        let shown = show(name);
+        let read = granted(&format!("retrieving {shown}"), ground.read(path).await?)?;
+        ensure!(read == *name, "the file {shown} has the content of another one");
+        ensure!(listed.contains(name), "{shown} was stored, and the listing does not have it");
     }
     ensure!(listed.len() == kept.len(), "{} files were stored, and {} are listed", kept.len(), listed.len());
+    Ok(())
+}
+
+/// Makes a directory of each name, and moves a file to it there.
+async fn make_and_rename_each<'n, S: Storage>(
+    ground: &Ground<'_, S>,
+    names: impl Iterator<Item = &'n [u8]>,
+) -> Outcome {
+    if !ground.offers(Operation::MakeDirectory) {
+        return Ok(());
+    }
+    ground.make("/directory").await?;
+    let directory = Pathname::root().join(b"directory").map_err(|error| format!("{error}"))?;
+    for name in names {
+        let shown = show(name);
+        let made = directory.join(name).map_err(|error| format!("{shown}: {error}"))?;
+        if let Err(error) = ground.store.make_directory(&made).await {
+            require_name_refused(&shown, &error)?;
+            continue;
+        }
+        let is_listed = ground.entries("/directory").await?.contains_key(name);
+        ensure!(is_listed, "after MKD {shown} the listing does not have it");
+        if ground.offers(Operation::RenameFile) {
+            ground.put("/file", name).await?;
+            let file = made.join(name).map_err(|error| format!("{shown}: {error}"))?;
+            let (from, what) = (super::ground::path("/file"), format!("renaming /file to {shown}"));
+            granted(&what, ground.store.rename(&from, &file).await)?;
+            let read = granted(&format!("retrieving {shown}"), ground.read(&file).await?)?;
+            ensure!(read == name, "the file that was renamed to {shown} has another content");
+        }
+    }
+    Ok(())
+}
+
+fn require_name_refused(shown: &str, error: &StorageError) -> Outcome {
+    let kind = error.kind();
+    ensure!(kind == StorageErrorKind::NameRefused, "the name {shown} was refused as {kind:?}");
     Ok(())
 }

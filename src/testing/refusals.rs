@@ -19,7 +19,7 @@ use crate::{
 pub enum Operation {
     /// [`Placement::Append`] (`APPE`).
     Append,
-    /// [`Placement::Resume`] at another offset than 0 (`REST`, `STOR`).
+    /// [`Placement::Resume`] (`REST`, `STOR`).
     Resume,
     /// [`Placement::Unique`] (`STOU`).
     Unique,

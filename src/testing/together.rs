@@ -9,10 +9,18 @@ use core::{
 
 use super::breach::Outcome;
 
-/// Polls a future once and drops it. Tells whether it was done by then.
-pub(super) async fn poll_once(future: impl Future) -> bool {
+/// Polls a future so many times at most, each time when it has asked for it, and drops it. Tells whether it was done by
+/// then.
+pub(super) async fn poll_times(times: usize, future: impl Future) -> bool {
     let mut future = pin!(future);
-    poll_fn(|context| Poll::Ready(future.as_mut().poll(context).is_ready())).await
+    let mut polls = 0..times;
+    poll_fn(|context| match polls.next() {
+        None => Poll::Ready(false),
+        Some(_) if future.as_mut().poll(context).is_ready() => Poll::Ready(true),
+        Some(_) if polls.is_empty() => Poll::Ready(false),
+        Some(_) => Poll::Pending,
+    })
+    .await
 }
 
 /// Lets others come in between.

@@ -7,9 +7,9 @@ use bytes::Bytes;
 use super::{
     breach::{Outcome, ensure},
     ground::{Ground, finish, granted, path, pattern, read_all, write},
-    together::{Step, all, pause, poll_once},
+    together::{Step, all, pause, poll_times},
 };
-use crate::storage::{AbortReason, Placement, Storage, Upload as _};
+use crate::storage::{AbortReason, Placement, Storage, StorageErrorKind, Upload as _};
 
 const KIB: usize = 1024;
 
@@ -97,9 +97,9 @@ async fn give_up<S: Storage>(ground: &Ground<'_, S>, name: &str, placement: Plac
 }
 
 pub(super) async fn a_write_that_is_dropped_can_be_aborted<S: Storage>(ground: &Ground<'_, S>) -> Outcome {
-    for _ in 0..20 {
+    for times in 0..20 {
         let mut upload = ground.open("/file", Placement::Replace).await?.upload;
-        poll_once(upload.write(pattern(500_000, 1).into())).await;
+        poll_times(times, upload.write(pattern(500_000, 1).into())).await;
         upload.abort(AbortReason::DataStalled).await;
     }
     ground.lists("/", &[], "after a write that was dropped, and an abort").await
@@ -109,12 +109,11 @@ pub(super) async fn a_finish_that_is_dropped_leaves_old_or_new<S: Storage>(
     ground: &Ground<'_, S>,
 ) -> Outcome {
     let (old, new) = (pattern(100_000, 1), pattern(200_000, 2));
-    for is_polled in [false, true].into_iter().cycle().take(20) {
+    for times in 0..20 {
         ground.put("/file", &old).await?;
         let upload = ground.begin("/file", Placement::Replace, &new).await?;
         let can_stop = upload.finish_can_stop();
-        let future = upload.finish();
-        let is_done = is_polled && poll_once(future).await;
+        let is_done = poll_times(times, upload.finish()).await;
         let wanted: &[Option<&[u8]>] = match (is_done, can_stop) {
             (true, _) => &[Some(&new)],
             (false, true) => &[Some(&old)],
@@ -174,10 +173,16 @@ pub(super) async fn readers_never_see_a_part<S: Storage>(ground: &Ground<'_, S>)
     };
     let reader = async {
         for _ in 0..60 {
-            // It may fail if the file is replaced meanwhile, and not yield a part.
-            if let Ok(content) = ground.read(file).await? {
-                let is_whole = wanted.contains(&Some(&content));
-                ensure!(is_whole, "a reader saw {} bytes that nobody has stored so", content.len());
+            // It may fail if the file is replaced meanwhile, and neither yield a part nor find no file.
+            match ground.read(file).await? {
+                Ok(content) => {
+                    let is_whole = wanted.contains(&Some(&content));
+                    ensure!(is_whole, "a reader saw {} bytes that nobody has stored so", content.len());
+                }
+                Err(error) => ensure!(
+                    error.kind() != StorageErrorKind::NotFound,
+                    "a file that was just being replaced was not found"
+                ),
             }
             pause().await;
         }

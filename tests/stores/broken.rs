@@ -54,6 +54,25 @@ const FAULTS: &[(Fault, &str)] = &[
     (PermissionsAreIgnored, "permissions_can_be_set"),
     (AnnouncedSizeIsIgnored, "room_is_known"),
     (AnnouncedSizeIsALimit, "more_than_announced_can_be_stored"),
+    (DownloadHasNoEnd, "content_comes_back_whole"),
+    (FinishHasAGap, "a_finish_that_is_dropped_leaves_old_or_new"),
+    (FinishHasAGap, "readers_never_see_a_part"),
+    (MissingDirectoryIsMade, "what_is_not_there_is_not_found"),
+    (ListedPermissionsAreWrong, "a_listing_tells_what_stat_tells"),
+    (NamesOfDirectoriesAreTrimmed, "names_come_back_or_are_refused"),
+    (RenamedNamesAreTrimmed, "names_come_back_or_are_refused"),
+    (DirectoryGoesWithItsLastFile, "files_are_removed"),
+    (DirectoryGoesWithItsLastFile, "files_are_renamed"),
+];
+
+/// What the contract leaves open, and what has to be declared for it.
+const LIBERTIES: &[(Fault, &[Operation])] = &[
+    (WhatIsInUseIsBusy, &[]),
+    (RoomHasNoEnd, &[]),
+    (ResumedFileIsNotFound, &[]),
+    (SameNameIsRefused, &[]),
+    (ResumeIsNotOffered, &[Operation::Resume]),
+    (DirectoriesAreNotOffered, &[Operation::MakeDirectory]),
 ];
 
 fn rules(broken: &ContractBroken) -> BTreeSet<&'static str> {
@@ -61,14 +80,14 @@ fn rules(broken: &ContractBroken) -> BTreeSet<&'static str> {
 }
 
 async fn judge(fault: Fault) -> ContractBroken {
-    store_contract(async || Broken { inner: Memory::new(), fault }).await.unwrap_err()
+    store_contract(async || Broken::new(fault)).await.unwrap_err()
 }
 
 #[tokio::test]
 async fn each_is_found() {
     let mut missed = Vec::new();
     for (fault, rule) in FAULTS {
-        let new_store = async || Broken { inner: Memory::new(), fault: *fault };
+        let new_store = async || Broken::new(*fault);
         match store_contract(new_store).await {
             Err(broken) if rules(&broken).contains(rule) => {}
             result => missed.push(format!("{fault:?} is not found by {rule}: {result:?}")),
@@ -88,9 +107,18 @@ async fn each_check_finds_one() {
 }
 
 #[tokio::test]
+async fn what_the_contract_leaves_open_is_not_found() {
+    for (liberty, refused) in LIBERTIES {
+        if let Err(broken) = store_contract_without(refused, async || Broken::new(*liberty)).await {
+            panic!("{liberty:?}: {broken}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn what_is_refused_has_to_be_declared_and_what_is_declared_has_to_be_refused() {
     let append = [Operation::Append];
-    let new_store = async || Broken { inner: Memory::new(), fault: AppendIsNotOffered };
+    let new_store = async || Broken::new(AppendIsNotOffered);
     store_contract_without(&append, new_store).await.unwrap();
     let broken = store_contract_without(&append, async || Memory::new()).await.unwrap_err();
     assert_eq!(rules(&broken), ["what_is_refused_changes_nothing"].into());

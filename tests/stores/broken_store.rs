@@ -1,8 +1,9 @@
 //! A store that breaks the contract in one way.
 
 use std::{
+    future::poll_fn,
     pin::pin,
-    sync::Mutex,
+    sync::{Arc, Mutex},
     task::{Context, Poll, Waker},
 };
 
@@ -11,8 +12,8 @@ use sansftp::{
     adapters::stores::Memory,
     pathname::Pathname,
     storage::{
-        AbortReason, Download, Entry, EntryKind, Listing, Metadata, OpenedUpload, Placement, Storage,
-        StorageError, StorageErrorKind, Stored, Upload,
+        AbortReason, Download, Entry, EntryKind, Listing, Metadata, OpenedUpload, Permissions, Placement,
+        Storage, StorageError, StorageErrorKind, Stored, Upload,
     },
     time_value::TimeValue,
 };
@@ -62,17 +63,51 @@ pub(crate) enum Fault {
     AnnouncedSizeIsIgnored,
     AnnouncedSizeIsALimit,
     AppendIsNotOffered,
+    DownloadHasNoEnd,
+    FinishHasAGap,
+    MissingDirectoryIsMade,
+    ListedPermissionsAreWrong,
+    NamesOfDirectoriesAreTrimmed,
+    RenamedNamesAreTrimmed,
+    DirectoryGoesWithItsLastFile,
+    // No faults, but what the contract leaves open.
+    WhatIsInUseIsBusy,
+    RoomHasNoEnd,
+    ResumedFileIsNotFound,
+    SameNameIsRefused,
+    ResumeIsNotOffered,
+    DirectoriesAreNotOffered,
 }
 
 use Fault::*;
 
 /// A store in memory with a fault.
 pub(crate) struct Broken {
-    pub(crate) inner: Memory,
-    pub(crate) fault: Fault,
+    inner: Memory,
+    fault: Fault,
+    /// Transfers have clones of it.
+    in_use: Arc<()>,
 }
 
 impl Broken {
+    pub(crate) fn new(fault: Fault) -> Self {
+        Self { inner: Memory::new(), fault, in_use: Arc::default() }
+    }
+
+    /// Whether a change has to wait for the end of a transfer.
+    fn is_busy(&self) -> bool {
+        self.fault == WhatIsInUseIsBusy && Arc::strong_count(&self.in_use) > 1
+    }
+
+    /// A directory as the prefix of the names of its files: without one, it is gone.
+    async fn forget_empty(&self, directory: Option<Pathname>) {
+        if self.fault == DirectoryGoesWithItsLastFile
+            && let Some(directory) = directory
+        {
+            let _ = self.inner.remove_directory(&directory).await;
+        }
+    }
+
     fn has(&self, fault: Fault) -> bool {
         [fault, NothingWorks].contains(&self.fault)
     }
@@ -139,7 +174,8 @@ impl Storage for Broken {
         let download = self.spoil(self.inner.open_download(&path, offset).await)?;
         let download =
             if self.has(OffsetIsIgnored) { self.inner.open_download(&path, 0).await? } else { download };
-        Ok(BrokenDownload { inner: download, fault: self.fault, store: self.inner.clone(), path, offset })
+        let (store, _in_use) = (self.inner.clone(), Arc::clone(&self.in_use));
+        Ok(BrokenDownload { inner: download, fault: self.fault, store, path, offset, _in_use })
     }
 
     async fn open_upload(
@@ -154,9 +190,18 @@ impl Storage for Broken {
             }
             (UniqueTakesTheHint, Placement::Unique) => Placement::Replace,
             (ResumeAt0Appends, Placement::Resume { offset: 0 }) => Placement::Append,
-            (AppendIsNotOffered, Placement::Append) => return Err(StorageErrorKind::Unsupported.into()),
+            (AppendIsNotOffered, Placement::Append) | (ResumeIsNotOffered, Placement::Resume { .. }) => {
+                return Err(StorageErrorKind::Unsupported.into());
+            }
             (_, placement) => placement,
         };
+        let parent = path.parent().unwrap_or_else(Pathname::root);
+        if self.fault == MissingDirectoryIsMade && self.inner.stat(&parent).await.is_err() {
+            let _ = self.inner.make_directory(&parent).await;
+        }
+        if self.fault == ResumedFileIsNotFound && matches!(placement, Placement::Resume { offset: 1.. }) {
+            self.inner.stat(path).await?;
+        }
         let asked = if self.has(AnnouncedSizeIsIgnored) { None } else { announced };
         let opened = self.spoil(self.inner.open_upload(&self.name(path), placement, asked).await)?;
         let pathname = if opened.pathname == self.name(path) { path.clone() } else { opened.pathname };
@@ -169,16 +214,25 @@ impl Storage for Broken {
             announced,
             content: Vec::new(),
             before: content_of(&self.inner, &self.name(&pathname)),
+            _in_use: Arc::clone(&self.in_use),
         };
         Ok(OpenedUpload { upload, pathname, offset: opened.offset })
     }
 
     async fn make_directory(&self, path: &Pathname) -> Result<(), StorageError> {
+        let path = match self.fault {
+            DirectoriesAreNotOffered => return Err(StorageErrorKind::Unsupported.into()),
+            NamesOfDirectoriesAreTrimmed => &trimmed(path),
+            _ => path,
+        };
         let made = self.inner.make_directory(path).await;
         self.overlook(DirectoryIsMadeTwice, StorageErrorKind::AlreadyExists, made)
     }
 
     async fn remove_directory(&self, path: &Pathname) -> Result<(), StorageError> {
+        if self.fault == DirectoriesAreNotOffered {
+            return Err(StorageErrorKind::Unsupported.into());
+        }
         let removed = self.inner.remove_directory(path).await;
         let removed = self.overlook(FullDirectoryIsRemoved, StorageErrorKind::NotEmpty, removed);
         self.overlook(BusyDirectoryIsRemoved, StorageErrorKind::Busy, removed)
@@ -188,33 +242,69 @@ impl Storage for Broken {
         match (self.fault, self.inner.stat(path).await?.kind) {
             (RemoveDoesNothing, EntryKind::File) => Ok(()),
             (DirectoryIsRemovedAsAFile, EntryKind::Directory) => self.inner.remove_directory(path).await,
-            _ => self.spoil(self.inner.remove_file(path).await),
+            _ if self.is_busy() => Err(StorageErrorKind::Busy.into()),
+            _ => {
+                let removed = self.spoil(self.inner.remove_file(path).await);
+                self.forget_empty(path.parent()).await;
+                removed
+            }
         }
     }
 
     async fn rename(&self, from: &Pathname, to: &Pathname) -> Result<(), StorageError> {
         let kind = self.inner.stat(from).await?.kind;
         match self.fault {
-            RenameOfDirectoryDoesNothing if kind == EntryKind::Directory => Ok(()),
+            // What should be refused is refused.
+            RenameOfDirectoryDoesNothing if to.as_bytes() == b"/moved" => Ok(()),
             RenameCopies if kind == EntryKind::File => {
                 let content = get(&self.inner, from.as_bytes()).await;
                 store(&self.inner, to, &content).await
             }
-            _ => self.spoil(self.inner.rename(from, to).await),
+            SameNameIsRefused if from == to => Err(StorageErrorKind::AlreadyExists.into()),
+            RenamedNamesAreTrimmed => self.inner.rename(from, &trimmed(to)).await,
+            _ if self.is_busy() => Err(StorageErrorKind::Busy.into()),
+            _ => {
+                let renamed = self.spoil(self.inner.rename(from, to).await);
+                self.forget_empty(from.parent()).await;
+                renamed
+            }
         }
     }
 
     async fn set_modified(&self, path: &Pathname, modified: TimeValue) -> Result<(), StorageError> {
-        if self.has(TimesAreIgnored) { Ok(()) } else { self.inner.set_modified(path, modified).await }
+        self.spoil(self.inner.stat(path).await)?;
+        if self.fault == TimesAreIgnored { Ok(()) } else { self.inner.set_modified(path, modified).await }
     }
 
     async fn set_mode(&self, path: &Pathname, mode: u32) -> Result<(), StorageError> {
-        if self.has(PermissionsAreIgnored) { Ok(()) } else { self.inner.set_mode(path, mode).await }
+        self.spoil(self.inner.stat(path).await)?;
+        if self.fault == PermissionsAreIgnored { Ok(()) } else { self.inner.set_mode(path, mode).await }
     }
 
     async fn available(&self, path: &Pathname) -> Result<u64, StorageError> {
-        self.spoil(self.inner.available(path).await)
+        if self.fault == RoomHasNoEnd { Ok(u64::MAX) } else { self.spoil(self.inner.available(path).await) }
     }
+}
+
+/// The same pathname, but for a blank at its end.
+fn trimmed(given: &Pathname) -> Pathname {
+    match given.name() {
+        Some(b" ") => given.clone(),
+        _ => path(given.as_bytes().trim_ascii_end()),
+    }
+}
+
+/// Lets others come in between.
+async fn pause() {
+    let mut is_over = false;
+    poll_fn(|cx| {
+        if std::mem::replace(&mut is_over, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 /// Stores a file in one go.
@@ -247,6 +337,7 @@ pub(crate) struct BrokenUpload {
     announced: Option<u64>,
     content: Vec<u8>,
     before: Option<Vec<u8>>,
+    _in_use: Arc<()>,
 }
 
 /// What all uploads have in common, where they should not.
@@ -298,6 +389,11 @@ impl Upload for BrokenUpload {
         }
         async move {
             let inner = self.inner.take().unwrap();
+            if self.fault == FinishHasAGap && self.placement == Placement::Replace {
+                pause().await;
+                let _ = self.store.remove_file(&self.path).await;
+                pause().await;
+            }
             match self.finish_wrongly() {
                 Some(result) => result,
                 None => match inner.finish().await {
@@ -337,6 +433,7 @@ pub(crate) struct BrokenDownload {
     store: Memory,
     path: Pathname,
     offset: u64,
+    _in_use: Arc<()>,
 }
 
 impl Download for BrokenDownload {
@@ -348,6 +445,9 @@ impl Download for BrokenDownload {
             let bytes = current.read(most).await?;
             self.offset += bytes.len() as u64;
             return Ok(bytes);
+        }
+        if self.fault == DownloadHasNoEnd {
+            self.inner = self.store.open_download(&self.path, self.offset).await?;
         }
         let most = if self.fault == ReadsAreTooLong { most.saturating_mul(2) } else { most };
         self.inner.read(most).await
@@ -365,6 +465,9 @@ impl Listing for BrokenListing {
         match (self.fault, page.last().cloned()) {
             (LaterPagesAreLost, _) => page.truncate(100),
             (EntryComesTwice, Some(last)) => page.push(last),
+            (ListedPermissionsAreWrong, Some(_)) => {
+                page.iter_mut().for_each(|entry| entry.metadata.permissions = Permissions::None);
+            }
             (ListedSizeIsWrong, Some(_)) => page.iter_mut().for_each(|entry| entry.metadata.size /= 2),
             _ => {}
         }
