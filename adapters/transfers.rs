@@ -96,7 +96,8 @@ pub(super) struct Advance {
 }
 
 impl Advance {
-    /// What the session is told, when it knows of `earlier`; none if nothing has moved since.
+    /// What the session is told, when it knows of `earlier`; none if nothing has moved since. Bytes that came out of TLS
+    /// later than they had moved are told with the next ones.
     pub(super) fn since(self, earlier: Option<Self>) -> Option<Event<'static>> {
         match earlier.filter(|earlier| earlier.id == self.id) {
             Some(earlier) if earlier.carried == self.carried => None,

@@ -17,6 +17,8 @@ mod apart;
 mod broken;
 #[path = "stores/broken_store.rs"]
 mod broken_store;
+#[path = "stores/broken_transfers.rs"]
+mod broken_transfers;
 #[path = "stores/contract.rs"]
 mod contract;
 #[path = "stores/decisions.rs"]

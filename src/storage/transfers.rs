@@ -46,7 +46,7 @@ pub trait Upload: Send + 'static {
 
 /// A file that is being retrieved. Dropping it is how the server closes it.
 pub trait Download: Send + 'static {
-    /// The next bytes, at most `most` of them (which is never 0); none at the end of the file.
+    /// The next bytes, at most `most` of them (which is never 0); none at the end of the file, however often it is asked.
     ///
     /// # Errors
     ///
@@ -57,7 +57,7 @@ pub trait Download: Send + 'static {
 
 /// A directory that is being listed. Dropping it is how the server closes it.
 pub trait Listing: Send + 'static {
-    /// The next page of entries, of a size that the store likes; an empty page is the end.
+    /// The next page of entries, of a size that the store likes; an empty page is the end, however often it is asked.
     ///
     /// Entries come in the order in which they are listed. `.` and `..` are not among them.
     fn next_page(&mut self) -> impl Future<Output = Result<Vec<Entry>, StorageError>> + Send;

@@ -29,8 +29,8 @@
 //!   is stored or retrieved, or where its directory is.
 //! * **Names** come back as they were given, or are refused.
 //! * **Facts.** A listing has each entry once, and tells of it what [`stat`](Storage::stat) does.
-//! * **Errors** are of the kind that [`StorageErrorKind`](crate::storage::StorageErrorKind) says, where that has
-//!   consequences for the client.
+//! * **Errors** are of the kinds that [`StorageErrorKind`](crate::storage::StorageErrorKind) describes, where it leaves
+//!   no choice.
 //!
 //! Each check works on a store of its own, with at most 130 files or 1 MiB. The kit needs no runtime, sets no
 //! deadlines and does not panic. It asks a store to do several things at a time, all from one task: one that waits for

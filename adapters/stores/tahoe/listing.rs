@@ -15,7 +15,7 @@ use super::{
 use crate::{
     adapters::runtime::Runtime,
     pathname::Pathname,
-    storage::{Entry, Listing, StorageError},
+    storage::{Entry, Listing, StorageError, StorageErrorKind},
 };
 
 /// The most entries of a page.
@@ -75,12 +75,16 @@ impl<R: Runtime> TahoeListing<R> {
     }
 
     /// Whether the user may change the directory. If it is gone meanwhile, nobody can.
-    async fn may_change(&mut self) -> bool {
+    async fn may_change(&mut self) -> Result<bool, StorageError> {
         if let Some(may_change) = self.may_change {
-            return may_change;
+            return Ok(may_change);
         }
-        let found = self.tree.find_directory(&self.path).await;
-        *self.may_change.insert(found.is_ok_and(|cap| cap.is_writable_directory()))
+        let may_change = match self.tree.find_directory(&self.path).await {
+            Ok(cap) => cap.is_writable_directory(),
+            Err(error) if error.kind() == StorageErrorKind::NotFound => false,
+            Err(error) => return Err(error),
+        };
+        Ok(*self.may_change.insert(may_change))
     }
 }
 
@@ -94,7 +98,7 @@ impl<R: Runtime> Listing for TahoeListing<R> {
         while self.ready.len() < PAGE_SIZE && self.coming.is_some() {
             self.receive().await?;
         }
-        let may_change = self.may_change().await;
+        let may_change = self.may_change().await?;
         let rest = self.ready.split_off(self.ready.len().min(PAGE_SIZE));
         let page = mem::replace(&mut self.ready, rest).into_iter();
         Ok(page
