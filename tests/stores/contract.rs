@@ -2,7 +2,7 @@
 
 use core::cell::Cell;
 
-#[cfg(any(feature = "opendal", feature = "tahoe"))]
+#[cfg(any(feature = "opendal", all(feature = "tahoe", feature = "tokio")))]
 use sansftp::testing::{Operation::*, store_contract_without};
 use sansftp::{
     adapters::stores::{Durability, Filesystem, Memory},
