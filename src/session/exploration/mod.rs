@@ -141,7 +141,7 @@ fn the_small_walks_reach_everything() {
         (include_str!("../data_connection.rs"), "DataConnection", states(&seen.data)),
         (include_str!("../transfer.rs"), "Phase", states(&seen.transfer)),
         (include_str!("../action.rs"), "Action", seen.actions.clone()),
-        (include_str!("../../storage/mod.rs"), "AbortReason", seen.reasons.clone()),
+        (include_str!("../../storage/transfers.rs"), "AbortReason", seen.reasons.clone()),
     ];
     for (source, name, reached) in machines {
         let reached: Vec<&str> = reached.iter().map(Name::as_str).collect();
