@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     instant::Instant,
-    session::{Event, Movement, Outcome, TransferId},
+    session::{Direction, Event, Movement, Outcome, TransferId},
     storage::{AbortReason, Storage, StorageError, Stored, Upload},
     time_value::TimeValue,
 };
@@ -74,6 +74,7 @@ struct Moving<S: Storage> {
     id: TransferId,
     progress: Arc<Progress>,
     carried: Carried,
+    direction: Direction,
     /// How many bytes had moved when that was last looked at and found changed, and when that was.
     last: (u64, Instant),
     movement: Running<Moved<S::Upload>>,
@@ -91,19 +92,25 @@ pub(super) struct Advance {
     id: TransferId,
     /// Those of the file or listing.
     bytes: u64,
-    /// All that its data connection has carried. It moves only if these become more.
+    /// All that its data connection has carried.
     carried: u64,
+    direction: Direction,
 }
 
 impl Advance {
-    /// What the session is told, when it knows of `earlier`; none if nothing has moved since. Bytes that came out of TLS
-    /// later than they had moved are told with the next ones.
+    /// What the session is told, when it knows of `earlier`; none if nothing has moved since.
     pub(super) fn since(self, earlier: Option<Self>) -> Option<Event<'static>> {
         match earlier.filter(|earlier| earlier.id == self.id) {
-            Some(earlier) if earlier.carried == self.carried => None,
+            Some(earlier) if !self.has_moved_since(earlier) => None,
             Some(earlier) if earlier.bytes == self.bytes => Some(Event::Moved(self.id)),
             _ => Some(Event::Progressed(self.id, self.bytes)),
         }
+    }
+
+    /// What a client has sent may wait in TLS for a store that is slow, and moves when that takes it. What a client is
+    /// to get moves only when the connection takes it.
+    fn has_moved_since(self, earlier: Self) -> bool {
+        earlier.carried != self.carried || self.direction == Direction::Store && earlier.bytes != self.bytes
     }
 }
 
@@ -158,6 +165,10 @@ impl<S: Storage> Transfers<S> {
             Stage::Opened(opened) => Some(opened),
             _ => None,
         };
+        let direction = match movement {
+            Movement::Receive(_) => Direction::Store,
+            Movement::Send(_) | Movement::List(_) | Movement::Text(_) => Direction::Retrieve,
+        };
         let progress = Arc::new(Progress::default());
         let carried =
             stream.as_ref().map_or_else(Carried::default, |stream| stream.get_ref().carried().clone());
@@ -165,7 +176,7 @@ impl<S: Storage> Transfers<S> {
             .and_then(|stream| begin.start(movement, opened, stream, Arc::clone(&progress)))
             .unwrap_or_else(|| Box::pin(ready(Moved::Sent(Outcome::Lost))));
         let last = (0, begin.now);
-        self.stage = Stage::Moving(Moving { id, progress, carried, last, movement });
+        self.stage = Stage::Moving(Moving { id, progress, carried, direction, last, movement });
     }
 
     /// Finishes the upload.
@@ -226,9 +237,12 @@ impl<S: Storage> Transfers<S> {
     /// How far the bytes are, while they move.
     pub(super) fn advance(&self) -> Option<Advance> {
         match &self.stage {
-            Stage::Moving(Moving { id, progress, carried, .. }) => {
-                Some(Advance { id: *id, bytes: progress.bytes(), carried: carried.bytes() })
-            }
+            Stage::Moving(Moving { id, progress, carried, direction, .. }) => Some(Advance {
+                id: *id,
+                bytes: progress.bytes(),
+                carried: carried.bytes(),
+                direction: *direction,
+            }),
             _ => None,
         }
     }

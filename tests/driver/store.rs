@@ -28,7 +28,7 @@ struct State {
     finish_can_stop: bool,
     entries: usize,
     pages: usize,
-    finishes: Vec<Gate>,
+    waiting: Vec<Gate>,
 }
 
 /// What a write does.
@@ -39,6 +39,8 @@ pub enum Write {
     /// Keeps every chunk as it is.
     Keeps,
     Hangs,
+    /// Waits for [`Store::release`].
+    Waits,
     Fails(StorageErrorKind),
     Panics,
 }
@@ -110,9 +112,14 @@ impl Store {
         mem::take(&mut self.lock().calls)
     }
 
-    /// Lets the oldest waiting finish end with this.
+    /// Whether a write or a finish waits for [`Store::release`].
+    pub fn is_waited_for(&self) -> bool {
+        !self.lock().waiting.is_empty()
+    }
+
+    /// Lets the oldest waiting write or finish end with this.
     pub fn release(&self, result: Result<Stored, StorageErrorKind>) {
-        let gate = self.lock().finishes.remove(0);
+        let gate = self.lock().waiting.remove(0);
         let mut gate = gate.0.lock().unwrap();
         gate.result = Some(result);
         gate.waker.take().into_iter().for_each(Waker::wake);
@@ -213,6 +220,12 @@ impl Upload for FaultyUpload {
             Write::Takes => self.content.extend_from_slice(&chunk),
             Write::Keeps => self.kept.push(chunk),
             Write::Hangs => pending().await,
+            Write::Waits => {
+                let gate = Gate::default();
+                self.store.lock().waiting.push(gate.clone());
+                gate.wait().await?;
+                self.content.extend_from_slice(&chunk);
+            }
             Write::Fails(kind) => return Err(kind.into()),
             Write::Panics => panic!("a store that panics, as the test wants it"),
         }
@@ -228,7 +241,7 @@ impl Upload for FaultyUpload {
             Finish::Fails(kind) => Err(kind),
             Finish::Waits => {
                 let gate = Gate::default();
-                self.store.lock().finishes.push(gate.clone());
+                self.store.lock().waiting.push(gate.clone());
                 gate.wait().await
             }
         };

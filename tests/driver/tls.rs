@@ -11,10 +11,12 @@ use sansftp::{
     Settings, TlsSettings, TlsStart,
     adapters::tls::{Identity, Tls},
     config::SessionReuse,
+    storage::Stored,
 };
 
 use super::{
     client::{Client, Scene, noise, settings},
+    store::Write as StoreWrite,
     world::{Socket, World},
 };
 
@@ -81,14 +83,15 @@ impl Secure {
 }
 
 fn scene() -> Scene {
+    scene_of(settings())
+}
+
+fn scene_of(settings: Settings) -> Scene {
     let tls =
         TlsSettings { start: TlsStart::OnAuth, session_reuse: SessionReuse::Offer, ..TlsSettings::default() };
     // What a slow client takes behind its 226 is no command.
     let control_idle_timeout = Duration::from_secs(3600);
-    Scene::with_tls(
-        Settings { tls, control_idle_timeout, ..settings() },
-        Tls::new(IDENTITY.0.clone()).unwrap(),
-    )
+    Scene::with_tls(Settings { tls, control_idle_timeout, ..settings }, Tls::new(IDENTITY.0.clone()).unwrap())
 }
 
 /// A client whose data connections have TLS. Its control connection has it no longer.
@@ -158,6 +161,33 @@ fn an_upload_does_not_stall_while_a_record_comes() {
         user.expect(&[]);
         assert_eq!(data.send(part), part.len());
     }
+    user.expect(&[226]);
+    assert!(scene.store.content("/f") == Some(content));
+}
+
+/// It has come whole, and TLS has what the store has not taken.
+#[test]
+fn an_upload_does_not_stall_while_the_store_takes_it() {
+    let mut scene = scene_of(Settings { chunk_size: FEW, ..settings() });
+    scene.store.on_write(StoreWrite::Waits);
+    let mut user = secure_user(&mut scene);
+    let data = user.data();
+    user.say("STOR /f");
+    user.expect(&[125]);
+    let mut secure = Secure::shake_hands(&scene.world, &data);
+    let content = noise(16 << 10);
+    secure.0.writer().write_all(&content).unwrap();
+    secure.0.send_close_notify();
+    secure.send(&scene.world, &data);
+    let mut writes = 0;
+    while scene.store.is_waited_for() {
+        scene.advance(50);
+        user.expect(&[]);
+        scene.store.release(Ok(Stored::default()));
+        scene.world.run();
+        writes += 1;
+    }
+    assert!(writes > 1, "the store takes all at one time");
     user.expect(&[226]);
     assert!(scene.store.content("/f") == Some(content));
 }
