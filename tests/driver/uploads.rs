@@ -505,3 +505,27 @@ fn lines_of_type_a_are_converted_wherever_they_are_cut() {
     user.expect(&[226]);
     assert_eq!(scene.store.content("/f").unwrap(), b"one\ntwo\nthree\r");
 }
+
+/// The client has sent all of it, and waits for the store only.
+#[test]
+fn an_upload_does_not_stall_while_the_store_takes_it() {
+    const CHUNK_SIZE: usize = 4 << 10;
+    let mut scene = Scene::new(Settings { chunk_size: CHUNK_SIZE, ..settings() });
+    scene.store.on_write(Write::Waits);
+    let mut user = scene.user();
+    let content = noise(3 * CHUNK_SIZE);
+    let data = user.store("/f");
+    assert_eq!(data.send(&content), content.len());
+    data.finish();
+    scene.world.run();
+    let mut writes = 0;
+    while scene.store.is_waited_for() {
+        scene.advance(50);
+        user.expect(&[]);
+        scene.store.release(Ok(Stored::default()));
+        scene.world.run();
+        writes += 1;
+    }
+    user.expect(&[226]);
+    assert!(writes > 1 && scene.store.content("/f") == Some(content), "{writes} writes");
+}
