@@ -1,5 +1,7 @@
 //! Removing and renaming, also of what is under way: whoever was told that something is done finds it done.
 
+use alloc::format;
+
 use super::{
     breach::{Outcome, ensure},
     ground::{Ground, granted_unless_busy, path, refused_as},
@@ -56,7 +58,7 @@ pub(super) async fn files_are_renamed<S: Storage>(ground: &Ground<'_, S>) -> Out
         for (to, what) in [("/directory", "to a directory"), ("/missing/two", "into no directory")] {
             let renamed = ground.store.rename(&path("/directory/two"), &path(to)).await;
             let kinds: &[_] = if to == "/directory" { &[] } else { &[NotFound] };
-            refused_as(&alloc::format!("renaming a file {what}"), renamed, kinds)?;
+            refused_as(&format!("renaming a file {what}"), renamed, kinds)?;
             ground.holds("/directory/two", b"1", "after a renaming that was refused").await?;
         }
         ground.rename("/directory/two", "/two").await?;
@@ -88,7 +90,7 @@ pub(super) async fn directories_are_renamed<S: Storage>(ground: &Ground<'_, S>) 
     ground.put("/file", "content").await?;
     for to in ["/a/b/new", "/a/b", "/file"] {
         let renamed = ground.store.rename(&path("/a"), &path(to)).await;
-        refused_as(&alloc::format!("renaming the directory /a to {to}"), renamed, &[])?;
+        refused_as(&format!("renaming the directory /a to {to}"), renamed, &[])?;
     }
     ground.holds("/a/b/c/file", b"deep", "after renamings that were refused").await?;
     ground.holds("/file", b"content", "after renamings that were refused").await?;

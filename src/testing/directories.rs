@@ -7,13 +7,15 @@ use super::{
     ground::{Ground, granted, path, refused_as},
     refusals::Operation,
 };
-use crate::pathname::Pathname;
-use crate::storage::{
-    AbortReason, EntryKind, Placement, Storage,
-    StorageErrorKind::{
-        AlreadyExists, IsADirectory, NameRefused, NotADirectory, NotAFile, NotEmpty, NotFound,
+use crate::{
+    pathname::Pathname,
+    storage::{
+        AbortReason, EntryKind, Placement, Storage,
+        StorageErrorKind::{
+            AlreadyExists, IsADirectory, NameRefused, NotADirectory, NotAFile, NotEmpty, NotFound,
+        },
+        Upload as _,
     },
-    Upload as _,
 };
 
 pub(super) async fn the_root_is_a_directory_and_stays<S: Storage>(ground: &Ground<'_, S>) -> Outcome {

@@ -68,12 +68,8 @@ impl<'a, S: Storage> Ground<'a, S> {
         Ok(upload)
     }
 
-    pub(super) async fn place(&self, name: &str, placement: Placement, content: &[u8]) -> Outcome {
-        finish(name, self.begin(name, placement, content).await?).await
-    }
-
     pub(super) async fn put(&self, name: &str, content: impl AsRef<[u8]>) -> Outcome {
-        self.place(name, Placement::Replace, content.as_ref()).await
+        finish(name, self.begin(name, Placement::Replace, content.as_ref()).await?).await
     }
 
     pub(super) async fn make(&self, name: &str) -> Outcome {

@@ -59,6 +59,72 @@ pub use self::{
 };
 use crate::storage::Storage;
 
+/// Every check, in the order in which they are made, with the operations that it needs.
+macro_rules! for_each_check {
+    ($check:ident) => {
+        $check! {
+            uploads {
+                content_comes_back_whole []
+                a_file_of_nothing_can_be_stored []
+                an_upload_is_invisible_until_it_is_finished []
+                an_upload_that_is_given_up_leaves_what_was_there []
+                a_write_that_is_dropped_can_be_aborted []
+                a_finish_that_is_dropped_leaves_old_or_new []
+                the_last_finish_wins []
+                files_are_stored_at_the_same_time []
+                readers_never_see_a_part []
+            }
+            placements {
+                resuming_at_0_replaces [Resume]
+                appending_keeps_the_start [Append]
+                of_what_is_appended_at_the_same_time_nothing_is_lost [Append]
+                resuming_keeps_the_start [Resume]
+                unique_names_were_nobodys [Unique]
+                a_unique_upload_replaces_nothing [Unique]
+            }
+            downloads {
+                what_is_not_there_is_not_found []
+                retrieving_starts_at_an_offset []
+                a_download_keeps_what_it_opened_or_fails []
+            }
+            directories {
+                the_root_is_a_directory_and_stays []
+                a_file_is_no_directory []
+                directories_are_made [MakeDirectory]
+                directories_are_removed [MakeDirectory RemoveDirectory]
+                a_directory_is_no_file [MakeDirectory]
+                a_directory_takes_the_name_of_an_upload [MakeDirectory]
+                a_directory_is_removed_under_an_upload [MakeDirectory RemoveDirectory]
+            }
+            changes {
+                files_are_removed [RemoveFile]
+                a_file_is_removed_under_an_upload [RemoveFile]
+                files_are_renamed [RenameFile]
+                a_file_is_renamed_under_an_upload [RenameFile]
+                directories_are_renamed [MakeDirectory RenameDirectory]
+                a_directory_is_renamed_under_an_upload [MakeDirectory RenameDirectory]
+            }
+            names {
+                names_come_back_or_are_refused []
+                long_names_come_back_or_are_refused []
+            }
+            listings {
+                a_listing_has_each_entry_once []
+                a_listing_tells_what_stat_tells []
+            }
+            attributes {
+                modification_times_can_be_set [SetModified]
+                permissions_can_be_set [SetMode]
+                room_is_known [Available]
+                more_than_announced_can_be_stored []
+            }
+            refusals {
+                what_is_refused_changes_nothing []
+            }
+        }
+    };
+}
+
 /// Checks a store that offers everything.
 ///
 /// `new_store` yields an empty store at each call: whatever an earlier one was given must not be in it.
@@ -91,65 +157,6 @@ pub async fn store_contract_without<S: Storage>(
             }
         )*)* };
     }
-    check! {
-        uploads {
-            content_comes_back_whole []
-            a_file_of_nothing_can_be_stored []
-            an_upload_is_invisible_until_it_is_finished []
-            an_upload_that_is_given_up_leaves_what_was_there []
-            a_write_that_is_dropped_can_be_aborted []
-            a_finish_that_is_dropped_leaves_old_or_new []
-            the_last_finish_wins []
-            files_are_stored_at_the_same_time []
-            readers_never_see_a_part []
-        }
-        placements {
-            resuming_at_0_replaces [Resume]
-            appending_keeps_the_start [Append]
-            of_what_is_appended_at_the_same_time_nothing_is_lost [Append]
-            resuming_keeps_the_start [Resume]
-            unique_names_were_nobodys [Unique]
-            a_unique_upload_replaces_nothing [Unique]
-        }
-        downloads {
-            what_is_not_there_is_not_found []
-            retrieving_starts_at_an_offset []
-            a_download_keeps_what_it_opened_or_fails []
-        }
-        directories {
-            the_root_is_a_directory_and_stays []
-            a_file_is_no_directory []
-            directories_are_made [MakeDirectory]
-            directories_are_removed [MakeDirectory RemoveDirectory]
-            a_directory_is_no_file [MakeDirectory]
-            a_directory_takes_the_name_of_an_upload [MakeDirectory]
-            a_directory_is_removed_under_an_upload [MakeDirectory RemoveDirectory]
-        }
-        changes {
-            files_are_removed [RemoveFile]
-            a_file_is_removed_under_an_upload [RemoveFile]
-            files_are_renamed [RenameFile]
-            a_file_is_renamed_under_an_upload [RenameFile]
-            directories_are_renamed [MakeDirectory RenameDirectory]
-            a_directory_is_renamed_under_an_upload [MakeDirectory RenameDirectory]
-        }
-        names {
-            names_come_back_or_are_refused []
-            long_names_come_back_or_are_refused []
-        }
-        listings {
-            a_listing_has_each_entry_once []
-            a_listing_tells_what_stat_tells []
-        }
-        attributes {
-            modification_times_can_be_set [SetModified]
-            permissions_can_be_set [SetMode]
-            room_is_known [Available]
-            more_than_announced_can_be_stored []
-        }
-        refusals {
-            what_is_refused_changes_nothing []
-        }
-    }
+    for_each_check! { check }
     ContractBroken::unless_empty(breaches)
 }

@@ -4,7 +4,7 @@ use alloc::{format, vec::Vec};
 
 use super::{
     breach::{Outcome, ensure},
-    ground::{Ground, granted, show, write},
+    ground::{Ground, granted, path, show, write},
     refusals::Operation,
 };
 use crate::{
@@ -85,7 +85,8 @@ async fn make_and_rename_each<'n, S: Storage>(
         return Ok(());
     }
     ground.make("/directory").await?;
-    let directory = Pathname::root().join(b"directory").map_err(|error| format!("{error}"))?;
+    let (directory, from) = (path("/directory"), path("/file"));
+    let mut kept = Vec::new();
     for name in names {
         let shown = show(name);
         let made = directory.join(name).map_err(|error| format!("{shown}: {error}"))?;
@@ -93,16 +94,18 @@ async fn make_and_rename_each<'n, S: Storage>(
             require_name_refused(&shown, &error)?;
             continue;
         }
-        let is_listed = ground.entries("/directory").await?.contains_key(name);
-        ensure!(is_listed, "after MKD {shown} the listing does not have it");
+        kept.push(name);
         if ground.offers(Operation::RenameFile) {
             ground.put("/file", name).await?;
             let file = made.join(name).map_err(|error| format!("{shown}: {error}"))?;
-            let (from, what) = (super::ground::path("/file"), format!("renaming /file to {shown}"));
-            granted(&what, ground.store.rename(&from, &file).await)?;
+            granted(&format!("renaming /file to {shown}"), ground.store.rename(&from, &file).await)?;
             let read = granted(&format!("retrieving {shown}"), ground.read(&file).await?)?;
             ensure!(read == name, "the file that was renamed to {shown} has another content");
         }
+    }
+    let listed = ground.entries("/directory").await?;
+    for name in kept {
+        ensure!(listed.contains_key(name), "after MKD {} the listing does not have it", show(name));
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! Uploads that go on with a file (`APPE`, `REST`), or have a name that nothing has (`STOU`).
 
-use alloc::{format, vec::Vec};
+use alloc::{format, string::String, vec::Vec};
 
 use super::{
     breach::{Outcome, ensure},
@@ -104,7 +104,7 @@ pub(super) async fn of_what_is_appended_at_the_same_time_nothing_is_lost<S: Stor
 
 pub(super) async fn unique_names_were_nobodys<S: Storage>(ground: &Ground<'_, S>) -> Outcome {
     ground.put("/report.pdf", "somebody's").await?;
-    let mut names: Vec<_> = ["report.pdf".into()].into();
+    let mut names: Vec<String> = ["report.pdf".into()].into();
     for content in [b"1", b"2", b"3"] {
         let opened = ground.open("/report.pdf", Placement::Unique).await?;
         let name = text(opened.pathname.as_bytes());
@@ -122,7 +122,7 @@ pub(super) async fn unique_names_were_nobodys<S: Storage>(ground: &Ground<'_, S>
     drop(ground.begin("/report.pdf", Placement::Unique, b"given up").await?);
     ground.holds("/report.pdf", b"somebody's", "after unique uploads").await?;
     names.sort();
-    let names: Vec<&str> = names.iter().map(|name: &alloc::string::String| &name[..]).collect();
+    let names: Vec<&str> = names.iter().map(|name| &name[..]).collect();
     ground.lists("/", &names, "after unique uploads").await
 }
 

@@ -4,7 +4,7 @@ use std::{io, net::SocketAddr, time::Duration};
 
 #[cfg(feature = "tls")]
 use sansftp::adapters::tls::Tls;
-use sansftp::{Config, Settings, adapters::server::Server};
+use sansftp::{Config, Settings, Stored, adapters::server::Server};
 
 use super::{
     store::Store,
@@ -71,6 +71,20 @@ impl Scene {
         let server = start(world.clone(), store.clone(), config, address).unwrap();
         world.run();
         Self { world, store, server: Some(server), address, next_port: 50_000 }
+    }
+
+    /// Lets each write that waits, one after the other, end so many seconds later, and the client hear nothing
+    /// meanwhile. Tells how many there were.
+    pub fn let_writes_take(&mut self, seconds: u64, user: &mut Client) -> usize {
+        let mut writes = 0;
+        while self.store.is_waited_for() {
+            self.advance(seconds);
+            user.expect(&[]);
+            self.store.release(Ok(Stored::default()));
+            self.world.run();
+            writes += 1;
+        }
+        writes
     }
 
     /// A client at its own address, which has read the greeting.

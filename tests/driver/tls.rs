@@ -11,7 +11,6 @@ use sansftp::{
     Settings, TlsSettings, TlsStart,
     adapters::tls::{Identity, Tls},
     config::SessionReuse,
-    storage::Stored,
 };
 
 use super::{
@@ -108,16 +107,22 @@ fn secure_user(scene: &mut Scene) -> Client {
     client
 }
 
+/// A transfer whose data connection has shaken hands.
+fn begin(scene: &mut Scene, command: &str) -> (Client, Socket, Secure) {
+    let mut user = secure_user(scene);
+    let data = user.data();
+    user.say(command);
+    user.expect(&[125]);
+    let secure = Secure::shake_hands(&scene.world, &data);
+    (user, data, secure)
+}
+
 #[test]
 fn a_download_does_not_stall_while_the_connection_takes_a_part_of_a_record() {
     let mut scene = scene();
     let content = noise(250_000);
     scene.store.put("/f", &content);
-    let mut user = secure_user(&mut scene);
-    let data = user.data();
-    user.say("RETR /f");
-    user.expect(&[125]);
-    let mut secure = Secure::shake_hands(&scene.world, &data);
+    let (mut user, data, mut secure) = begin(&mut scene, "RETR /f");
     let mut received = Vec::new();
     while !data.is_finished() && !data.is_broken() {
         scene.advance(50);
@@ -131,11 +136,7 @@ fn a_download_does_not_stall_while_the_connection_takes_a_part_of_a_record() {
 fn the_end_of_a_download_does_not_stall_while_the_connection_takes_it() {
     let mut scene = scene();
     scene.store.put("/f", &noise(100_000));
-    let mut user = secure_user(&mut scene);
-    let data = user.data();
-    user.say("RETR /f");
-    user.expect(&[125]);
-    Secure::shake_hands(&scene.world, &data);
+    let (mut user, data, _) = begin(&mut scene, "RETR /f");
     // The rest of the file is TLS's: the store has been read to its end.
     assert_eq!(scene.store.calls(), ["open /f", "closed"]);
     for _ in 0..5 {
@@ -148,11 +149,7 @@ fn the_end_of_a_download_does_not_stall_while_the_connection_takes_it() {
 #[test]
 fn an_upload_does_not_stall_while_a_record_comes() {
     let mut scene = scene();
-    let mut user = secure_user(&mut scene);
-    let data = user.data();
-    user.say("STOR /f");
-    user.expect(&[125]);
-    let mut secure = Secure::shake_hands(&scene.world, &data);
+    let (mut user, data, mut secure) = begin(&mut scene, "STOR /f");
     let content = noise(16 << 10);
     secure.0.writer().write_all(&content).unwrap();
     secure.0.send_close_notify();
@@ -170,24 +167,12 @@ fn an_upload_does_not_stall_while_a_record_comes() {
 fn an_upload_does_not_stall_while_the_store_takes_it() {
     let mut scene = scene_of(Settings { chunk_size: FEW, ..settings() });
     scene.store.on_write(StoreWrite::Waits);
-    let mut user = secure_user(&mut scene);
-    let data = user.data();
-    user.say("STOR /f");
-    user.expect(&[125]);
-    let mut secure = Secure::shake_hands(&scene.world, &data);
+    let (mut user, data, mut secure) = begin(&mut scene, "STOR /f");
     let content = noise(16 << 10);
     secure.0.writer().write_all(&content).unwrap();
     secure.0.send_close_notify();
     secure.send(&scene.world, &data);
-    let mut writes = 0;
-    while scene.store.is_waited_for() {
-        scene.advance(50);
-        user.expect(&[]);
-        scene.store.release(Ok(Stored::default()));
-        scene.world.run();
-        writes += 1;
-    }
-    assert!(writes > 1, "the store takes all at one time");
+    assert!(scene.let_writes_take(50, &mut user) > 1, "the store takes all at one time");
     user.expect(&[226]);
     assert!(scene.store.content("/f") == Some(content));
 }
@@ -197,11 +182,7 @@ fn an_upload_does_not_stall_while_the_store_takes_it() {
 fn a_command_does_not_keep_a_stalled_download_alive() {
     let mut scene = scene();
     scene.store.put("/f", &noise(500_000));
-    let mut user = secure_user(&mut scene);
-    let data = user.data();
-    user.say("RETR /f");
-    user.expect(&[125]);
-    Secure::shake_hands(&scene.world, &data);
+    let (mut user, data, _) = begin(&mut scene, "RETR /f");
     scene.advance(50);
     data.receive_some(FEW);
     scene.advance(50);

@@ -518,14 +518,7 @@ fn an_upload_does_not_stall_while_the_store_takes_it() {
     assert_eq!(data.send(&content), content.len());
     data.finish();
     scene.world.run();
-    let mut writes = 0;
-    while scene.store.is_waited_for() {
-        scene.advance(50);
-        user.expect(&[]);
-        scene.store.release(Ok(Stored::default()));
-        scene.world.run();
-        writes += 1;
-    }
+    let writes = scene.let_writes_take(50, &mut user);
     user.expect(&[226]);
     assert!(writes > 1 && scene.store.content("/f") == Some(content), "{writes} writes");
 }

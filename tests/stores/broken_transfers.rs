@@ -1,7 +1,6 @@
 //! What a store with a fault opens.
 
 use std::{
-    future::poll_fn,
     pin::pin,
     sync::{Arc, Mutex},
     task::{Context, Poll, Waker},
@@ -16,24 +15,12 @@ use sansftp::{
         StorageErrorKind, Stored, Upload,
     },
 };
+use tokio::task::yield_now;
 
 use crate::{
     broken_store::Fault::{self, *},
     steps::read_all,
 };
-
-/// Lets others come in between.
-pub(crate) async fn pause() {
-    let mut is_over = false;
-    poll_fn(|cx| {
-        if std::mem::replace(&mut is_over, true) {
-            return Poll::Ready(());
-        }
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
-}
 
 /// Stores a file in one go.
 pub(crate) async fn store(store: &Memory, path: &Pathname, content: &[u8]) -> Result<(), StorageError> {
@@ -118,9 +105,9 @@ impl Upload for BrokenUpload {
         async move {
             let inner = self.inner.take().unwrap();
             if self.fault == FinishHasAGap && self.placement == Placement::Replace {
-                pause().await;
+                yield_now().await;
                 let _ = self.store.remove_file(&self.path).await;
-                pause().await;
+                yield_now().await;
             }
             match self.finish_wrongly() {
                 Some(result) => result,
