@@ -125,6 +125,7 @@ macro_rules! on_a_grid {
 
 // All but what takes appending, permissions, free room, names that are not UTF-8, or hundreds of changes.
 on_a_grid! {
+    a_file_is_no_directory
     a_download_keeps_what_it_opened
     unique_names_are_like_the_hint
     a_unique_name_that_was_taken_is_refused_at_the_end

@@ -75,22 +75,6 @@ async fn refuses_what_a_grid_cannot_do() {
 
 #[ignore = "the system test runs it, with a grid"]
 #[tokio::test]
-async fn a_file_is_no_directory() {
-    let store = on_a_grid();
-    put(&store, "/file", "content").await;
-    let below = path("/file/below");
-    assert_eq!(kind(store.stat(&below).await), NotADirectory);
-    assert_eq!(kind(store.list(&path("/file")).await), NotADirectory);
-    assert_eq!(kind(store.list(&below).await), NotADirectory);
-    assert_eq!(kind(store.open_download(&below, 0).await), NotADirectory);
-    assert_eq!(kind(store.open_upload(&below, Placement::Replace, None).await), NotADirectory);
-    assert_eq!(kind(store.make_directory(&below).await), NotADirectory);
-    assert_eq!(kind(store.remove_directory(&path("/file")).await), NotADirectory);
-    assert_eq!(kind(store.rename(&path("/file"), &below).await), NotADirectory);
-}
-
-#[ignore = "the system test runs it, with a grid"]
-#[tokio::test]
 async fn nothing_that_is_not_there_is_found_and_no_parent_is_made() {
     let store = on_a_grid();
     for missing in ["/missing", "/missing/below"] {
