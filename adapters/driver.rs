@@ -139,13 +139,16 @@ impl<R: Runtime, A: Accounts> Driver<R, A> {
 
     /// The loop. Each round looks at everything once, so that nothing keeps anything else waiting; a round in which
     /// something happened is followed by another one.
+    ///
+    /// A preliminary reply comes from an answer of the store, and is written before its data connection and its transfer
+    /// are looked at: some clients that read it together with the final reply wait for both for ever.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         for _ in 0..ROUNDS {
             self.has_changed = false;
             self.poll_shutdown(cx);
-            self.poll_output(cx);
             self.poll_handshake(cx);
             self.poll_answer(cx);
+            self.poll_output(cx);
             self.poll_data_connection(cx);
             self.poll_transfer(cx);
             let input = self.poll_input(cx);

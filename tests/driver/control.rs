@@ -3,7 +3,7 @@
 use sansftp::Settings;
 
 use super::{
-    client::{Scene, noise, send_all, settings},
+    client::{Client, Scene, noise, receive_all, send_all, settings},
     store::Write,
     world::SOCKET_BUFFER,
 };
@@ -203,10 +203,79 @@ fn replies_that_leave_together_come_in_order() {
     let commands: String = (0..40).map(|_| "NOOP\r\nSYST\r\nPWD\r\n").collect();
     client.control().send(commands.as_bytes());
     let codes = [200, 215, 530].repeat(40);
-    let before = client.control().writes();
+    let before = client.control().writes().len();
     let replies = client.replies();
-    let writes = client.control().writes() - before;
+    let writes = client.control().writes().len() - before;
     assert!(writes <= 8, "120 replies took {writes} writes");
     let found: Vec<u16> = replies.lines().map(|line| line[..3].parse().unwrap()).collect();
     assert_eq!(found, codes);
+}
+
+/// What each write of the control connection carried of these replies, which are the last ones.
+fn parts_of<'a>(replies: &'a str, user: &Client) -> Vec<&'a str> {
+    let (mut parts, mut rest) = (Vec::new(), replies);
+    for length in user.control().writes().into_iter().rev() {
+        if rest.is_empty() {
+            break;
+        }
+        let (before, part) = rest.split_at(rest.len() - length);
+        parts.insert(0, part);
+        rest = before;
+    }
+    parts
+}
+
+#[track_caller]
+fn expect_parts(user: &mut Client, codes: &[&str]) {
+    let replies = user.replies();
+    let parts = parts_of(&replies, user);
+    let found: Vec<&str> = parts.iter().map(|part| &part[..3]).collect();
+    assert_eq!(found, codes, "{parts:?}");
+    assert!(parts.iter().all(|part| part.lines().count() == 1), "{parts:?}");
+}
+
+/// A client that reads the two replies at once may take the transfer for one that is still to come.
+#[test]
+fn a_preliminary_reply_leaves_before_a_transfer_that_is_over_at_once() {
+    let mut scene = Scene::new(settings());
+    scene.store.put("/f", b"short");
+    scene.store.set_entries(3);
+    let mut user = scene.user();
+    for command in ["RETR /f", "LIST", "NLST", "MLSD", "LIST /f", "STOR /g", "STOR /f", "APPE /f", "STOU"] {
+        let data = user.data();
+        if command.starts_with(['S', 'A']) {
+            data.send(b"new");
+            data.finish();
+        }
+        user.say(command);
+        expect_parts(&mut user, &["125", "226"]);
+    }
+}
+
+#[test]
+fn a_preliminary_reply_leaves_before_that_of_a_data_connection_that_is_refused_at_once() {
+    let mut scene = Scene::new(settings());
+    scene.store.put("/f", b"short");
+    let mut user = scene.user();
+    for command in ["RETR /f", "LIST", "STOR /g"] {
+        user.say("PORT 192,0,2,50,200,1");
+        user.expect(&[200]);
+        user.say(command);
+        expect_parts(&mut user, &["150", "425"]);
+    }
+}
+
+#[test]
+fn a_transfer_does_not_wait_for_a_client_that_leaves_its_preliminary_reply_unread() {
+    let mut scene = Scene::new(settings());
+    let content = noise(1000);
+    scene.store.put("/f", &content);
+    let mut user = scene.user();
+    let data = user.data();
+    // The replies to these fill the connection.
+    let commands = "NOOP\r\n".repeat(SOCKET_BUFFER / "200 Done.\r\n".len());
+    assert_eq!(user.control().send(commands.as_bytes()), commands.len());
+    user.say("RETR /f");
+    assert_eq!(receive_all(&scene.world, &data), content);
+    assert!(scene.store.calls().contains(&"closed".to_owned()));
 }

@@ -193,3 +193,35 @@ fn a_command_does_not_keep_a_stalled_download_alive() {
     scene.advance(1);
     user.expect(&[426]);
 }
+
+/// Nor under TLS does a preliminary reply leave together with the final one.
+#[test]
+fn a_preliminary_reply_leaves_before_a_transfer_that_is_over_at_once() {
+    let mut scene = scene();
+    scene.store.put("/f", b"short");
+    let client = scene.client();
+    let control = client.control();
+    assert_eq!(control.send(b"AUTH TLS\r\n"), 10);
+    scene.world.run();
+    control.receive();
+    let mut secure = Secure::shake_hands(&scene.world, control);
+    let mut say = |command: &str| {
+        let writes = control.writes().len();
+        write!(secure.0.writer(), "{command}\r\n").unwrap();
+        secure.send(&scene.world, control);
+        let replies = String::from_utf8(secure.open(&control.receive())).unwrap();
+        (replies, control.writes().split_off(writes))
+    };
+    for command in ["USER anna", "PASS secret", "TYPE I"] {
+        say(command);
+    }
+    let (replies, _) = say("EPSV");
+    let port = replies.split('|').nth(3).expect(&replies).parse().unwrap();
+    let data = client.data_from(client.address, port).unwrap();
+    let (replies, writes) = say("RETR /f");
+    assert!(replies.lines().map(|line| &line[..3]).eq(["125", "226"]), "{replies}");
+    let records: Vec<usize> = replies.split_inclusive('\n').map(str::len).collect();
+    assert_eq!(writes.len(), 2, "{writes:?}");
+    assert!(writes.iter().zip(&records).all(|(write, record)| write > record), "{writes:?}");
+    assert_eq!(data.receive(), b"short");
+}

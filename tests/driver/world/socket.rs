@@ -33,7 +33,8 @@ struct PipeState {
     is_unnoticed: bool,
     reader: Option<Waker>,
     writer: Option<Waker>,
-    writes: usize,
+    /// Bytes that each write carried.
+    writes: Vec<usize>,
 }
 
 #[derive(Default, PartialEq)]
@@ -143,9 +144,9 @@ impl Socket {
         self.outgoing.lock().bytes.len()
     }
 
-    /// Writes that the other side made.
-    pub fn writes(&self) -> usize {
-        self.incoming.lock().writes
+    /// How many bytes each write of the other side carried, from the first one on.
+    pub fn writes(&self) -> Vec<usize> {
+        self.incoming.lock().writes.clone()
     }
 }
 
@@ -207,8 +208,8 @@ impl AsyncWrite for Socket {
         }
         let before = pipe.bytes.len();
         pipe.bytes.extend(slices.iter().flat_map(|slice| slice.iter()).take(room));
-        pipe.writes += 1;
         let count = pipe.bytes.len() - before;
+        pipe.writes.push(count);
         let reader = pipe.reader.take();
         drop(pipe);
         reader.into_iter().for_each(Waker::wake);
