@@ -50,10 +50,10 @@ fn kind(error: &Error) -> StorageErrorKind {
 /// Where the sentence of the kind is too general.
 fn sentence(error: &Error) -> Option<&'static str> {
     match error.kind() {
-        ErrorKind::ReadOnlyFilesystem => Some("The file system can only be read."),
+        ErrorKind::ReadOnlyFilesystem => Some("Permission denied: the file system can only be read."),
         ErrorKind::FileTooLarge => Some("The file is too large for this store."),
         ErrorKind::CrossesDevices => Some("The new name is on another file system; store a copy instead."),
-        ErrorKind::TooManyLinks => Some("The directory is full."),
+        ErrorKind::TooManyLinks => Some("No space left: the directory is full."),
         ErrorKind::OutOfMemory => Some("The server is short of memory; try again later."),
         _ if is_out_of_handles(error) => Some("The server has too many files open; try again later."),
         _ => None,
@@ -137,6 +137,23 @@ mod tests {
             let error = StorageError::from(Error::from(errno));
             assert_eq!(error.kind(), kind, "{errno:?}");
             assert!(error.source().is_some() && !error.to_string().contains("os error"), "{errno:?}");
+        }
+    }
+
+    #[test]
+    fn programs_find_the_words_that_they_search() {
+        for (errno, words) in [
+            (Errno::NOENT, "No such file or directory"),
+            (Errno::ACCESS, "Permission denied"),
+            (Errno::ROFS, "Permission denied"),
+            (Errno::EXIST, "File exists"),
+            (Errno::NOTEMPTY, "Directory not empty"),
+            (Errno::NOSPC, "No space left"),
+            (Errno::MLINK, "No space left"),
+            (Errno::DQUOT, "Quota exceeded"),
+        ] {
+            let sentence = StorageError::from(Error::from(errno)).to_string();
+            assert!(sentence.starts_with(words), "{errno:?}: {sentence}");
         }
     }
 }

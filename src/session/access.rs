@@ -20,7 +20,7 @@ const NEED_PASSWORD: Reply = Reply::from_static("331 Send your password with PAS
 const LOGGED_IN: Reply = Reply::from_static("230 Logged in.\r\n");
 const LOGGED_IN_BY_CERTIFICATE: Reply = Reply::from_static("232 Logged in by your certificate.\r\n");
 const GOODBYE: Reply = Reply::from_static("221 Goodbye.\r\n");
-const DENIED: Reply = Reply::from_static("530 User name or password refused.\r\n");
+const DENIED: Reply = Reply::from_static("530 Login incorrect.\r\n");
 
 impl ServerPi {
     /// The answer is the same whether or not there is such a user. The transfer parameters stay (RFC 959 4.1.1).
@@ -158,7 +158,7 @@ impl ServerPi {
     pub(super) fn requires_login(&mut self) -> bool {
         let is_logged_in = self.login.is_logged_in();
         if !is_logged_in {
-            self.reply(ReplyCode::NOT_LOGGED_IN, "Log in first, with USER and PASS.");
+            self.reply(ReplyCode::NOT_LOGGED_IN, "Not logged in; send USER and PASS first.");
         }
         is_logged_in
     }

@@ -180,9 +180,10 @@ impl ServerPi {
 
     pub(super) fn size(&mut self, argument: &[u8]) {
         if self.parameters.representation == Representation::Ascii {
-            return self.reply(ReplyCode::FILE_UNAVAILABLE, "The size in TYPE A is not known; use TYPE I.");
+            return self
+                .reply(ReplyCode::FILE_UNAVAILABLE, "SIZE not allowed in ASCII mode; send TYPE I first.");
         }
-        if let Some(pathname) = self.resolve(argument) {
+        if let Some(pathname) = self.resolve_file(argument, ReplyCode::FILE_UNAVAILABLE) {
             self.ask(Request::Stat(pathname), Purpose::Size);
         }
     }

@@ -24,6 +24,10 @@ pub struct StorageError {
 impl StorageError {
     /// An error with a sentence for the client, who sees nothing else of it. Characters that would break a reply are
     /// replaced.
+    ///
+    /// Programs search the text of a `550`, whose code is the same for so much: FileZilla goes on behind an `MKD` only
+    /// if the text has "already exists" or "file exists" in it. So a sentence of your own begins best with that of its
+    /// kind: `Permission denied: …`.
     #[must_use]
     pub fn new(kind: StorageErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
         Self { kind, message: message.into(), source: None }
@@ -148,7 +152,8 @@ impl StorageErrorKind {
         matches!(self, Self::Failed | Self::NoSpace)
     }
 
-    /// What the client reads where the store says nothing better.
+    /// What the client reads where the store says nothing better. It has the words in it that programs search: those of
+    /// the system's own errors, which most servers pass on.
     const fn sentence(self) -> &'static str {
         match self {
             Self::Changed => "The file became shorter while it was sent.",
@@ -159,13 +164,13 @@ impl StorageErrorKind {
             Self::UnsupportedParameter => "This store does not offer that with this parameter.",
             Self::NotFound => "No such file or directory.",
             Self::PermissionDenied => "Permission denied.",
-            Self::AlreadyExists => "There is something of that name already.",
+            Self::AlreadyExists => "File exists: that file or directory already exists.",
             Self::IsADirectory => "That is a directory.",
             Self::NotADirectory => "That is not a directory.",
-            Self::NotEmpty => "The directory is not empty.",
+            Self::NotEmpty => "Directory not empty.",
             Self::NotAFile => "That is not a regular file.",
             Self::ContentRefused => "The content was refused.",
-            Self::OverQuota => "Your allowance of space is used up.",
+            Self::OverQuota => "Quota exceeded: your allowance of space is used up.",
             Self::NameRefused => "That name cannot be used here.",
             Self::BadOffset => "The file has no byte at that offset.",
         }

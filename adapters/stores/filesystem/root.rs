@@ -190,9 +190,10 @@ impl Root {
     pub(super) fn refuse_if_read_only(&self) -> Result<(), StorageError> {
         match self.access {
             Access::ReadWrite => Ok(()),
-            Access::ReadOnly => {
-                Err(StorageError::new(StorageErrorKind::PermissionDenied, "You may only read here."))
-            }
+            Access::ReadOnly => Err(StorageError::new(
+                StorageErrorKind::PermissionDenied,
+                "Permission denied: you may only read here.",
+            )),
         }
     }
 
@@ -220,7 +221,10 @@ impl Root {
     /// The parent and the name of something that is there and is not the root.
     fn parent_and_name<'a>(&self, path: &'a Pathname) -> Result<(Arc<Dir>, &'a Path), StorageError> {
         let name = existing(path)?.file_name().map(Path::new).ok_or_else(|| {
-            StorageError::new(StorageErrorKind::PermissionDenied, "The root directory stays where it is.")
+            StorageError::new(
+                StorageErrorKind::PermissionDenied,
+                "Permission denied: the root directory stays where it is.",
+            )
         })?;
         Ok((self.parent(path)?, name))
     }

@@ -128,7 +128,7 @@ fn refuse_root(key: &Key) -> Result<(), StorageError> {
     match key.is_root() {
         true => Err(StorageError::new(
             StorageErrorKind::PermissionDenied,
-            "The root directory stays where it is.",
+            "Permission denied: the root directory stays where it is.",
         )),
         false => Ok(()),
     }

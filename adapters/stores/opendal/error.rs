@@ -54,7 +54,7 @@ fn kind(error: &Error) -> StorageErrorKind {
 /// Where the sentence of the kind is too general.
 fn sentence(error: &Error) -> Option<&'static str> {
     match error.kind() {
-        ErrorKind::PermissionDenied => Some("The storage service does not permit that."),
+        ErrorKind::PermissionDenied => Some("Permission denied by the storage service."),
         ErrorKind::Unsupported => Some("The storage service does not offer that."),
         ErrorKind::RateLimited => Some("The storage service is busy; try again later."),
         ErrorKind::Conflict | ErrorKind::ConditionNotMatch => {

@@ -188,9 +188,10 @@ impl OpenDal {
     fn refuse_if_read_only(&self) -> Result<(), StorageError> {
         match self.access {
             Access::ReadWrite => Ok(()),
-            Access::ReadOnly => {
-                Err(StorageError::new(StorageErrorKind::PermissionDenied, "You may only read here."))
-            }
+            Access::ReadOnly => Err(StorageError::new(
+                StorageErrorKind::PermissionDenied,
+                "Permission denied: you may only read here.",
+            )),
         }
     }
 

@@ -197,7 +197,7 @@ impl<R: Runtime> Tahoe<R> {
             Some(node::NodeKind::Directory) => Err(StorageErrorKind::IsADirectory.into()),
             Some(node::NodeKind::Mutable) => Err(StorageError::new(
                 StorageErrorKind::PermissionDenied,
-                "That is a mutable file, which is not replaced here: other directories may have it, too.",
+                "Permission denied: that is a mutable file, which is not replaced here: other directories may have it, too.",
             )),
             _ => Ok(()),
         }

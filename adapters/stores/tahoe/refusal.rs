@@ -33,7 +33,7 @@ const CAUSES: [(&str, StorageErrorKind, &str); 9] = [
 
 const UNREADABLE: &str =
     "Too few of the grid's storage servers have the file or a directory on the way to it; try again later.";
-const READ_ONLY: &str = "This directory can only be read.";
+const READ_ONLY: &str = "Permission denied: this directory can only be read.";
 
 /// What a client is told if the directory is one that the store has no right to change.
 pub(super) fn read_only() -> StorageError {
