@@ -174,7 +174,8 @@ impl ConfigError {
 /// Everything that can be set; [`Config::new`] checks it.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The text of the `220`. Default `"Ready."`: it tells an attacker nothing.
+    /// The text of the `220`. Default `"FTP server ready."`: monitors and balancers look for `FTP`, and it tells an
+    /// attacker nothing.
     pub greeting: String,
 
     /// Longest command line in bytes, without its line end. Default 4096, the longest pathname of most systems.
@@ -252,7 +253,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            greeting: String::from("Ready."),
+            greeting: String::from("FTP server ready."),
             line_limit: 4096,
             backlog_limit: 16 << 10,
             reply_limit: 16 << 10,

@@ -13,9 +13,9 @@ use bytes::{BufMut, Bytes, BytesMut};
 /// ```
 /// use sansftp::reply::Reply;
 ///
-/// const READY: Reply = Reply::from_static("220 Ready.\r\n");
+/// const READY: Reply = Reply::from_static("220 FTP server ready.\r\n");
 /// assert_eq!(READY.code().number(), 220);
-/// assert_eq!(READY.as_bytes(), b"220 Ready.\r\n");
+/// assert_eq!(READY.as_bytes(), b"220 FTP server ready.\r\n");
 /// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct Reply(Bytes);

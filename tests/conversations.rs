@@ -114,7 +114,7 @@ fn a_script_that_is_wrong_fails() {
         let conversations = script::parse("wrong.txt", text, &[]).unwrap();
         runner::run(&conversations[0], Cutting::Lines).unwrap_err()
     };
-    let wrong = failure_of("## wrong text\nS: 220 Ready.\nC: NOOP\nS: 999 …\n");
+    let wrong = failure_of("## wrong text\nS: 220 FTP server ready.\nC: NOOP\nS: 999 …\n");
     assert!(wrong.starts_with("wrong.txt:4, conversation \"wrong text\""), "{wrong}");
     assert!(wrong.contains("C~: NOOP\\r\\nS: 200") || wrong.contains("C~: NOOP\\r\\n\nS: 200"), "{wrong}");
     let missing = failure_of("## missing\nS: 220 …\nS: 220 …\n");

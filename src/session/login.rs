@@ -112,6 +112,11 @@ impl Login {
         }
     }
 
+    /// Whether the client has shown a certificate on the control connection.
+    pub(super) const fn has_certificate(&self) -> bool {
+        self.certificate.is_some()
+    }
+
     /// Log-ins that failed on this control connection.
     pub(super) const fn failures(&self) -> u32 {
         self.failures

@@ -14,7 +14,7 @@
 //! let start = Instant::default();
 //! let mut session = Session::new(Arc::new(Config::default()), control, start);
 //! let Some(Action::SendReply(greeting)) = session.poll_action() else { panic!("a session greets first") };
-//! assert_eq!(greeting.as_bytes(), b"220 Ready.\r\n");
+//! assert_eq!(greeting.as_bytes(), b"220 FTP server ready.\r\n");
 //! assert!(session.poll_action().is_none());
 //!
 //! session.handle(start + Duration::from_secs(1), Event::Received(b"USER anna\r\n"));

@@ -21,7 +21,9 @@ const BUFFER_SIZE: Reply = Reply::from_static("200 PBSZ=0\r\n");
 const DATA_CLEAR: Reply = Reply::from_static("200 Data connections are clear.\r\n");
 const DATA_PRIVATE: Reply = Reply::from_static("200 TLS protects data connections.\r\n");
 const CLEARED: Reply = Reply::from_static("200 The control connection is clear from here on.\r\n");
-const NOT_SECURED: Reply = Reply::from_static(
+const NOT_SECURED: Reply =
+    Reply::from_static("522 The TLS handshake on the data connection did not succeed.\r\n");
+const NOT_CERTIFIED: Reply = Reply::from_static(
     "522 The TLS handshake on the data connection did not succeed, or did not show the control connection's certificate.\r\n",
 );
 const NOT_RESUMED: Reply =
@@ -190,8 +192,10 @@ impl ServerPi {
         self.start_moving();
     }
 
+    /// A client that has shown a certificate on the control connection has to show the same one here.
     pub(super) fn handle_data_not_secured(&mut self) {
-        self.abort(AbortReason::NoDataConnection, NOT_SECURED);
+        let reply = if self.login.has_certificate() { NOT_CERTIFIED } else { NOT_SECURED };
+        self.abort(AbortReason::NoDataConnection, reply);
     }
 
     /// A handshake takes too long, on one of the connections. Nothing more can be said over a control connection of
