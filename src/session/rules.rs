@@ -120,7 +120,7 @@ pub(super) static RULES: &[Rule] = rules! {
     "RETR" Always  Needed Required Waits   Restart "" "<file>"                                       retr
     "STOR" Always  Needed Required Waits   Restart "" "<file>"                                       stor
     "STOU" Always  Needed Optional Waits   Nothing "" "[file]"                                       stou
-    "APPE" Always  Needed Required Waits   Nothing "" "<file>"                                       appe
+    "APPE" Always  Needed Required Waits   Restart "" "<file>"                                       appe
     "ALLO" Always  Needed Required Waits   Restart "" "<bytes> [R <record size>]"                    allo
     "REST" Always  Needed Required Waits   Nothing "REST STREAM" "<byte offset>"                     rest
     "RNFR" Always  Needed Required Waits   Nothing "" "<present name>"                               rnfr

@@ -41,8 +41,14 @@ impl ServerPi {
         self.store(argument, placement, Naming::Given);
     }
 
+    /// Behind a `REST` it does what `STOR` does (RFC 3659 5.3). A `REST 0` is none: clients send it to take an earlier one
+    /// back, and a file that was to grow must not be replaced for it.
     pub(super) fn appe(&mut self, argument: &[u8]) {
-        self.store(argument, Placement::Append, Naming::Given);
+        let placement = match self.parameters.restart.take() {
+            None | Some(0) => Placement::Append,
+            Some(offset) => Placement::Resume { offset },
+        };
+        self.store(argument, placement, Naming::Given);
     }
 
     /// The argument, which RFC 959 does not have and clients send, is a wish.
