@@ -1,7 +1,10 @@
 //! A command line and the arguments that are not pathnames (RFC 959 5.3).
 
-use alloc::string::String;
-use core::fmt;
+use alloc::{format, string::String};
+use core::{
+    fmt,
+    net::{Ipv4Addr, Ipv6Addr},
+};
 
 use memchr::memchr;
 
@@ -160,14 +163,30 @@ pub(crate) fn parse_only(argument: &[u8], only: u8, known: &[u8]) -> Result<(), 
     }
 }
 
-/// `HOST`: a name or an address literal (RFC 7151 3), in lower case.
+/// `HOST`: a name, an IPv4 address, or an IPv6 address in brackets (RFC 7151 3.1), in the one form that is compared:
+/// lower case, and the address as RFC 5952 writes it. There is no port behind it.
 pub(crate) fn parse_host(argument: &[u8]) -> Result<String, ArgumentError> {
     let text = core::str::from_utf8(argument.trim_ascii()).map_err(|_| ArgumentError::Malformed)?;
-    let is_host = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte);
-    if text.is_empty() || text.len() > 255 || !text.bytes().all(is_host) {
-        return Err(ArgumentError::Malformed);
+    if let Some(address) = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')) {
+        let address: Ipv6Addr = address.parse().map_err(|_| ArgumentError::Malformed)?;
+        return Ok(format!("[{address}]"));
     }
-    Ok(text.to_ascii_lowercase())
+    // A name never ends in a number, so that it cannot be taken for an address (RFC 1123 2.1).
+    let is_number = |label: &str| label.bytes().all(|byte| byte.is_ascii_digit());
+    let is_address = text.rsplit('.').next().is_some_and(is_number);
+    let is_host = if is_address { text.parse::<Ipv4Addr>().is_ok() } else { is_host_name(text) };
+    if is_host { Ok(text.to_ascii_lowercase()) } else { Err(ArgumentError::Malformed) }
+}
+
+/// Labels as DNS takes them (RFC 1123 2.1), and underscores, which machines in private networks have in their names.
+fn is_host_name(text: &str) -> bool {
+    let is_label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    text.len() <= 253 && text.split('.').all(is_label)
 }
 
 /// `MFMT time pathname`.
@@ -309,9 +328,41 @@ mod tests {
     #[test]
     fn hosts_are_names_or_addresses() {
         assert_eq!(parse_host(b" FTP.example_1-a.ORG ").as_deref(), Ok("ftp.example_1-a.org"));
-        assert_eq!(parse_host(b"[2001:DB8::1]").as_deref(), Ok("[2001:db8::1]"));
-        assert_eq!(parse_host(&[b'a'; 255]).map(|host| host.len()), Ok(255));
-        for bad in [&b""[..], b" ", b"a b", b"a/b", b"\xff", b"m\xc3\xbcller", &[b'a'; 256]] {
+        assert_eq!(parse_host(b"[2001:DB8:0::1]").as_deref(), Ok("[2001:db8::1]"));
+        assert_eq!(parse_host(b"192.0.2.1").as_deref(), Ok("192.0.2.1"));
+        assert_eq!(parse_host(b"1and1.2b").as_deref(), Ok("1and1.2b"));
+        let longest =
+            [&b"a".repeat(63)[..], &b"b".repeat(63), &b"c".repeat(63), &b"d".repeat(61)].join(&b'.');
+        assert_eq!(parse_host(&longest).map(|host| host.len()), Ok(253));
+        for bad in [
+            &b""[..],
+            b" ",
+            b"a b",
+            b"a/b",
+            b"\xff",
+            b"m\xc3\xbcller",
+            b"ftp.example.com:21",
+            b"ftp.example.com:",
+            b"ftp.example.com.",
+            b".example.com",
+            b".",
+            b"a..b",
+            b"-a.org",
+            b"a-.org",
+            b"2001:db8::1",
+            b"[2001:db8::1",
+            b"2001:db8::1]",
+            b"[2001:db8::1]:21",
+            b"[fe80::1%eth0]",
+            b"[192.0.2.1]",
+            b"[]",
+            b"192.0.2",
+            b"192.0.2.256",
+            b"192.0.2.1.",
+            b"192.0.2.1:21",
+            &[b'a'; 64],
+            &[&longest[..], b"e"].concat(),
+        ] {
             assert_eq!(parse_host(bad), Err(ArgumentError::Malformed), "{}", bad.escape_ascii());
         }
     }

@@ -2,6 +2,8 @@
 //!
 //! Input: the line. What a session does about it is compared with what the RFCs say, read again here.
 
+use std::net::{Ipv4Addr, Ipv6Addr};
+
 use sansftp::{Command, Pathname, TimeValue, session::Request};
 
 #[path = "dialogue.rs"]
@@ -177,10 +179,25 @@ fn check_opts(argument: &[u8], said: &Said) {
 
 /// It comes too late after a log-in, if it is a host at all.
 fn check_host(argument: &[u8], said: &Said) {
-    let host = argument.trim_ascii();
-    let is_host = (1..=255).contains(&host.len())
-        && host.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-._:[]".contains(byte));
+    let host = str::from_utf8(argument.trim_ascii()).unwrap_or_default();
+    let is_host = match host.strip_prefix('[') {
+        Some(rest) => rest.strip_suffix(']').is_some_and(|address| address.parse::<Ipv6Addr>().is_ok()),
+        None => host.parse::<Ipv4Addr>().is_ok() || is_host_name(host),
+    };
     assert_eq!(said.code(), if is_host { 503 } else { 501 }, "{}", argument.escape_ascii());
+}
+
+fn is_host_name(host: &str) -> bool {
+    let labels: Vec<&str> = host.split('.').collect();
+    let is_label = |label: &&str| {
+        let is_inner = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+        !label.is_empty()
+            && label.len() < 64
+            && label.bytes().all(is_inner)
+            && label.trim_matches('-') == *label
+    };
+    let ends_in_letters = labels.last().is_some_and(|label| label.bytes().any(|byte| !byte.is_ascii_digit()));
+    host.len() < 254 && labels.iter().all(is_label) && ends_in_letters
 }
 
 /// What is asked can be said again in its plain form; `None` if nothing was asked.
