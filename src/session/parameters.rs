@@ -201,6 +201,8 @@ impl ServerPi {
                 self.reply(ReplyCode::PARAMETER_NOT_IMPLEMENTED, "Names are UTF-8 here, always.");
             }
             (b"UTF8" | b"UTF-8", _) => self.reply_argument_error(ArgumentError::Malformed),
+            // RFC 3659 7.9: the facts stand without blanks between them.
+            (b"MLST", list) if list.contains(&b' ') => self.reply_argument_error(ArgumentError::Malformed),
             (b"MLST", _) => {
                 self.parameters.facts = Facts::select(options);
                 let reply = self.replies.compose(ReplyCode::OK).text("MLST OPTS ");
