@@ -133,13 +133,14 @@ pub(crate) fn parse_allo(argument: &[u8]) -> Result<u64, ArgumentError> {
     parse_number(size)
 }
 
-/// `TYPE`: A, A N, I and L 8. EBCDIC, other vertical formats and other byte sizes are not implemented.
+/// `TYPE`: A, A N, A T, I and L 8. EBCDIC, carriage control and other byte sizes are not implemented. Nothing is printed
+/// here, so T is N (RFC 1123 4.1.2.2).
 pub(crate) fn parse_type(argument: &[u8]) -> Result<Representation, ArgumentError> {
     let (letter, format) = split_word(argument.trim_ascii());
     match (single_letter(letter), format.trim_ascii()) {
-        (b'A', b"" | b"N" | b"n") => Ok(Representation::Ascii),
+        (b'A', b"" | b"N" | b"n" | b"T" | b"t") => Ok(Representation::Ascii),
         (b'I', b"") | (b'L', b"8") => Ok(Representation::Image),
-        (b'A', b"T" | b"t" | b"C" | b"c") => Err(ArgumentError::NotImplemented),
+        (b'A', b"C" | b"c") => Err(ArgumentError::NotImplemented),
         (b'E', b"" | b"N" | b"n" | b"T" | b"t" | b"C" | b"c") => Err(ArgumentError::NotImplemented),
         (b'L', size) if parse_number(size).is_ok_and(|size| size > 0) => Err(ArgumentError::NotImplemented),
         _ => Err(ArgumentError::Malformed),
@@ -283,13 +284,13 @@ mod tests {
 
     #[test]
     fn types() {
-        for good in [&b"A"[..], b"a n", b"A N"] {
+        for good in [&b"A"[..], b"a n", b"A N", b"a t", b"A T"] {
             assert_eq!(parse_type(good), Ok(Representation::Ascii));
         }
         for good in [&b"I"[..], b"i", b"L 8"] {
             assert_eq!(parse_type(good), Ok(Representation::Image));
         }
-        for other in [&b"E"[..], b"A T", b"A C", b"E N", b"L 7", b"L 36"] {
+        for other in [&b"E"[..], b"A C", b"E N", b"L 7", b"L 36"] {
             assert_eq!(parse_type(other), Err(ArgumentError::NotImplemented));
         }
         for bad in [&b""[..], b"X", b"L", b"L x", b"L 0", b"A Q", b"I N"] {

@@ -111,7 +111,7 @@ pub(super) static RULES: &[Rule] = rules! {
     "PASV" Always  Needed None     Waits   Restart "" ""                                             pasv
     "EPRT" Always  Needed Required Waits   Restart "EPRT" "|<1 or 2>|<address>|<port>|"              eprt
     "EPSV" Always  Needed Optional Waits   Restart "EPSV" "[1 or 2 or ALL]"                          epsv
-    "TYPE" Always  Needed Required Waits   Nothing "" "<A [N], I or L 8>"                            type_
+    "TYPE" Always  Needed Required Waits   Nothing "" "<A [N or T], I or L 8>"                       type_
     "STRU" Always  Needed Required Waits   Nothing "" "<F>"                                          stru
     "MODE" Always  Needed Required Waits   Nothing "" "<S>"                                          mode
     "OPTS" Always  Free   Required Waits   Nothing "" "<command> [options]"                          opts

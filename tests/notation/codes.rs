@@ -63,7 +63,7 @@ pub const TABLE: &[Codes] = table! {
         bad ["" "1,2,3" "203,0,113,9,195,80" "198,51,100,7,0,25" "256,0,0,1,1,1"]
     "PASV" [227 500 501 502 421 530] also [NO_PASSIVE_PORT] good [""] bad ["a"]
     "MODE" [200 500 501 504 421 530] also [] good ["S"] bad ["" "B" "C" "X"]
-    "TYPE" [200 500 501 504 421 530] also [] good ["A" "I" "A N" "L 8"] bad ["" "E" "L 7" "X" "A T"]
+    "TYPE" [200 500 501 504 421 530] also [] good ["A" "I" "A N" "L 8"] bad ["" "E" "L 7" "X" "A C"]
     "STRU" [200 500 501 504 421 530] also [] good ["F"] bad ["" "R" "P" "X"]
     // File action commands
     "ALLO" [200 202 500 501 504 421 530] also [] good ["1" "1 R 1"] bad ["" "x" "99999999999999999999"]

@@ -137,9 +137,9 @@ fn check_type(argument: &[u8], said: &Said) {
     let words: Vec<&[u8]> =
         [letter, format.trim_ascii()].into_iter().filter(|word| !word.is_empty()).collect();
     let (code, letter) = match words[..] {
-        [b"A"] | [b"A", b"N"] => (200, "A"),
+        [b"A"] | [b"A", b"N" | b"T"] => (200, "A"),
         [b"I"] | [b"L", b"8"] => (200, "I"),
-        [b"A", b"T" | b"C"] | [b"E"] | [b"E", b"N" | b"T" | b"C"] => (504, "I"),
+        [b"A", b"C"] | [b"E"] | [b"E", b"N" | b"T" | b"C"] => (504, "I"),
         [b"L", size] if number(size).is_some_and(|size| size > 0) => (504, "I"),
         _ => (501, "I"),
     };
