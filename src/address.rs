@@ -6,7 +6,7 @@ use core::{
     str::{self, FromStr},
 };
 
-/// Reads the argument of `PORT`, `h1,h2,h3,h4,p1,p2`.
+/// Reads the argument of `PORT`, `h1,h2,h3,h4,p1,p2`; blanks around it are forgiven, for some cameras send one.
 ///
 /// ```
 /// use sansftp::address::parse_port;
@@ -19,7 +19,7 @@ use core::{
 ///
 /// [`AddressError::HostPort`] unless it is six numbers from 0 to 255.
 pub fn parse_port(argument: &[u8]) -> Result<SocketAddr, AddressError> {
-    let mut numbers = argument.split(|&byte| byte == b',').map(parse_number::<u8>);
+    let mut numbers = argument.trim_ascii().split(|&byte| byte == b',').map(parse_number::<u8>);
     let mut next = || numbers.next().flatten().ok_or(AddressError::HostPort);
     let host = Ipv4Addr::new(next()?, next()?, next()?, next()?);
     let port = u16::from_be_bytes([next()?, next()?]);
@@ -30,14 +30,14 @@ pub fn parse_port(argument: &[u8]) -> Result<SocketAddr, AddressError> {
 }
 
 /// Reads the argument of `EPRT`, `|1|192.0.2.7|5001|` or `|2|2001:db8::7|5001|`; any other printable character may
-/// stand for the `|`.
+/// stand for the `|`. Blanks around it are forgiven.
 ///
 /// # Errors
 ///
 /// [`AddressError::UnknownProtocol`] for a network protocol that is neither 1 nor 2, which a `522` reply tells.
 /// [`AddressError::ExtendedPort`] for everything else.
 pub fn parse_eprt(argument: &[u8]) -> Result<SocketAddr, AddressError> {
-    let (delimiter, fields) = match argument {
+    let (delimiter, fields) = match argument.trim_ascii() {
         [delimiter @ b'!'..=b'~', fields @ .., last] if delimiter == last => (delimiter, fields),
         _ => return Err(AddressError::ExtendedPort),
     };
@@ -73,13 +73,14 @@ pub enum EpsvArgument {
 }
 
 impl EpsvArgument {
-    /// Reads it.
+    /// Reads it; blanks around it are forgiven.
     ///
     /// # Errors
     ///
     /// [`AddressError::UnknownProtocol`] for a number that is neither 1 nor 2, [`AddressError::ExtendedPassive`] for
     /// something else.
     pub fn parse(argument: &[u8]) -> Result<Self, AddressError> {
+        let argument = argument.trim_ascii();
         if argument.is_empty() {
             return Ok(Self::Any);
         }
@@ -131,7 +132,7 @@ pub enum AddressError {
     #[error("EPSV takes no argument, or 1, or 2, or ALL")]
     ExtendedPassive,
     /// The argument is well formed, but its network protocol is neither IPv4 (1) nor IPv6 (2).
-    #[error("network protocol not supported, use (1,2)")]
+    #[error("the network protocol is neither IPv4 (1) nor IPv6 (2)")]
     UnknownProtocol,
 }
 
@@ -157,6 +158,7 @@ mod tests {
         assert_eq!(parse_port(b"10,0,0,1,4,0"), Ok("10.0.0.1:1024".parse().unwrap()));
         assert_eq!(parse_port(b"255,255,255,255,255,255"), Ok("255.255.255.255:65535".parse().unwrap()));
         assert_eq!(parse_port(b"0,0,0,0,0,0"), Ok("0.0.0.0:0".parse().unwrap()));
+        assert_eq!(parse_port(b" 10,0,0,1,4,0 "), Ok("10.0.0.1:1024".parse().unwrap()));
         for argument in [
             &b""[..],
             b"10,0,0,1,4",
@@ -166,6 +168,7 @@ mod tests {
             b"10,0,0,1,4,-1",
             b"10,0,0,1,4,+1",
             b"10,0,0,1,4, 1",
+            b" ",
             b"10,0,0,,4,1",
             b"10.0.0.1.4.1",
             b"10,0,0,1,4,99999999999999999999",
@@ -183,6 +186,7 @@ mod tests {
             (b"|2|1080::8:800:200C:417A|5282|", "[1080::8:800:200c:417a]:5282"),
             (b"!2!::1!1024!", "[::1]:1024"),
             (b"~1~1.2.3.4~65535~", "1.2.3.4:65535"),
+            (b" |1|1.2.3.4|6275| ", "1.2.3.4:6275"),
         ] {
             assert_eq!(parse_eprt(argument), Ok(expected.parse().unwrap()), "{}", argument.escape_ascii());
         }
@@ -225,6 +229,9 @@ mod tests {
         assert_eq!(EpsvArgument::parse(b"1"), Ok(EpsvArgument::Ipv4));
         assert_eq!(EpsvArgument::parse(b"2"), Ok(EpsvArgument::Ipv6));
         assert_eq!(EpsvArgument::parse(b"all"), Ok(EpsvArgument::All));
+        assert_eq!(EpsvArgument::parse(b" "), Ok(EpsvArgument::Any));
+        assert_eq!(EpsvArgument::parse(b"2 "), Ok(EpsvArgument::Ipv6));
+        assert_eq!(EpsvArgument::parse(b"ALL "), Ok(EpsvArgument::All));
         assert_eq!(EpsvArgument::parse(b"some"), Err(AddressError::ExtendedPassive));
         assert_eq!(EpsvArgument::parse(b"-1"), Err(AddressError::ExtendedPassive));
     }

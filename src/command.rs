@@ -122,7 +122,7 @@ pub(crate) fn parse_number(argument: &[u8]) -> Result<u64, ArgumentError> {
 
 /// `ALLO size [R record-size]`: the size. Records have no meaning in file structure.
 pub(crate) fn parse_allo(argument: &[u8]) -> Result<u64, ArgumentError> {
-    let (size, record) = split_word(argument);
+    let (size, record) = split_word(argument.trim_ascii());
     if !record.trim_ascii().is_empty() {
         let (letter, record_size) = split_word(record.trim_ascii());
         if !letter.eq_ignore_ascii_case(b"R") {
@@ -222,9 +222,9 @@ pub(crate) fn parse_utime(argument: &[u8]) -> Result<(TimeValue, &[u8]), Argumen
 }
 
 fn parse_long_utime(argument: &[u8]) -> Option<(TimeValue, &[u8])> {
-    let mut words = argument.rsplitn(5, |&byte| byte == b' ');
+    let mut words = argument.trim_ascii_end().rsplitn(5, |&byte| byte == b' ');
     let (zone, change, modification, access) = (words.next()?, words.next()?, words.next()?, words.next()?);
-    let pathname = words.next().filter(|pathname| !pathname.is_empty())?;
+    let pathname = words.next().filter(|pathname| !is_blank(pathname))?;
     let is_long = zone.eq_ignore_ascii_case(b"UTC")
         && parse_utime_time(change).is_some()
         && parse_utime_time(access).is_some();
@@ -277,6 +277,7 @@ mod tests {
     fn allo_may_name_a_record_size() {
         assert_eq!(parse_allo(b"12"), Ok(12));
         assert_eq!(parse_allo(b"12 R 80"), Ok(12));
+        assert_eq!(parse_allo(b" 12 "), Ok(12));
         assert!(
             parse_allo(b"12 X 80").is_err() && parse_allo(b"12 R").is_err() && parse_allo(b"R 80").is_err()
         );
@@ -312,6 +313,7 @@ mod tests {
         assert_eq!(parse_utime(b"20240102030405 a b"), Ok((time, &b"a b"[..])));
         let long = b"a b 20200101000000 20240102030405 20200101000000 UTC";
         assert_eq!(parse_utime(long), Ok((time, &b"a b"[..])));
+        assert_eq!(parse_utime(&[&long[..], b" "].concat()), Ok((time, &b"a b"[..])));
         let minute = TimeValue::parse(b"20240102030400").unwrap();
         assert_eq!(parse_utime(b"202401020304 a"), Ok((minute, &b"a"[..])));
         assert!(parse_utime(b"a").is_err() && parse_utime(b"20240102030405").is_err());

@@ -273,6 +273,7 @@ impl ServerPi {
     // Aborting.
 
     pub(super) fn abor(&mut self, _: &[u8]) {
+        self.parameters.announced = None;
         let Some(effect) = self.transfer.as_ref().map(Transfer::abor_effect) else {
             self.close_data_connection();
             return self.send(ABOR_DONE);

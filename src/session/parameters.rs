@@ -10,7 +10,7 @@ use super::{
 use crate::{
     address::{AddressError, EpsvArgument, ExtendedPort, HostPort, parse_eprt, parse_port},
     command::{ArgumentError, parse_only, parse_type, split_word},
-    config::PassiveAddress,
+    config::{DataPeer, PassiveAddress},
     dtp::Representation,
     listing::Facts,
     pathname::Pathname,
@@ -100,7 +100,11 @@ impl ServerPi {
     }
 
     pub(super) fn eprt(&mut self, argument: &[u8]) {
-        self.connect_later(parse_eprt(argument));
+        let address = match parse_eprt(argument) {
+            Ok(address) if self.is_out_of_reach(address) => Err(AddressError::UnknownProtocol),
+            address => address,
+        };
+        self.connect_later(address);
     }
 
     fn connect_later(&mut self, address: Result<SocketAddr, AddressError>) {
@@ -123,12 +127,28 @@ impl ServerPi {
 
     fn reply_address_error(&mut self, error: AddressError) {
         match error {
-            // RFC 2428 2: the reply ends with the protocols that would do.
-            AddressError::UnknownProtocol => {
-                self.reply(ReplyCode::PROTOCOL_NOT_SUPPORTED, "Network protocol not supported, use (1,2)");
-            }
+            AddressError::UnknownProtocol => self.reply_unknown_protocol(),
             error => self.reply_error(ReplyCode::ARGUMENT_ERROR, error),
         }
+    }
+
+    /// RFC 2428 2: the reply ends with the protocol that would do, which is the control connection's.
+    fn reply_unknown_protocol(&mut self) {
+        let text = match self.is_over_ipv6() {
+            true => "Network protocol not supported, use (2)",
+            false => "Network protocol not supported, use (1)",
+        };
+        self.reply(ReplyCode::PROTOCOL_NOT_SUPPORTED, text);
+    }
+
+    fn is_over_ipv6(&self) -> bool {
+        self.control.local.ip().to_canonical().is_ipv6()
+    }
+
+    /// Whether the client itself cannot have such an address, which is the only one to connect to.
+    fn is_out_of_reach(&self, address: SocketAddr) -> bool {
+        let is_ipv6 = address.ip().to_canonical().is_ipv6();
+        self.config.data_peer == DataPeer::ControlPeer && is_ipv6 != self.is_over_ipv6()
     }
 
     pub(super) fn pasv(&mut self, _: &[u8]) {
@@ -147,18 +167,14 @@ impl ServerPi {
     }
 
     pub(super) fn epsv(&mut self, argument: &[u8]) {
-        let is_ipv6 = self.control.local.ip().to_canonical().is_ipv6();
+        let is_ipv6 = self.is_over_ipv6();
         match EpsvArgument::parse(argument) {
             Ok(EpsvArgument::All) => {
                 self.parameters.setup = DataConnectionSetup::EpsvOnly;
                 self.reply(ReplyCode::OK, "Only EPSV is allowed from now on.");
             }
-            Ok(EpsvArgument::Ipv4) if is_ipv6 => {
-                self.reply(ReplyCode::PROTOCOL_NOT_SUPPORTED, "Network protocol not supported, use (2)");
-            }
-            Ok(EpsvArgument::Ipv6) if !is_ipv6 => {
-                self.reply(ReplyCode::PROTOCOL_NOT_SUPPORTED, "Network protocol not supported, use (1)");
-            }
+            Ok(EpsvArgument::Ipv4) if is_ipv6 => self.reply_unknown_protocol(),
+            Ok(EpsvArgument::Ipv6) if !is_ipv6 => self.reply_unknown_protocol(),
             Ok(_) => self.listen(PassiveCommand::Epsv),
             Err(error) => self.reply_address_error(error),
         }

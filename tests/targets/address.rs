@@ -50,8 +50,10 @@ fn number(text: &[u8], most: u64) -> Option<u64> {
     (!text.is_empty() && value <= most).then_some(value)
 }
 
+/// Blanks around the numbers say nothing.
 fn check_port(argument: &[u8]) {
     let numbers: Option<Vec<u8>> = argument
+        .trim_ascii()
         .split(|&byte| byte == b',')
         .map(|field| number(field, 255).and_then(|value| value.try_into().ok()))
         .collect();
@@ -69,9 +71,10 @@ fn check_port(argument: &[u8]) {
 
 /// What is accepted can be written anew; only the numbers' leading zeros and the form of an IPv6 address may differ.
 fn check_eprt(argument: &[u8]) {
+    let parsed = parse_eprt(argument);
+    let argument = argument.trim_ascii();
     let fields: Vec<&[u8]> =
         argument.first().map_or(vec![], |delimiter| argument.split(|byte| byte == delimiter).collect());
-    let parsed = parse_eprt(argument);
     let (protocol, host, port) = match fields[..] {
         [b"", protocol, host, port, b""] if (b'!'..=b'~').contains(&argument[0]) => (protocol, host, port),
         _ => return assert_eq!(parsed, Err(AddressError::ExtendedPort)),
@@ -89,10 +92,10 @@ fn check_eprt(argument: &[u8]) {
 }
 
 fn check_epsv(argument: &[u8]) {
-    let expected = match argument {
+    let expected = match argument.trim_ascii() {
         b"" => Ok(EpsvArgument::Any),
         [b'a' | b'A', b'l' | b'L', b'l' | b'L'] => Ok(EpsvArgument::All),
-        _ => match number(argument, u32::MAX.into()) {
+        argument => match number(argument, u32::MAX.into()) {
             Some(1) => Ok(EpsvArgument::Ipv4),
             Some(2) => Ok(EpsvArgument::Ipv6),
             Some(_) => Err(AddressError::UnknownProtocol),

@@ -113,6 +113,7 @@ fn line_of(verb: &str, argument: &[u8]) -> Vec<u8> {
 
 /// `ALLO size [R record-size]`.
 fn check_allo(argument: &[u8], said: &Said) {
+    let argument = argument.trim_ascii();
     let (size, record) = match argument.iter().position(|&byte| byte == b' ') {
         Some(blank) => (&argument[..blank], argument[blank..].trim_ascii()),
         None => (argument, &b""[..]),
@@ -279,7 +280,7 @@ fn check_utime(argument: &[u8], said: &Said) {
     let asked = check_modified(said, plain);
     assert_eq!(said.code(), if asked.is_some() { 200 } else { 501 });
 
-    let words: Vec<&[u8]> = argument.split(|&byte| byte == b' ').collect();
+    let words: Vec<&[u8]> = argument.trim_ascii_end().split(|&byte| byte == b' ').collect();
     let long = match words[..] {
         [ref name @ .., access, modification, change, zone] if zone.eq_ignore_ascii_case(b"UTC") => {
             time(access)
