@@ -97,6 +97,11 @@ pub enum ArgumentError {
     NotImplemented,
 }
 
+/// Whether there is nothing, or blanks alone, which are no name.
+pub(crate) fn is_blank(text: &[u8]) -> bool {
+    text.iter().all(|&byte| byte == b' ')
+}
+
 /// Splits at the first blank, which belongs to neither part.
 pub(crate) fn split_word(text: &[u8]) -> (&[u8], &[u8]) {
     match memchr(b' ', text).and_then(|blank| text.split_at_checked(blank)) {
@@ -193,7 +198,7 @@ fn is_host_name(text: &str) -> bool {
 /// `MFMT time pathname`.
 pub(crate) fn parse_mfmt(argument: &[u8]) -> Result<(TimeValue, &[u8]), ArgumentError> {
     let (time, pathname) = split_word(argument);
-    if pathname.is_empty() {
+    if is_blank(pathname) {
         return Err(ArgumentError::Malformed);
     }
     Ok((TimeValue::parse(time).map_err(|_| ArgumentError::Malformed)?, pathname))
@@ -205,7 +210,7 @@ pub(crate) fn parse_chmod(argument: &[u8]) -> Result<(u32, &[u8]), ArgumentError
     let is_octal = !digits.is_empty() && digits.iter().all(|digit| (b'0'..=b'7').contains(digit));
     let mode = core::str::from_utf8(digits).ok().and_then(|digits| u32::from_str_radix(digits, 8).ok());
     match mode {
-        Some(mode) if is_octal && mode <= 0o7777 && !pathname.is_empty() => Ok((mode, pathname)),
+        Some(mode) if is_octal && mode <= 0o7777 && !is_blank(pathname) => Ok((mode, pathname)),
         _ => Err(ArgumentError::Malformed),
     }
 }
@@ -218,7 +223,7 @@ pub(crate) fn parse_utime(argument: &[u8]) -> Result<(TimeValue, &[u8]), Argumen
     }
     let (time, pathname) = split_word(argument);
     let modified = parse_utime_time(time).ok_or(ArgumentError::Malformed)?;
-    if pathname.is_empty() { Err(ArgumentError::Malformed) } else { Ok((modified, pathname)) }
+    if is_blank(pathname) { Err(ArgumentError::Malformed) } else { Ok((modified, pathname)) }
 }
 
 fn parse_long_utime(argument: &[u8]) -> Option<(TimeValue, &[u8])> {
@@ -247,16 +252,17 @@ fn parse_utime_time(text: &[u8]) -> Option<TimeValue> {
 
 /// `LIST`, `NLST` and `STAT`: the pathname behind what looks like flags of `ls` (`-la`), which say nothing here.
 pub(crate) fn skip_list_flags(mut argument: &[u8]) -> &[u8] {
-    loop {
+    let pathname = loop {
         let (word, rest) = split_word(argument);
         match word {
-            b"--" => return rest,
+            b"--" => break rest,
             [b'-', flags @ ..] if !flags.is_empty() && flags.iter().all(u8::is_ascii_alphanumeric) => {
                 argument = rest;
             }
-            _ => return argument,
+            _ => break argument,
         }
-    }
+    };
+    if is_blank(pathname) { &[] } else { pathname }
 }
 
 #[cfg(test)]
@@ -373,6 +379,8 @@ mod tests {
     #[test]
     fn list_flags_are_not_names() {
         assert_eq!(skip_list_flags(b"-la"), b"");
+        assert_eq!(skip_list_flags(b"-la  "), b"");
+        assert_eq!(skip_list_flags(b"-la --  "), b"");
         assert_eq!(skip_list_flags(b"-l -a some dir"), b"some dir");
         assert_eq!(skip_list_flags(b"-la -- -odd"), b"-odd");
         assert_eq!(skip_list_flags(b"plain -a"), b"plain -a");

@@ -46,8 +46,12 @@ pub(super) enum LogIn {
 pub(super) enum Argument {
     /// No: what follows is a mistake.
     None,
+    /// It may be missing; blanks alone are nothing.
     Optional,
+    /// It has to be there; blanks alone are nothing.
     Required,
+    /// It may be missing, and is taken as it is: blanks can be a password.
+    Verbatim,
 }
 
 /// What becomes of a command that comes while a transfer runs.
@@ -94,7 +98,7 @@ macro_rules! rules {
 pub(super) static RULES: &[Rule] = rules! {
     // Access control (RFC 959 4.1.1)
     "USER" Always  Free   Required Waits   Nothing "" "<user name>"                                  user
-    "PASS" Always  Free   Optional Waits   Nothing "" "<password>"                                   pass
+    "PASS" Always  Free   Verbatim Waits   Nothing "" "<password>"                                   pass
     "ACCT" Always  Free   Required Waits   Nothing "" "<account>"                                    acct
     "HOST" Always  Free   Required Waits   Nothing "HOST" "<host name>"                              host
     "CWD"  Always  Needed Required Waits   Nothing "" "<directory>"                                  cwd

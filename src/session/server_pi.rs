@@ -21,7 +21,7 @@ use super::{
     transfer::{Phase, Transfer},
 };
 use crate::{
-    command::{ArgumentError, Command},
+    command::{ArgumentError, Command, is_blank},
     config::{Config, Endpoints, TlsStart},
     instant::Instant,
     line::Line,
@@ -186,8 +186,8 @@ impl ServerPi {
         }
         let is_wrong = match rule.argument {
             Argument::None => !argument.trim_ascii().is_empty(),
-            Argument::Optional => false,
-            Argument::Required => argument.is_empty(),
+            Argument::Required => is_blank(argument),
+            Argument::Optional | Argument::Verbatim => false,
         };
         if is_wrong {
             self.parameters.forget_sequence();
@@ -196,7 +196,8 @@ impl ServerPi {
             let reply = reply.text(".").finish();
             return self.send(reply);
         }
-        (rule.run)(self, argument);
+        let is_nothing = rule.argument == Argument::Optional && is_blank(argument);
+        (rule.run)(self, if is_nothing { &[] } else { argument });
     }
 
     // What is given out.

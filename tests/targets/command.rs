@@ -238,9 +238,9 @@ fn split(argument: &[u8]) -> (&[u8], &[u8]) {
     blank.map_or((argument, &[]), |blank| (&argument[..blank], &argument[blank + 1..]))
 }
 
-/// A name that is not empty, in the root.
+/// A name that is not empty nor blanks alone, in the root.
 fn resolve(name: &[u8]) -> Option<Pathname> {
-    if name.is_empty() { None } else { Pathname::root().resolve(name).ok() }
+    if name.iter().all(|&byte| byte == b' ') { None } else { Pathname::root().resolve(name).ok() }
 }
 
 fn check_site(argument: &[u8], said: &Said) {
@@ -250,7 +250,7 @@ fn check_site(argument: &[u8], said: &Said) {
         b"UTIME" => check_utime(rest, said),
         b"HELP" => assert_eq!(said.code(), 214),
         b"UPLOADS" => assert_eq!(said.code(), 211),
-        _ if argument.is_empty() => assert_eq!(said.code(), 501),
+        _ if argument.iter().all(|&byte| byte == b' ') => assert_eq!(said.code(), 501),
         _ => assert_eq!(said.code(), 504),
     }
 }
@@ -286,7 +286,7 @@ fn check_utime(argument: &[u8], said: &Said) {
             time(access)
                 .and(time(change))
                 .and(time(modification))
-                .zip(Some(name.join(&b' ')).filter(|name| !name.is_empty()))
+                .zip(Some(name.join(&b' ')).filter(|name| resolve(name).is_some()))
         }
         _ => None,
     };
