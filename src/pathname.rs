@@ -173,6 +173,11 @@ fn refuse_forbidden_bytes(bytes: &[u8]) -> Result<(), PathnameError> {
     }
 }
 
+/// Whether this can only be the name of a directory: it ends in a slash, or in `.` or `..`.
+pub(crate) fn names_directory(argument: &[u8]) -> bool {
+    matches!(argument.rsplit(|&byte| byte == b'/').next(), Some(b"" | b"." | b".."))
+}
+
 /// What [`Pathname::join`] refuses at once, wherever the name should go.
 pub(crate) fn refuse_non_segment(name: &[u8]) -> Result<(), PathnameError> {
     if matches!(name, b"" | b"." | b"..") || memchr(b'/', name).is_some() {
@@ -241,6 +246,16 @@ mod tests {
         ] {
             let resolved = pathname(b"/home/me").resolve(argument).unwrap();
             assert_eq!(resolved.as_bytes(), expected, "{}", argument.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn some_names_are_directories_only() {
+        for argument in [&b"/"[..], b"a/", b"a//", b".", b"..", b"a/.", b"a/..", b"/.."] {
+            assert!(names_directory(argument), "{}", argument.escape_ascii());
+        }
+        for argument in [&b"a"[..], b"/a", b"a/b", b"...", b"..a", b"a.", b"a/b.."] {
+            assert!(!names_directory(argument), "{}", argument.escape_ascii());
         }
     }
 

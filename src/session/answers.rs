@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     listing::ListingFormat,
-    pathname::Pathname,
+    pathname::{Pathname, names_directory},
     reply::{Reply, ReplyCode},
     storage::{Entry, EntryKind, Metadata, StorageError, StorageErrorKind},
     time_value::TimeValue,
@@ -31,7 +31,7 @@ pub(super) struct Pending {
 pub(super) enum Purpose {
     LogIn,
     ChangeDirectory(Pathname),
-    RenameFrom(Pathname),
+    RenameFrom(Pathname, Wanted),
     /// The running transfer.
     Open,
     /// The running transfer, which turns to the one entry if this is no directory.
@@ -40,7 +40,7 @@ pub(super) enum Purpose {
     ListFile(Pathname, ListingFormat),
     Facts(Pathname),
     Size,
-    ModificationTime,
+    ModificationTime(Wanted),
     /// `STAT` of a directory, which turns to the one entry if this is none.
     Status(Pathname),
     StatusOfFile(Pathname),
@@ -48,6 +48,24 @@ pub(super) enum Purpose {
     Text,
     /// This reply, if it could be done.
     Reply(Reply),
+}
+
+/// What a name is to lead to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wanted {
+    Anything,
+    Directory,
+}
+
+impl Wanted {
+    /// A file is not found by a name that ends in a slash.
+    pub(super) fn by_name(argument: &[u8]) -> Self {
+        if names_directory(argument) { Self::Directory } else { Self::Anything }
+    }
+
+    const fn is_met_by(self, kind: EntryKind) -> bool {
+        matches!((self, kind), (Self::Anything, _) | (Self::Directory, EntryKind::Directory))
+    }
 }
 
 impl ServerPi {
@@ -108,16 +126,19 @@ impl ServerPi {
                 self.parameters.working_directory = pathname;
                 self.reply(ReplyCode::FILE_ACTION_DONE, "Directory changed.");
             }
-            Purpose::ChangeDirectory(_) => {
-                self.reply(ReplyCode::FILE_UNAVAILABLE, "That is not a directory.")
+            Purpose::ChangeDirectory(_) => self.reply_no_directory(),
+            Purpose::RenameFrom(_, wanted) | Purpose::ModificationTime(wanted)
+                if !wanted.is_met_by(metadata.kind) =>
+            {
+                self.reply_no_directory();
             }
-            Purpose::RenameFrom(pathname) => {
-                self.parameters.rename_from = Some(pathname);
+            Purpose::RenameFrom(pathname, _) => {
+                self.parameters.rename_from = Some((pathname, metadata.kind));
                 self.reply(ReplyCode::PENDING, "Send the new name with RNTO.");
             }
             Purpose::Size if metadata.kind == EntryKind::File => self.reply_number(metadata.size),
-            Purpose::Size => self.reply(ReplyCode::FILE_UNAVAILABLE, "That is not a file."),
-            Purpose::ModificationTime => match metadata.modified {
+            Purpose::Size => self.reply(ReplyCode::FILE_UNAVAILABLE, "That is not a regular file."),
+            Purpose::ModificationTime(_) => match metadata.modified {
                 Some(modified) => {
                     let reply = self.replies.compose(ReplyCode::FILE_STATUS).value(modified).finish();
                     self.send(reply);
@@ -132,6 +153,10 @@ impl ServerPi {
             }
             purpose => self.handle_failed(purpose, no_answer()),
         }
+    }
+
+    fn reply_no_directory(&mut self) {
+        self.reply(ReplyCode::FILE_UNAVAILABLE, "That is not a directory.");
     }
 
     /// `LIST` or `NLST` of a file: the one line is sent.

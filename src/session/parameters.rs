@@ -15,6 +15,7 @@ use crate::{
     listing::Facts,
     pathname::Pathname,
     reply::{Reply, ReplyCode},
+    storage::EntryKind,
 };
 
 /// What the user has set, for the commands that follow.
@@ -30,8 +31,8 @@ pub(super) struct Parameters {
     pub(super) announced: Option<u64>,
     /// `REST`: where the next transfer begins.
     pub(super) restart: Option<u64>,
-    /// `RNFR`: what the next command renames.
-    pub(super) rename_from: Option<Pathname>,
+    /// `RNFR`: what the next command renames, and what that is.
+    pub(super) rename_from: Option<(Pathname, EntryKind)>,
 }
 
 /// Which commands may prepare a data connection (RFC 2428 4).

@@ -25,7 +25,7 @@ use crate::{
     config::{Config, Endpoints, TlsStart},
     instant::Instant,
     line::Line,
-    pathname::Pathname,
+    pathname::{Pathname, names_directory},
     reply::{Reply, ReplyBuffer, ReplyCode},
 };
 
@@ -285,6 +285,15 @@ impl ServerPi {
                 None
             }
         }
+    }
+
+    /// The same for a file. A name that ends in a slash is a directory's, there or not; the client is told with `code`.
+    pub(super) fn resolve_file(&mut self, argument: &[u8], code: ReplyCode) -> Option<Pathname> {
+        if names_directory(argument) {
+            self.reply(code, "A name that ends in a slash is a directory's.");
+            return None;
+        }
+        self.resolve(argument)
     }
 
     // Time.

@@ -4,7 +4,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 
 use super::{
     action::{Movement, Request, TransferId},
-    answers::Purpose,
+    answers::{Purpose, Wanted},
     data_connection::Readiness,
     event::FinishKind,
     server_pi::ServerPi,
@@ -16,7 +16,7 @@ use crate::{
     listing::ListingFormat,
     pathname::Pathname,
     reply::{Reply, ReplyCode},
-    storage::{Placement, SiteCall},
+    storage::{EntryKind, Placement, SiteCall},
 };
 
 const DELETED: Reply = Reply::from_static("250 Deleted.\r\n");
@@ -28,7 +28,7 @@ const TIME_CHANGED: Reply = Reply::from_static("200 Modification time changed.\r
 impl ServerPi {
     pub(super) fn retr(&mut self, argument: &[u8]) {
         let offset = self.parameters.restart.take().unwrap_or(0);
-        let Some(pathname) = self.resolve(argument) else { return };
+        let Some(pathname) = self.resolve_file(argument, ReplyCode::FILE_UNAVAILABLE) else { return };
         let movement = Movement::Send(Dtp::new(self.parameters.representation));
         self.begin(Subject::Download, movement, Request::OpenDownload { pathname, offset }, Purpose::Open);
     }
@@ -59,7 +59,7 @@ impl ServerPi {
 
     fn store(&mut self, argument: &[u8], placement: Placement, naming: Naming) {
         let announced = self.parameters.announced.take();
-        let Some(pathname) = self.resolve(argument) else { return };
+        let Some(pathname) = self.resolve_file(argument, ReplyCode::NAME_REFUSED) else { return };
         let upload = UploadSubject {
             pathname: pathname.clone(),
             offset: 0,
@@ -134,21 +134,26 @@ impl ServerPi {
 
     pub(super) fn rnfr(&mut self, argument: &[u8]) {
         if let Some(pathname) = self.resolve(argument) {
-            self.ask(Request::Stat(pathname.clone()), Purpose::RenameFrom(pathname));
+            let purpose = Purpose::RenameFrom(pathname.clone(), Wanted::by_name(argument));
+            self.ask(Request::Stat(pathname), purpose);
         }
     }
 
     pub(super) fn rnto(&mut self, argument: &[u8]) {
-        let Some(from) = self.parameters.rename_from.take() else {
+        let Some((from, kind)) = self.parameters.rename_from.take() else {
             return self.reply(ReplyCode::BAD_SEQUENCE, "Send RNFR just before RNTO.");
         };
-        if let Some(to) = self.resolve(argument) {
+        let to = match kind {
+            EntryKind::Directory => self.resolve(argument),
+            _ => self.resolve_file(argument, ReplyCode::NAME_REFUSED),
+        };
+        if let Some(to) = to {
             self.ask(Request::Rename { from, to }, Purpose::Reply(RENAMED));
         }
     }
 
     pub(super) fn dele(&mut self, argument: &[u8]) {
-        if let Some(pathname) = self.resolve(argument) {
+        if let Some(pathname) = self.resolve_file(argument, ReplyCode::FILE_UNAVAILABLE) {
             self.ask(Request::RemoveFile(pathname), Purpose::Reply(DELETED));
         }
     }
@@ -196,7 +201,7 @@ impl ServerPi {
 
     pub(super) fn mdtm(&mut self, argument: &[u8]) {
         if let Some(pathname) = self.resolve(argument) {
-            self.ask(Request::Stat(pathname), Purpose::ModificationTime);
+            self.ask(Request::Stat(pathname), Purpose::ModificationTime(Wanted::by_name(argument)));
         }
     }
 
