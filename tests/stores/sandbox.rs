@@ -116,27 +116,57 @@ async fn links_that_stay_inside_are_followed() {
     assert_eq!(entries(&store, "/").await[&b"link"[..]].metadata.kind, EntryKind::Symlink);
 }
 
+/// As `RETR` reads what the link leads to, so `STOR` and `APPE` write it: whole or not at all, in its own directory.
 #[tokio::test]
-async fn a_link_that_is_stored_to_is_replaced() {
+async fn what_is_stored_to_a_link_goes_to_the_file_that_it_leads_to() {
     let (folder, store) = folder();
     let root = folder.path().join("root");
-    put(&store, "/file", "content").await;
     make(&store, "/directory").await;
-    for (link, target) in [("to-file", "file"), ("to-append", "file"), ("to-nothing", "nothing")] {
+    make(&store, "/directory/links").await;
+    put(&store, "/directory/file", "content").await;
+    for (link, target) in [
+        ("link", "directory/file"),
+        ("directory/links/up", "../file"),
+        ("directory/links/above", "../../link"),
+        ("way", "directory"),
+    ] {
         symlink(target, root.join(link)).unwrap();
     }
+
+    for name in ["/link", "/directory/links/up", "/directory/links/above", "/way/links/above"] {
+        let upload = begin(&store, name, Placement::Replace, pattern(200_000, 1)).await;
+        assert_eq!(get(&store, name).await.len(), get(&store, "/directory/file").await.len());
+        assert_eq!(
+            fs::read_dir(root.join("directory")).unwrap().count(),
+            3,
+            "the temporary file is beside it"
+        );
+        upload.finish().await.unwrap();
+        assert!(fs::read(root.join("directory/file")).unwrap() == pattern(200_000, 1), "{name}");
+        put(&store, name, "new").await;
+        begin(&store, name, Placement::Append, " and more").await.finish().await.unwrap();
+        begin(&store, name, Placement::Resume { offset: 4 }, "less").await.finish().await.unwrap();
+        assert_eq!(fs::read(root.join("directory/file")).unwrap(), b"new less", "{name}");
+        begin(&store, name, Placement::Replace, "aborted").await.abort(AbortReason::ClientAborted).await;
+        assert_eq!(fs::read(root.join("directory/file")).unwrap(), b"new less", "{name}");
+    }
+    for link in ["link", "directory/links/up", "directory/links/above"] {
+        assert!(fs::symlink_metadata(root.join(link)).unwrap().is_symlink(), "{link}");
+    }
+}
+
+#[tokio::test]
+async fn a_link_that_leads_nowhere_is_replaced() {
+    let (folder, store) = folder();
+    let root = folder.path().join("root");
+    make(&store, "/directory").await;
+    symlink("nothing", root.join("to-nothing")).unwrap();
     symlink("directory", root.join("to-directory")).unwrap();
     symlink("circle", root.join("circle")).unwrap();
 
-    put(&store, "/to-file", "new").await;
-    begin(&store, "/to-append", Placement::Append, " and more").await.finish().await.unwrap();
     put(&store, "/to-nothing", "new").await;
-    for name in ["to-file", "to-append", "to-nothing"] {
-        assert!(fs::symlink_metadata(root.join(name)).unwrap().is_file());
-    }
-    assert_eq!(get(&store, "/file").await, b"content");
-    assert_eq!(get(&store, "/to-file").await, b"new");
-    assert_eq!(get(&store, "/to-append").await, b"content and more");
+    assert!(fs::symlink_metadata(root.join("to-nothing")).unwrap().is_file());
+    assert_eq!(get(&store, "/to-nothing").await, b"new");
     assert!(!exists(&store, "/nothing").await);
 
     let refused = store.open_upload(&path("/to-directory"), Placement::Replace, None).await;

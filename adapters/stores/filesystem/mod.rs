@@ -109,7 +109,8 @@ pub enum OnAbort {
 ///   within [`request_timeout`](crate::config::Settings::request_timeout), so raise that for huge files;
 /// * of two uploads at a time to one name, the one that is finished last wins, but one that appends is refused as
 ///   [`Busy`](crate::storage::StorageErrorKind::Busy) if the file was changed since it was copied;
-/// * a symbolic link as the target is replaced itself, unless it leads to a directory, which is refused;
+/// * what is stored to a symbolic link goes to the file that it leads to, in that file's own directory. A link that leads
+///   nowhere is replaced itself, and one that leads to a directory is refused;
 /// * a file keeps its permission bits, and its owner as far as the server may give it away, but not other hard links
 ///   nor extended attributes. A file that the server may not write to is not replaced. A new file has the permissions
 ///   that the process's umask leaves.

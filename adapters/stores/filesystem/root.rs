@@ -162,9 +162,23 @@ impl Root {
         }
     }
 
+    /// The pathname of what `path` leads to, if that is a symbolic link to something that is there; else `path` itself.
+    pub(super) fn resolve_link(&self, path: &Pathname) -> Result<Pathname, StorageError> {
+        let Ok(relative) = existing(path) else { return Ok(path.clone()) };
+        if !self.directory.symlink_metadata(relative).is_ok_and(|entry| entry.is_symlink()) {
+            return Ok(path.clone());
+        }
+        match self.directory.canonicalize(relative) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(path.clone()),
+            real => system::name_bytes(real?.into_os_string())
+                .and_then(|real| Pathname::root().resolve(&real).ok())
+                .ok_or_else(|| StorageErrorKind::NameRefused.into()),
+        }
+    }
+
     /// What is there when a client stores a file at `path`, where `entry` was found; an error if it cannot be replaced.
     ///
-    /// A symbolic link is replaced like a file if it leads to one or nowhere.
+    /// A symbolic link that leads nowhere is replaced itself.
     pub(super) fn replaceable(
         &self,
         path: &Pathname,

@@ -61,15 +61,17 @@ pub(super) fn open(
 ) -> Result<OpenedUpload<FilesystemUpload>, StorageError> {
     root.refuse_if_read_only()?;
     let hint = path.name().ok_or(StorageErrorKind::IsADirectory)?;
-    let parent = root.parent(path)?;
-    let (target, pathname, start) = match placement {
+    let (parent, target, pathname, start) = match placement {
         Placement::Unique => {
+            let parent = root.parent(path)?;
             let (target, pathname) = Target::unique(path, &parent, hint)?;
-            (target, pathname, None)
+            (parent, target, pathname, None)
         }
         _ => {
-            let (target, start) = Target::at(root, path, &parent, placement)?;
-            (target, path.clone(), start)
+            let real = root.resolve_link(path)?;
+            let parent = root.parent(&real)?;
+            let (target, start) = Target::at(root, &real, &parent, placement)?;
+            (parent, target, path.clone(), start)
         }
     };
     let offset = start.as_ref().map_or(0, Start::length);
