@@ -37,6 +37,9 @@ mod memory;
 #[cfg(feature = "opendal")]
 #[path = "stores/opendal.rs"]
 mod opendal;
+#[cfg(target_os = "linux")]
+#[path = "stores/privacy.rs"]
+mod privacy;
 #[cfg(unix)]
 #[path = "stores/sandbox.rs"]
 mod sandbox;

@@ -26,7 +26,7 @@ impl DirectorySync {
     /// For a change of a name in a directory.
     pub(super) fn open(directory: &Arc<Dir>, durability: Durability) -> io::Result<Self> {
         // Who may change names may make files, too.
-        let file = || Temporary::create(Arc::clone(directory), None)?.file().try_clone();
+        let file = || Temporary::create(Arc::clone(directory))?.file().try_clone();
         Self::choose(directory, durability, file)
     }
 
@@ -85,7 +85,7 @@ mod tests {
         let directory = Arc::new(Dir::open_ambient_dir(folder.path(), ambient_authority()).unwrap());
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o300)).unwrap();
         let opened = DirectorySync::open(&directory, Durability::Sync).unwrap();
-        let temporary = Temporary::create(directory, None).unwrap();
+        let temporary = Temporary::create(directory).unwrap();
         let beside = DirectorySync::beside(&temporary, Durability::Sync).unwrap();
         drop(temporary);
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o700)).unwrap();

@@ -1,9 +1,14 @@
 //! Files below a directory of the operating system.
 
+#[cfg(unix)]
+#[cfg_attr(not(any(target_os = "linux", target_os = "android")), path = "no_access_list.rs")]
+mod access_list;
 mod commit_point;
 mod directory_sync;
 mod download;
 mod leftovers;
+#[cfg_attr(not(unix), path = "no_likeness.rs")]
+mod likeness;
 mod listing;
 mod names;
 mod pooled;
@@ -111,9 +116,15 @@ pub enum OnAbort {
 ///   [`Busy`](crate::storage::StorageErrorKind::Busy) if the file was changed since it was copied;
 /// * what is stored to a symbolic link goes to the file that it leads to, in that file's own directory. A link that leads
 ///   nowhere is replaced itself, and one that leads to a directory is refused;
-/// * a file keeps its permission bits, and its owner as far as the server may give it away, but not other hard links
-///   nor extended attributes. A file that the server may not write to is not replaced. A new file has the permissions
-///   that the process's umask leaves.
+/// * a file keeps its permission bits, and its owner and its group, each as far as the server may give it away; on Linux
+///   also its access control list (POSIX) and its users' extended attributes (`user.`). It does not keep other hard
+///   links. A file that the server may not write to is not replaced. A new file has the permissions that the process's
+///   umask, or the default list of its directory, leaves.
+///
+/// Nobody but the server may read or write a file after an upload who could not before, and only the server may while it
+/// is stored. Where its group cannot be kept, because the server is neither root nor a member, others and the group
+/// that it gets may do what others and the old group could both do; where a list cannot be kept, nobody but the owner may
+/// do anything. `RNTO` moves a file with its own permissions, as `mv` does, also over another one.
 ///
 /// The temporary files have names of 25 bytes that begin with `.sansftp-`. Clients neither see nor reach any name
 /// that begins like this: it is [`NotFound`](crate::storage::StorageErrorKind::NotFound), or

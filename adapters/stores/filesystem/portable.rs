@@ -53,12 +53,8 @@ pub(super) fn unique(_: &Metadata) -> Option<(u64, u64)> {
     None
 }
 
-pub(super) fn create_like<'a>(options: &'a mut OpenOptions, _: Option<&Metadata>) -> &'a mut OpenOptions {
+pub(super) fn only_mine(options: &mut OpenOptions) -> &mut OpenOptions {
     options
-}
-
-pub(super) fn make_like(_: &File, _: &Metadata) -> io::Result<()> {
-    Ok(())
 }
 
 /// What became of an attempt to lock a file.

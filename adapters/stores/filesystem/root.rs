@@ -176,29 +176,29 @@ impl Root {
         }
     }
 
-    /// What is there when a client stores a file at `path`, where `entry` was found; an error if it cannot be replaced.
+    /// Whether there is a file where a client stores one, and `entry` was found; an error if it cannot be replaced.
     ///
     /// A symbolic link that leads nowhere is replaced itself.
-    pub(super) fn replaceable(
+    pub(super) fn is_replaceable(
         &self,
         path: &Pathname,
         parent: &Dir,
         name: &Path,
         entry: io::Result<SystemMetadata>,
-    ) -> Result<Option<SystemMetadata>, StorageError> {
+    ) -> Result<bool, StorageError> {
         let present = match entry {
             Ok(link) if link.is_symlink() => self.directory.metadata(existing(path)?),
             present => present,
         };
         let present = match present {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
             present => present?,
         };
         refuse_unless_file(&present)?;
         if !system::may_write(parent, name) {
             return Err(StorageErrorKind::PermissionDenied.into());
         }
-        Ok(Some(present))
+        Ok(true)
     }
 
     pub(super) fn refuse_if_read_only(&self) -> Result<(), StorageError> {

@@ -12,6 +12,7 @@ use cap_std::fs::{Dir, Metadata as SystemMetadata};
 use super::{
     super::unique_name::{random_number, unique_name},
     commit_point::CommitPoint,
+    likeness::Likeness,
     names,
     root::Root,
     system,
@@ -33,7 +34,7 @@ const ATTEMPTS_LIMIT: usize = 16;
 pub(super) struct Target {
     name: PathBuf,
     /// The file that has the name when the upload is opened.
-    replaced: Option<SystemMetadata>,
+    replaced: Option<Likeness>,
     condition: Condition,
 }
 
@@ -107,8 +108,8 @@ impl Target {
         let name = names::new_name(path.name().ok_or(StorageErrorKind::IsADirectory)?)?;
         let entry = parent.symlink_metadata(name);
         let state = entry.as_ref().ok().map(State::new);
-        let replaced = root.replaceable(path, parent, name, entry)?;
-        let start = match (placement, state.filter(|_| replaced.is_some())) {
+        let is_file = root.is_replaceable(path, parent, name, entry)?;
+        let start = match (placement, state.filter(|_| is_file)) {
             (Placement::Replace | Placement::Unique | Placement::Resume { offset: 0 }, _)
             | (Placement::Append, None) => None,
             (Placement::Resume { .. }, None) => return Err(StorageErrorKind::BadOffset.into()),
@@ -117,6 +118,7 @@ impl Target {
             }
             (Placement::Append, Some(entry)) => Some(Start::open(root, path, entry, None)?),
         };
+        let replaced = Likeness::of(parent, name)?.map(Likeness::closed);
         let condition = Condition::Anything;
         Ok((Self { name: name.into(), replaced, condition }, start))
     }
@@ -126,8 +128,9 @@ impl Target {
         Self { condition: Condition::Unchanged(start), ..self }
     }
 
-    pub(super) const fn replaced(&self) -> Option<&SystemMetadata> {
-        self.replaced.as_ref()
+    /// Whether there was a file of that name.
+    pub(super) const fn is_replacement(&self) -> bool {
+        self.replaced.is_some()
     }
 
     /// Gives the temporary file its name, unless `point` was passed before. `turn` is held so that what is looked at is
@@ -142,6 +145,7 @@ impl Target {
         point: &CommitPoint,
     ) -> Result<(), StorageError> {
         let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
+        self.make_like_replaced(temporary)?;
         if !point.pass() {
             return Err(StorageError::new(StorageErrorKind::Failed, "The file was given up."));
         }
@@ -164,6 +168,15 @@ impl Target {
             }
             _ => error.into(),
         })
+    }
+
+    /// Who may use the file is asked anew, because that may have been changed while the file came.
+    fn make_like_replaced(&self, temporary: &Temporary) -> io::Result<()> {
+        let present = match self.condition {
+            Condition::Nothing => None,
+            Condition::Anything | Condition::Unchanged(_) => Likeness::of(temporary.directory(), &self.name)?,
+        };
+        present.as_ref().or(self.replaced.as_ref()).map_or(Ok(()), |like| like.give(temporary.file()))
     }
 
     /// Gives the temporary file its name, unless something has it, or had it when the upload was opened.

@@ -2,7 +2,7 @@
 
 use std::{fs::File, io, path::Path, string::String, sync::Arc};
 
-use cap_std::fs::{Dir, Metadata, OpenOptions};
+use cap_std::fs::{Dir, OpenOptions};
 
 use super::{
     super::hidden_name::temporary_name,
@@ -25,13 +25,20 @@ pub(super) struct Temporary {
 }
 
 impl Temporary {
-    /// Makes an empty one, with the permissions of the file that it is to replace.
-    pub(super) fn create(directory: Arc<Dir>, replaced: Option<&Metadata>) -> io::Result<Self> {
-        let mut options = OpenOptions::new();
-        system::create_like(options.write(true).create_new(true), replaced);
+    /// Makes an empty one, with the permissions of any new file.
+    pub(super) fn create(directory: Arc<Dir>) -> io::Result<Self> {
+        Self::create_with(directory, OpenOptions::new().write(true).create_new(true))
+    }
+
+    /// Makes an empty one that only the server may use.
+    pub(super) fn create_private(directory: Arc<Dir>) -> io::Result<Self> {
+        Self::create_with(directory, system::only_mine(OpenOptions::new().write(true).create_new(true)))
+    }
+
+    fn create_with(directory: Arc<Dir>, options: &OpenOptions) -> io::Result<Self> {
         for _ in 0..ATTEMPTS_LIMIT {
             let name = temporary_name();
-            match directory.open_with(&name, &options) {
+            match directory.open_with(&name, options) {
                 Ok(file) => {
                     let file = file.into_std();
                     let temporary = Self { directory: Arc::clone(&directory), name, file, is_placed: false };

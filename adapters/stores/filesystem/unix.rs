@@ -3,13 +3,13 @@
 use std::{
     ffi::{OsStr, OsString},
     format,
-    fs::{File, Permissions},
+    fs::File,
     io,
     os::{
         fd::AsRawFd as _,
         unix::{
             ffi::{OsStrExt as _, OsStringExt as _},
-            fs::{FileExt as _, MetadataExt as _, PermissionsExt as _},
+            fs::{FileExt as _, MetadataExt as _},
         },
     },
     path::Path,
@@ -69,28 +69,9 @@ pub(super) fn unique(metadata: &Metadata) -> Option<(u64, u64)> {
     Some((metadata.dev(), metadata.ino()))
 }
 
-/// Lets a file that is created have no more permissions than the one that it replaces, from the first byte on.
-pub(super) fn create_like<'a>(
-    options: &'a mut OpenOptions,
-    replaced: Option<&Metadata>,
-) -> &'a mut OpenOptions {
-    match replaced {
-        Some(replaced) => options.mode(replaced.mode() & 0o777),
-        None => options,
-    }
-}
-
-/// Gives a file the permissions and, as far as the server may, the owner of the one that it replaces.
-///
-/// The bits that let a program run as somebody else do not go over to a new content.
-pub(super) fn make_like(file: &File, replaced: &Metadata) -> io::Result<()> {
-    let present = file.metadata()?;
-    if (present.uid(), present.gid()) != (replaced.uid(), replaced.gid()) {
-        // Only root may give files away; everybody else's stay with the server's own user.
-        let _ = std::os::unix::fs::fchown(file, Some(replaced.uid()), Some(replaced.gid()));
-    }
-    let mode = replaced.mode() & 0o777;
-    if present.mode() & 0o7777 == mode { Ok(()) } else { file.set_permissions(Permissions::from_mode(mode)) }
+/// Lets only the server use a file that is created.
+pub(super) fn only_mine(options: &mut OpenOptions) -> &mut OpenOptions {
+    options.mode(0o600)
 }
 
 /// What became of an attempt to lock a file.

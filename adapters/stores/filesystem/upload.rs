@@ -77,7 +77,10 @@ pub(super) fn open(
     let offset = start.as_ref().map_or(0, Start::length);
     refuse_if_no_room(&parent, announced.unwrap_or(0).saturating_sub(offset))?;
 
-    let temporary = Temporary::create(parent, target.replaced())?;
+    let temporary = match target.is_replacement() {
+        true => Temporary::create_private(parent)?,
+        false => Temporary::create(parent)?,
+    };
     if let Some(start) = &start {
         start.copy(temporary.file(), point)?;
     }
@@ -122,9 +125,6 @@ impl Sink {
         self.append([rest, &[]])?;
         if self.durability == Durability::Sync {
             self.temporary.file().sync_data()?;
-        }
-        if let Some(replaced) = self.target.replaced() {
-            system::make_like(self.temporary.file(), replaced)?;
         }
         let directory = DirectorySync::beside(&self.temporary, self.durability)?;
         self.target.take(&mut self.temporary, &self.turn, point)?;
