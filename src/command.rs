@@ -204,6 +204,33 @@ pub(crate) fn parse_mfmt(argument: &[u8]) -> Result<(TimeValue, &[u8]), Argument
     Ok((TimeValue::parse(time).map_err(|_| ArgumentError::Malformed)?, pathname))
 }
 
+/// `MDTM time pathname`, by which some clients set a time, as the argument looks if no file has it for its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OldMdtm<'a> {
+    /// It has not that form.
+    No,
+    /// A time in UTC, and a pathname.
+    Set(TimeValue, &'a [u8]),
+    /// A time with minutes behind a sign. Some count them towards the east and some towards the west of Greenwich.
+    InSomeZone,
+}
+
+impl<'a> OldMdtm<'a> {
+    pub(crate) fn parse(argument: &'a [u8]) -> Self {
+        let (time, pathname) = split_word(argument);
+        let zoned = match time.split_at_checked(14) {
+            Some((utc, [b'+' | b'-', minutes @ ..])) if minutes.iter().all(u8::is_ascii_digit) => utc,
+            _ => time,
+        };
+        match TimeValue::parse(zoned) {
+            Ok(_) if pathname.is_empty() => Self::No,
+            Ok(_) if zoned.len() < time.len() => Self::InSomeZone,
+            Ok(modified) => Self::Set(modified, pathname),
+            Err(_) => Self::No,
+        }
+    }
+}
+
 /// `SITE CHMOD mode pathname`, the mode in octal.
 pub(crate) fn parse_chmod(argument: &[u8]) -> Result<(u32, &[u8]), ArgumentError> {
     let (digits, pathname) = split_word(argument);
@@ -310,6 +337,28 @@ mod tests {
         assert_eq!(parse_chmod(b"0644 a b"), Ok((0o644, &b"a b"[..])));
         for bad in [&b"+644 a"[..], b"888 a", b"17777 a", b"644", b"644 ", b" a", b"99999999999999 a"] {
             assert!(parse_chmod(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn mdtm_has_an_old_form() {
+        let time = TimeValue::parse(b"20240102030405").unwrap();
+        assert_eq!(OldMdtm::parse(b"20240102030405 a b"), OldMdtm::Set(time, b"a b"));
+        for zoned in [&b"20240102030405+120 a"[..], b"20240102030405-300 a", b"20240102030405+ a"] {
+            assert_eq!(OldMdtm::parse(zoned), OldMdtm::InSomeZone, "{}", zoned.escape_ascii());
+        }
+        for other in [
+            &b""[..],
+            b"a",
+            b"20240102030405",
+            b"20240102030405 ",
+            b"20240102030405+120",
+            b"202401020304 a",
+            b"20241302030405 a",
+            b"20240102030405+1h a",
+            b"20240102030405.25+60 a",
+        ] {
+            assert_eq!(OldMdtm::parse(other), OldMdtm::No, "{}", other.escape_ascii());
         }
     }
 

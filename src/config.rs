@@ -8,6 +8,8 @@ use core::{
     time::Duration,
 };
 
+use crate::time_value::TimePrecision;
+
 mod tls;
 
 pub use self::tls::{SessionReuse, TlsRequirement, TlsSettings, TlsStart, Truncation};
@@ -188,6 +190,9 @@ pub struct Settings {
     pub reply_limit: usize,
     /// Lines in the reply to `STAT pathname`. Default 1000: the reply is held in memory, `LIST` is not.
     pub status_entries_limit: usize,
+    /// How exactly `MDTM`, `MFMT` and the fact `modify` tell times. Default: in whole seconds, for countless scripts read
+    /// 14 digits and no more. Times that clients set may have fractions all the same.
+    pub time_precision: TimePrecision,
     /// Bytes that are read from a data connection, and asked from a download, at once. Default 256 KiB: larger ones
     /// do not make a transfer faster. A transfer holds two at most.
     pub chunk_size: usize,
@@ -258,6 +263,7 @@ impl Default for Settings {
             backlog_limit: 16 << 10,
             reply_limit: 16 << 10,
             status_entries_limit: 1000,
+            time_precision: TimePrecision::Seconds,
             chunk_size: 256 << 10,
             log_in_attempts: 3,
             log_in_timeout: Duration::from_secs(60),

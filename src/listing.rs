@@ -7,7 +7,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use crate::{
     pathname::refuse_non_segment,
     storage::{Entry, EntryKind, Metadata, Permissions, UnixAttributes},
-    time_value::{Civil, TimeValue},
+    time_value::{Civil, TimePrecision, TimeValue},
 };
 
 /// Half a year of the Gregorian calendar. `ls` shows the time of day of what is younger, and else the year.
@@ -81,7 +81,7 @@ pub fn entry_name_is_sendable(name: &[u8]) -> bool {
     refuse_non_segment(name).is_ok()
 }
 
-/// Which facts `MLST` and `MLSD` tell; all of them by default (RFC 3659 7.5).
+/// Which facts `MLST` and `MLSD` tell; all of them by default, with times in whole seconds (RFC 3659 7.5).
 ///
 /// ```
 /// use bytes::BytesMut;
@@ -93,7 +93,10 @@ pub fn entry_name_is_sendable(name: &[u8]) -> bool {
 /// assert_eq!(&text[..], b"type=file;size=12;");
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Facts(u8);
+pub struct Facts {
+    selected: u8,
+    times: TimePrecision,
+}
 
 #[derive(Clone, Copy)]
 enum Fact {
@@ -113,7 +116,13 @@ impl Facts {
         let is_named = |fact: &Fact| {
             argument.split(|&byte| byte == b';').any(|name| name.eq_ignore_ascii_case(fact.name().as_bytes()))
         };
-        Self(Fact::ALL.into_iter().filter(is_named).map(Fact::bit).sum())
+        Self { selected: Fact::ALL.into_iter().filter(is_named).map(Fact::bit).sum(), ..Self::default() }
+    }
+
+    /// The same facts, with times told in this precision.
+    #[must_use]
+    pub const fn with_times_in(self, times: TimePrecision) -> Self {
+        Self { times, ..self }
     }
 
     /// The names of the selected facts, always in the same order.
@@ -125,18 +134,18 @@ impl Facts {
     /// follow them in a line.
     pub fn write(self, metadata: &Metadata, out: &mut BytesMut) {
         for fact in self.iter() {
-            fact.write(metadata, out);
+            fact.write(metadata, self.times, out);
         }
     }
 
     fn iter(self) -> impl Iterator<Item = Fact> {
-        Fact::ALL.into_iter().filter(move |fact| self.0 & fact.bit() != 0)
+        Fact::ALL.into_iter().filter(move |fact| self.selected & fact.bit() != 0)
     }
 }
 
 impl Default for Facts {
     fn default() -> Self {
-        Self(Fact::ALL.into_iter().map(Fact::bit).sum())
+        Self { selected: Fact::ALL.into_iter().map(Fact::bit).sum(), times: TimePrecision::default() }
     }
 }
 
@@ -165,7 +174,7 @@ impl Fact {
         }
     }
 
-    fn write(self, metadata: &Metadata, out: &mut BytesMut) {
+    fn write(self, metadata: &Metadata, times: TimePrecision, out: &mut BytesMut) {
         match self {
             Self::Type => out.put_slice(match metadata.kind {
                 EntryKind::File => b"type=file;",
@@ -183,7 +192,7 @@ impl Fact {
             Self::Modify => {
                 if let Some(modified) = metadata.modified {
                     out.put_slice(b"modify=");
-                    modified.write(out);
+                    modified.to_precision(times).write(out);
                     out.put_u8(b';');
                 }
             }
@@ -471,7 +480,7 @@ mod tests {
         };
         assert_eq!(
             facts(&known),
-            "type=OS.unix=symlink;modify=20010909014640.005;perm=;unique=fd01-ffffffffffffffff;UNIX.mode=4750;"
+            "type=OS.unix=symlink;modify=20010909014640;perm=;unique=fd01-ffffffffffffffff;UNIX.mode=4750;"
         );
         assert_eq!(
             facts(&Metadata {
@@ -482,6 +491,19 @@ mod tests {
             }),
             "type=OS.unix=other;perm=adfrw;unique=0-0;UNIX.mode=0644;"
         );
+    }
+
+    #[test]
+    fn times_have_milliseconds_where_that_is_wanted() {
+        let facts = Facts::select(b"modify;").with_times_in(TimePrecision::Milliseconds);
+        for (nanoseconds, expected) in
+            [(5_999_999, "modify=20010909014640.005;"), (0, "modify=20010909014640;")]
+        {
+            let modified = Some(TimeValue::from_unix(1_000_000_000, nanoseconds));
+            let mut out = BytesMut::new();
+            facts.write(&Metadata { modified, ..Metadata::file(1) }, &mut out);
+            assert_eq!(out, expected);
+        }
     }
 
     #[test]

@@ -13,8 +13,9 @@ const DAYS_PER_400_YEARS: i64 = 146_097;
 
 /// A point in time in UTC, to the nanosecond.
 ///
-/// It is written `YYYYMMDDHHMMSS`, and `.sss` follows where there are milliseconds; times before the year 0 and after
-/// 9999, for which there are no four digits, are written as the first and the last that can be.
+/// It is written `YYYYMMDDHHMMSS`, and `.sss` follows where there are milliseconds; [`TimePrecision`] can leave them out.
+/// Times before the year 0 and after 9999, for which there are no four digits, are written as the first and the last
+/// that can be.
 ///
 /// ```
 /// use sansftp::time_value::TimeValue;
@@ -29,6 +30,16 @@ const DAYS_PER_400_YEARS: i64 = 146_097;
 pub struct TimeValue {
     seconds: i64,
     nanoseconds: u32,
+}
+
+/// How exactly clients are told a time.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum TimePrecision {
+    /// In whole seconds, always in 14 digits.
+    #[default]
+    Seconds,
+    /// With milliseconds where there are some.
+    Milliseconds,
 }
 
 /// A date of the Gregorian calendar, also for the time before it was made, with a time of day.
@@ -71,6 +82,25 @@ impl TimeValue {
         self.nanoseconds
     }
 
+    /// The same time, without what is finer than `precision`.
+    ///
+    /// ```
+    /// use sansftp::time_value::{TimePrecision, TimeValue};
+    ///
+    /// let time = TimeValue::parse(b"20240229123456.7589")?;
+    /// assert_eq!(time.to_precision(TimePrecision::Seconds).to_string(), "20240229123456");
+    /// assert_eq!(time.to_precision(TimePrecision::Milliseconds).to_string(), "20240229123456.758");
+    /// # Ok::<(), sansftp::time_value::TimeValueError>(())
+    /// ```
+    #[must_use]
+    pub const fn to_precision(self, precision: TimePrecision) -> Self {
+        let step = match precision {
+            TimePrecision::Seconds => NANOSECONDS_PER_SECOND,
+            TimePrecision::Milliseconds => 1_000_000,
+        };
+        Self { seconds: self.seconds, nanoseconds: self.nanoseconds / step * step }
+    }
+
     /// Reads `YYYYMMDDHHMMSS`, with or without a `.` and digits of a fraction, however many: what is finer than a
     /// nanosecond is dropped.
     ///
@@ -78,7 +108,7 @@ impl TimeValue {
     ///
     /// # Errors
     ///
-    /// [`TimeValueError`] if it is written differently, before 1970, or not a date.
+    /// [`TimeValueError`] if it is written differently, or not a date.
     pub fn parse(text: &[u8]) -> Result<Self, TimeValueError> {
         let (date_and_time, fraction) = text.split_at_checked(14).ok_or(TimeValueError::Form)?;
         let nanoseconds = match fraction {
@@ -197,10 +227,10 @@ fn parse_date_and_time(text: &[u8]) -> Result<Civil, TimeValueError> {
     let is_date = matches!(month, 1..=12) && (1..=Civil::days_in_month(year, month)).contains(&day);
     let is_leap_second = (hour, minute, second) == (23, 59, 60);
     let is_time = hour < 24 && minute < 60 && (second < 60 || is_leap_second);
-    match year {
-        _ if !is_date || !is_time => Err(TimeValueError::NoSuchTime),
-        ..1970 => Err(TimeValueError::Before1970),
-        _ => Ok(Civil { year, month, day, hour, minute, second: second.min(59) }),
+    if is_date && is_time {
+        Ok(Civil { year, month, day, hour, minute, second: second.min(59) })
+    } else {
+        Err(TimeValueError::NoSuchTime)
     }
 }
 
@@ -219,9 +249,6 @@ pub enum TimeValueError {
     /// It is not written as RFC 3659 2.3 says.
     #[error("a time is written YYYYMMDDHHMMSS, in UTC")]
     Form,
-    /// It is before 1970-01-01.
-    #[error("a time before 1970 is not taken")]
-    Before1970,
     /// The calendar or the clock does not have it, e.g. the 30th of February.
     #[error("there is no such date or time of day")]
     NoSuchTime,
@@ -235,11 +262,16 @@ mod tests {
 
     use super::*;
 
+    const FIRST_SECOND_OF_0000: i64 = -62_167_219_200;
     const LAST_SECOND_OF_9999: i64 = 253_402_300_799;
 
     #[test]
     fn knows_well_known_times() {
         for (seconds, text) in [
+            (FIRST_SECOND_OF_0000, "00000101000000"),
+            (-12_219_292_800, "15821015000000"),
+            (-315_619_200, "19600101000000"),
+            (-1, "19691231235959"),
             (0, "19700101000000"),
             (951_782_400, "20000229000000"),
             (1_000_000_000, "20010909014640"),
@@ -250,8 +282,6 @@ mod tests {
             assert_eq!(TimeValue::from_unix(seconds, 0).to_string(), text);
             assert_eq!(TimeValue::parse(text.as_bytes()), Ok(TimeValue::from_unix(seconds, 0)));
         }
-        assert_eq!(TimeValue::from_unix(-1, 0).to_string(), "19691231235959");
-        assert_eq!(TimeValue::from_unix(-12_219_292_800, 0).to_string(), "15821015000000");
     }
 
     /// Days counted one by one, from 1970 to the end of 2500 and back to 1500.
@@ -317,7 +347,6 @@ mod tests {
             assert_eq!(TimeValue::parse(text.as_bytes()), Err(TimeValueError::NoSuchTime), "{text}");
         }
         assert!(TimeValue::parse(b"20000229000000").is_ok(), "2000 was a leap year");
-        assert_eq!(TimeValue::parse(b"19691231235959"), Err(TimeValueError::Before1970));
     }
 
     #[test]
@@ -363,7 +392,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn reads_what_it_shows(seconds in 0..=LAST_SECOND_OF_9999, milliseconds in 0..1000_u32) {
+        fn reads_what_it_shows(seconds in FIRST_SECOND_OF_0000..=LAST_SECOND_OF_9999, milliseconds in 0..1000_u32) {
             let time = TimeValue::from_unix(seconds, milliseconds * 1_000_000);
             prop_assert_eq!(TimeValue::parse(time.to_string().as_bytes()), Ok(time));
         }

@@ -129,7 +129,7 @@ impl ServerPi {
         self.log_out();
         self.login.handle_reinitialise();
         self.close_data_connection();
-        self.parameters = Parameters::default();
+        self.parameters = Parameters::new(&self.config);
         self.reply(ReplyCode::READY, "Ready for a new user.");
         self.reinitialise_security();
     }

@@ -40,7 +40,16 @@ pub(super) enum Purpose {
     ListFile(Pathname, ListingFormat),
     Facts(Pathname),
     Size,
-    ModificationTime(Wanted),
+    /// `MDTM`, and what it sets if there is nothing of that name.
+    ModificationTime(Wanted, TimeToSet),
+    /// A time is set, and then read back.
+    SetModified {
+        pathname: Pathname,
+        modified: TimeValue,
+        told: TimeReply,
+    },
+    /// The time that a file has now that this one was set.
+    ModifiedIsSet(TimeValue, TimeReply),
     /// `STAT` of a directory, which turns to the one entry if this is none.
     Status(Pathname),
     StatusOfFile(Pathname),
@@ -68,6 +77,27 @@ impl Wanted {
     }
 }
 
+/// What the argument of an `MDTM` sets if it is no pathname.
+#[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
+pub(super) enum TimeToSet {
+    None,
+    /// The time of the file that has this name.
+    Of(Bytes, TimeValue),
+    /// A time that has several meanings.
+    Unclear,
+}
+
+/// How the client is told of a time that it has set.
+#[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
+pub(super) enum TimeReply {
+    /// As `MDTM` tells it.
+    Digits,
+    /// As the fact of this name (the draft of `MFMT`).
+    Fact(Bytes),
+}
+
 impl ServerPi {
     pub(super) fn handle_answered(&mut self, id: RequestId, answer: Answer) {
         let Some(pending) = self.pending.take_if(|pending| pending.id == id) else { return };
@@ -82,6 +112,9 @@ impl ServerPi {
                 self.handle_upload_opened(pathname, offset, finish);
             }
             (Purpose::Open | Purpose::OpenListing(..), Answer::Opened) => self.handle_opened(),
+            (Purpose::SetModified { pathname, modified, told }, Answer::Done) => {
+                self.ask(Request::Stat(pathname), Purpose::ModifiedIsSet(modified, told));
+            }
             (purpose, Answer::Metadata { metadata, now }) => self.handle_metadata(purpose, metadata, now),
             (Purpose::Status(_), Answer::Entries { entries, extent, now }) => {
                 self.reply_status(ReplyCode::DIRECTORY_STATUS, &entries, extent, now);
@@ -97,6 +130,8 @@ impl ServerPi {
         let is_file = |pathname: &Pathname| {
             error.kind() == StorageErrorKind::NotADirectory && pathname.name().is_some()
         };
+        let is_nobodys_name =
+            matches!(error.kind(), StorageErrorKind::NotFound | StorageErrorKind::NameRefused);
         match purpose {
             Purpose::OpenListing(pathname, format)
                 if is_file(&pathname) && !matches!(format, ListingFormat::Machine(_)) =>
@@ -115,6 +150,16 @@ impl ServerPi {
             Purpose::Status(pathname) if is_file(&pathname) => {
                 self.ask(Request::Stat(pathname.clone()), Purpose::StatusOfFile(pathname));
             }
+            Purpose::ModificationTime(_, TimeToSet::Of(name, modified)) if is_nobodys_name => {
+                self.set_modified(&name, modified, TimeReply::Digits);
+            }
+            Purpose::ModificationTime(_, TimeToSet::Unclear) if is_nobodys_name => {
+                self.reply(
+                    ReplyCode::ARGUMENT_ERROR,
+                    "Times are in UTC here; send them without a time zone.",
+                );
+            }
+            Purpose::ModifiedIsSet(modified, told) => self.reply_modified(modified, told),
             Purpose::LogIn => self.give_up("Nobody can log in right now; try again later."),
             _ => self.reply(error.kind().reply_code(), error.message()),
         }
@@ -127,7 +172,7 @@ impl ServerPi {
                 self.reply(ReplyCode::FILE_ACTION_DONE, "Directory changed.");
             }
             Purpose::ChangeDirectory(_) => self.reply_no_directory(),
-            Purpose::RenameFrom(_, wanted) | Purpose::ModificationTime(wanted)
+            Purpose::RenameFrom(_, wanted) | Purpose::ModificationTime(wanted, _)
                 if !wanted.is_met_by(metadata.kind) =>
             {
                 self.reply_no_directory();
@@ -138,13 +183,14 @@ impl ServerPi {
             }
             Purpose::Size if metadata.kind == EntryKind::File => self.reply_number(metadata.size),
             Purpose::Size => self.reply(ReplyCode::FILE_UNAVAILABLE, "That is not a regular file."),
-            Purpose::ModificationTime(_) => match metadata.modified {
-                Some(modified) => {
-                    let reply = self.replies.compose(ReplyCode::FILE_STATUS).value(modified).finish();
-                    self.send(reply);
-                }
+            Purpose::ModificationTime(..) => match metadata.modified {
+                Some(modified) => self.reply_modified(modified, TimeReply::Digits),
                 None => self.reply(ReplyCode::FILE_UNAVAILABLE, "Its modification time is not known."),
             },
+            // The store may keep less than it was told: a file system has its first and its last time.
+            Purpose::ModifiedIsSet(modified, told) => {
+                self.reply_modified(metadata.modified.unwrap_or(modified), told);
+            }
             Purpose::Facts(pathname) => self.reply_facts(&pathname, &metadata),
             Purpose::ListFile(pathname, format) => self.list_file(&pathname, &format, metadata, now),
             Purpose::StatusOfFile(pathname) => {
@@ -185,6 +231,16 @@ impl ServerPi {
         self.send(reply);
     }
 
+    fn reply_modified(&mut self, modified: TimeValue, told: TimeReply) {
+        let modified = modified.to_precision(self.config.time_precision);
+        let reply = self.replies.compose(ReplyCode::FILE_STATUS);
+        let reply = match told {
+            TimeReply::Digits => reply.value(modified).finish(),
+            TimeReply::Fact(name) => reply.text("Modify=").value(modified).text("; ").bytes(&name).finish(),
+        };
+        self.send(reply);
+    }
+
     fn reply_facts(&mut self, pathname: &Pathname, metadata: &Metadata) {
         let mut facts = BytesMut::new();
         self.parameters.facts.write(metadata, &mut facts);
@@ -222,6 +278,7 @@ impl ServerPi {
             Purpose::OpenListing(..) | Purpose::ListFile(..) | Purpose::Open => {
                 self.refuse_transfer(error.kind().reply_code(), error.message());
             }
+            Purpose::ModifiedIsSet(modified, told) => self.reply_modified(modified, told),
             Purpose::LogIn => self.give_up("The accounts did not answer in time; try again later."),
             _ => self.reply(error.kind().reply_code(), error.message()),
         }

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     address::{AddressError, EpsvArgument, ExtendedPort, HostPort, parse_eprt, parse_port},
     command::{ArgumentError, parse_only, parse_type, split_word},
-    config::{DataPeer, PassiveAddress},
+    config::{Config, DataPeer, PassiveAddress},
     dtp::Representation,
     listing::Facts,
     pathname::Pathname,
@@ -42,22 +42,20 @@ pub(super) enum DataConnectionSetup {
     EpsvOnly,
 }
 
-impl Default for Parameters {
+impl Parameters {
     /// Those of RFC 959 5.1, at the root.
-    fn default() -> Self {
+    pub(super) fn new(config: &Config) -> Self {
         Self {
             working_directory: Pathname::root(),
             representation: Representation::Ascii,
             setup: DataConnectionSetup::Any,
-            facts: Facts::default(),
+            facts: Facts::default().with_times_in(config.time_precision),
             announced: None,
             restart: None,
             rename_from: None,
         }
     }
-}
 
-impl Parameters {
     /// Forgets what belongs to the user who was logged in.
     pub(super) fn handle_new_user(&mut self) {
         self.working_directory = Pathname::root();
@@ -221,7 +219,7 @@ impl ServerPi {
             // RFC 3659 7.9: the facts stand without blanks between them.
             (b"MLST", list) if list.contains(&b' ') => self.reply_argument_error(ArgumentError::Malformed),
             (b"MLST", _) => {
-                self.parameters.facts = Facts::select(options);
+                self.parameters.facts = Facts::select(options).with_times_in(self.config.time_precision);
                 let reply = self.replies.compose(ReplyCode::OK).text("MLST OPTS ");
                 let reply =
                     self.parameters.facts.names().fold(reply, |reply, name| reply.text(name).text(";"));

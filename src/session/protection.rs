@@ -45,7 +45,7 @@ impl ServerPi {
         self.log_out();
         self.login.handle_auth();
         self.close_data_connection();
-        self.parameters = Parameters::default();
+        self.parameters = Parameters::new(&self.config);
         self.send(AUTH_ACCEPTED);
         self.security.handle_auth(protection);
         self.secure_control();

@@ -139,7 +139,7 @@ pub(super) static RULES: &[Rule] = rules! {
     "MLSD" Always  Needed Optional Waits   Nothing "" "[directory]"                                  mlsd
     "MLST" Always  Needed Optional Waits   Nothing "" "[file or directory]"                          mlst
     "SIZE" Always  Needed Required Waits   Nothing "SIZE" "<file>"                                   size
-    "MDTM" Always  Needed Required Waits   Nothing "MDTM" "<file>"                                   mdtm
+    "MDTM" Always  Needed Required Waits   Nothing "MDTM" "[YYYYMMDDhhmmss] <file>"                  mdtm
     "MFMT" Always  Needed Required Waits   Nothing "MFMT" "<YYYYMMDDhhmmss> <file>"                  mfmt
     "AVBL" Always  Needed Optional Waits   Nothing "AVBL" "[directory]"                              avbl
     "SITE" Always  Needed Required Waits   Nothing "" "<command> [argument]"                         site

@@ -76,7 +76,7 @@ impl ServerPi {
             now,
             login: Login::new(),
             security: Security::new(config.tls.start),
-            parameters: Parameters::default(),
+            parameters: Parameters::new(&config),
             data: DataConnection::Closed,
             transfer: None,
             detached: DetachedFinishes::default(),

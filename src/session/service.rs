@@ -4,19 +4,22 @@ use bytes::{BufMut, Bytes, BytesMut};
 
 use super::{
     action::{Movement, Request, TransferId},
-    answers::{Purpose, Wanted},
+    answers::{Purpose, TimeReply, TimeToSet, Wanted},
     data_connection::Readiness,
     event::FinishKind,
     server_pi::ServerPi,
     transfer::{Naming, Subject, Transfer, UploadSubject},
 };
 use crate::{
-    command::{parse_allo, parse_chmod, parse_mfmt, parse_number, parse_utime, skip_list_flags, split_word},
+    command::{
+        OldMdtm, parse_allo, parse_chmod, parse_mfmt, parse_number, parse_utime, skip_list_flags, split_word,
+    },
     dtp::{Dtp, Representation},
     listing::ListingFormat,
     pathname::Pathname,
     reply::{Reply, ReplyCode},
     storage::{EntryKind, Placement, SiteCall},
+    time_value::TimeValue,
 };
 
 const DELETED: Reply = Reply::from_static("250 Deleted.\r\n");
@@ -199,18 +202,30 @@ impl ServerPi {
         }
     }
 
+    /// RFC 3659 3.1: the whole argument is a pathname. Only if there is nothing of that name, it may be the older form
+    /// that sets a time.
     pub(super) fn mdtm(&mut self, argument: &[u8]) {
+        let set = match OldMdtm::parse(argument) {
+            OldMdtm::No => TimeToSet::None,
+            OldMdtm::Set(modified, name) => TimeToSet::Of(Bytes::copy_from_slice(name), modified),
+            OldMdtm::InSomeZone => TimeToSet::Unclear,
+        };
         if let Some(pathname) = self.resolve(argument) {
-            self.ask(Request::Stat(pathname), Purpose::ModificationTime(Wanted::by_name(argument)));
+            let purpose = Purpose::ModificationTime(Wanted::by_name(argument), set);
+            self.ask(Request::Stat(pathname), purpose);
         }
     }
 
     pub(super) fn mfmt(&mut self, argument: &[u8]) {
         let Some((modified, name)) = self.accept(parse_mfmt(argument)) else { return };
+        let fact_of = Bytes::copy_from_slice(name);
+        self.set_modified(name, modified, TimeReply::Fact(fact_of));
+    }
+
+    pub(super) fn set_modified(&mut self, name: &[u8], modified: TimeValue, told: TimeReply) {
         if let Some(pathname) = self.resolve(name) {
-            let reply = self.replies.compose(ReplyCode::FILE_STATUS).text("Modify=").value(modified);
-            let reply = reply.text("; ").bytes(name).finish();
-            self.ask(Request::SetModified(pathname, modified), Purpose::Reply(reply));
+            let purpose = Purpose::SetModified { pathname: pathname.clone(), modified, told };
+            self.ask(Request::SetModified(pathname, modified), purpose);
         }
     }
 

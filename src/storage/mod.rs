@@ -281,7 +281,8 @@ pub trait Storage: Send + Sync + 'static {
         unsupported()
     }
 
-    /// Sets the modification time of `path` (`MFMT`, `SITE UTIME`).
+    /// Sets the modification time of `path` (`MFMT`, `SITE UTIME`), which may be before 1970. A store that cannot keep
+    /// it to the nanosecond, or at all, keeps the nearest: the client is told what [`stat`](Self::stat) tells then.
     fn set_modified(
         &self,
         path: &Pathname,

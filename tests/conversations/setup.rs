@@ -5,9 +5,12 @@ use std::{
     sync::Arc,
 };
 
-use sansftp::config::{
-    Config, DataPeer, Endpoints, FinishOverdue, FinishPatience, PassiveAddress, SessionReuse, Settings,
-    SiteCommand, TlsRequirement, TlsStart, Truncation,
+use sansftp::{
+    config::{
+        Config, DataPeer, Endpoints, FinishOverdue, FinishPatience, PassiveAddress, SessionReuse, Settings,
+        SiteCommand, TlsRequirement, TlsStart, Truncation,
+    },
+    time_value::TimePrecision,
 };
 
 use crate::script::{Conversation, StepKind, parse_duration};
@@ -39,6 +42,7 @@ fn set(settings: &mut Settings, field: &str, value: &str) -> Result<(), String> 
         "backlog_limit" => settings.backlog_limit = parse(value)?,
         "reply_limit" => settings.reply_limit = parse(value)?,
         "status_entries_limit" => settings.status_entries_limit = parse(value)?,
+        "time_precision" if value == "Milliseconds" => settings.time_precision = TimePrecision::Milliseconds,
         "log_in_attempts" => settings.log_in_attempts = parse(value)?,
         "detached_limit" => settings.detached_limit = parse(value)?,
         "log_in_timeout" => settings.log_in_timeout = parse_duration(value)?,

@@ -390,10 +390,15 @@ async fn metadata_tells_what_is_there<S: Storage>(store: S) {
 async fn times_can_be_set<S: Storage>(store: S) {
     put(&store, "/file", "content").await;
     make(&store, "/directory").await;
-    for name in ["/file", "/directory"] {
-        let time = TimeValue::parse(b"20240229123456.750").unwrap();
-        store.set_modified(&path(name), time).await.unwrap();
-        assert_eq!(store.stat(&path(name)).await.unwrap().modified, Some(time));
+    for name in ["file", "directory"] {
+        // 1901 is where 32 bits of seconds begin, and so some file systems.
+        for text in ["20240229123456.750", "19691231235959.250", "19600101000000", "19011214000000"] {
+            let (path, time) = (path(format!("/{name}")), TimeValue::parse(text.as_bytes()).unwrap());
+            store.set_modified(&path, time).await.unwrap();
+            assert_eq!(store.stat(&path).await.unwrap().modified, Some(time));
+            let listed = &entries(&store, "/").await[name.as_bytes()];
+            assert_eq!(listed.metadata.modified, Some(time));
+        }
     }
     put(&store, "/file", "newer").await;
     assert!(store.stat(&path("/file")).await.unwrap().modified > TimeValue::parse(b"20240301000000").ok());

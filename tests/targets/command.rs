@@ -4,7 +4,7 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use sansftp::{Command, Pathname, TimeValue, session::Request};
+use sansftp::{Command, Pathname, TimeValue, session::Request, time_value::TimePrecision};
 
 #[path = "dialogue.rs"]
 mod dialogue;
@@ -15,6 +15,7 @@ pub fn run(data: &[u8]) {
     let line = data.split(|&byte| byte == b'\n').next().unwrap_or_default();
     let said = Dialogue::on_loopback().say(line);
     check_case(line, &said);
+    check_further(&said);
     match Command::parse(line) {
         Ok(command) if line.len() <= 4096 => {
             check_argument(&command.verb.to_string(), command.argument, &said);
@@ -54,6 +55,15 @@ fn check_case(line: &[u8], said: &Said) {
     }
     let other = Dialogue::on_loopback().say(&other);
     assert_eq!(format!("{other:?}"), format!("{said:?}"));
+}
+
+/// One question is enough for most lines; a time that was set is read back.
+fn check_further(said: &Said) {
+    match (&said.request, &said.further[..]) {
+        (_, []) => {}
+        (Some(Request::SetModified(pathname, _)), [Request::Stat(read)]) => assert_eq!(pathname, read),
+        (first, further) => panic!("{first:?} is followed by {further:?}"),
+    }
 }
 
 fn check_argument(verb: &str, argument: &[u8], said: &Said) {
@@ -228,7 +238,8 @@ fn check_mfmt(argument: &[u8], said: &Said) {
         None => assert_eq!(said.code(), 501),
         Some((modified, _)) => {
             assert_eq!(said.code(), 213);
-            assert_eq!(said.text(), [format!("Modify={modified}; ").as_bytes(), name].concat());
+            let told = modified.to_precision(TimePrecision::Seconds);
+            assert_eq!(said.text(), [format!("Modify={told}; ").as_bytes(), name].concat());
         }
     }
 }

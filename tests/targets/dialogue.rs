@@ -24,8 +24,10 @@ pub struct Dialogue {
 pub struct Said {
     /// The one reply.
     pub reply: Reply,
-    /// What the store was asked.
+    /// What the store was asked first.
     pub request: Option<Request>,
+    /// What it was asked then.
+    pub further: Vec<Request>,
     /// Where a data connection was wanted.
     pub connection: Option<DataConnectionMode>,
 }
@@ -56,14 +58,14 @@ impl Dialogue {
     pub fn say(&mut self, line: &[u8]) -> Said {
         self.now = self.now + Duration::from_millis(1);
         self.session.handle(self.now, Event::Received(&on_the_wire(line)));
-        let (mut replies, mut request, mut connection) = (vec![], None, None);
+        let (mut replies, mut requests, mut connection) = (vec![], vec![], None);
         for _ in 0..ACTIONS_LIMIT {
             let Some(action) = self.session.poll_action() else { break };
             match action {
                 Action::SendReply(reply) => replies.push(reply),
                 Action::Ask(id, asked) => {
                     self.session.handle(self.now, Event::Answered(id, answer(&asked)));
-                    assert!(request.replace(asked).is_none(), "a line asks one thing");
+                    requests.push(asked);
                 }
                 Action::OpenDataConnection(mode) => {
                     assert!(connection.replace(mode).is_none(), "a line opens one data connection");
@@ -79,7 +81,8 @@ impl Dialogue {
         self.session.handle(self.now, Event::RepliesSent);
         let [reply] = <[Reply; 1]>::try_from(replies).expect("each line has one reply");
         check_wire_form(reply.as_bytes());
-        Said { reply, request, connection }
+        let mut requests = requests.into_iter();
+        Said { reply, request: requests.next(), further: requests.collect(), connection }
     }
 }
 

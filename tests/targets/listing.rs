@@ -8,13 +8,17 @@ use sansftp::{
     Entry, EntryKind, Metadata, Pathname, TimeValue,
     listing::{Facts, ListingFormat, entry_name_is_sendable},
     storage::{Permissions, UnixAttributes},
-    time_value::Civil,
+    time_value::{
+        Civil,
+        TimePrecision::{self, Milliseconds, Seconds},
+    },
 };
 
 #[path = "input.rs"]
 mod input;
 use self::input::Input;
 
+const FIRST_SECOND_OF_0000: i64 = -62_167_219_200;
 const LAST_SECOND_OF_9999: i64 = 253_402_300_799;
 const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
@@ -23,7 +27,10 @@ pub fn run(data: &[u8]) {
     let mut input = Input::new(data);
     let now = TimeValue::from_unix(i64::from(u32::from_le_bytes(input.bytes())), 0);
     let prefix = Bytes::copy_from_slice(take_name(&mut input));
-    let facts = Facts::select(take_name(&mut input));
+    let selected = take_name(&mut input);
+    // A list with a doubled mark wants milliseconds: no byte of the input has to say so.
+    let times = if selected.windows(2).any(|pair| pair == b";;") { Milliseconds } else { Seconds };
+    let facts = Facts::select(selected).with_times_in(times);
     let mut entries = vec![];
     while !input.is_used_up() {
         entries.push(take_entry(&mut input));
@@ -50,7 +57,7 @@ pub fn run(data: &[u8]) {
         &entries,
         |entry, out| machine.line(now, entry, out),
         |entry, line| {
-            check_machine(facts, entry, line);
+            check_machine(facts, times, entry, line);
         },
     );
 }
@@ -192,7 +199,7 @@ fn check_date(now: TimeValue, modified: Option<TimeValue>, [month, day, year_or_
 }
 
 /// RFC 3659 7.2: facts, each with its `;`, one blank, and the name.
-fn check_machine(facts: Facts, entry: &Entry, line: &[u8]) {
+fn check_machine(facts: Facts, times: TimePrecision, entry: &Entry, line: &[u8]) {
     let Entry { name, metadata } = entry;
     let blank = line.iter().position(|&byte| byte == b' ').expect("a blank ends the facts");
     assert_eq!(&line[blank + 1..], name);
@@ -202,19 +209,19 @@ fn check_machine(facts: Facts, entry: &Entry, line: &[u8]) {
     assert!(text.is_empty() || text.ends_with(';'));
 
     let expected: Vec<(&str, String)> =
-        facts.names().filter_map(|name| Some((name, fact(name, metadata)?))).collect();
+        facts.names().filter_map(|name| Some((name, fact(name, times, metadata)?))).collect();
     assert_eq!(told.len(), expected.len(), "{text}");
     for ((name, value), (expected_name, expected)) in told.into_iter().zip(expected) {
         assert_eq!((name, value), (expected_name, &expected[..]));
         if name == "modify"
             && let Some(modified) = metadata.modified
         {
-            check_modify(modified, value);
+            check_modify(modified, times, value);
         }
     }
 }
 
-fn fact(name: &str, metadata: &Metadata) -> Option<String> {
+fn fact(name: &str, times: TimePrecision, metadata: &Metadata) -> Option<String> {
     let kind = metadata.kind;
     match name {
         "type" => Some(match kind {
@@ -224,7 +231,10 @@ fn fact(name: &str, metadata: &Metadata) -> Option<String> {
             EntryKind::Other => "OS.unix=other".into(),
         }),
         "size" => (kind == EntryKind::File).then(|| metadata.size.to_string()),
-        "modify" => metadata.modified.map(|modified| modified.to_string()),
+        "modify" => metadata.modified.map(|modified| match times {
+            Seconds => modified.to_string().chars().take(14).collect(),
+            Milliseconds => modified.to_string(),
+        }),
         "perm" => Some(metadata.permissions.letters().into()),
         "unique" => metadata.unique.map(|(volume, file)| format!("{volume:x}-{file:x}")),
         "UNIX.mode" => metadata.unix.map(|unix| format!("{:04o}", unix.mode)),
@@ -232,10 +242,14 @@ fn fact(name: &str, metadata: &Metadata) -> Option<String> {
     }
 }
 
-fn check_modify(modified: TimeValue, value: &str) {
-    if (0..=LAST_SECOND_OF_9999).contains(&modified.unix_seconds()) {
+fn check_modify(modified: TimeValue, times: TimePrecision, value: &str) {
+    if (FIRST_SECOND_OF_0000..=LAST_SECOND_OF_9999).contains(&modified.unix_seconds()) {
         let read = TimeValue::parse(value.as_bytes()).expect("it is a time");
         assert_eq!(read.unix_seconds(), modified.unix_seconds());
-        assert_eq!(read.subsec_nanoseconds() / 1_000_000, modified.subsec_nanoseconds() / 1_000_000);
+        let milliseconds = match times {
+            Seconds => 0,
+            Milliseconds => modified.subsec_nanoseconds() / 1_000_000,
+        };
+        assert_eq!(read.subsec_nanoseconds(), milliseconds * 1_000_000);
     }
 }

@@ -11,6 +11,7 @@ use sansftp::{
 mod input;
 use self::input::Input;
 
+const FIRST_SECOND_OF_0000: i64 = -62_167_219_200;
 const LAST_SECOND_OF_9999: i64 = 253_402_300_799;
 
 pub fn run(data: &[u8]) {
@@ -21,7 +22,9 @@ pub fn run(data: &[u8]) {
 
     check_time(TimeValue::from_unix(seconds, nanoseconds));
     // Most seconds are in no year that has four digits.
-    check_time(TimeValue::from_unix(seconds.rem_euclid(LAST_SECOND_OF_9999 + 1), nanoseconds));
+    let of_four_digits =
+        seconds.rem_euclid(LAST_SECOND_OF_9999 + 1 - FIRST_SECOND_OF_0000) + FIRST_SECOND_OF_0000;
+    check_time(TimeValue::from_unix(of_four_digits, nanoseconds));
     check_text(text);
 }
 
@@ -41,7 +44,7 @@ fn check_time(time: TimeValue) {
         0 => assert_eq!(fraction, ""),
         milliseconds => assert_eq!(fraction, format!(".{milliseconds:03}")),
     }
-    if (0..=LAST_SECOND_OF_9999).contains(&time.unix_seconds()) {
+    if (FIRST_SECOND_OF_0000..=LAST_SECOND_OF_9999).contains(&time.unix_seconds()) {
         assert_eq!(date_and_time, format!("{year:04}{month:02}{day:02}{hour:02}{minute:02}{second:02}"));
         assert_eq!(TimeValue::parse(printed.as_bytes()), Ok(to_the_millisecond(time)));
     }
@@ -78,10 +81,8 @@ fn read(text: &[u8]) -> Result<TimeValue, TimeValueError> {
     if !is_date || hour > 23 || minute > 59 || (second > 59 && !is_leap_second) {
         return Err(TimeValueError::NoSuchTime);
     }
-    if year < 1970 {
-        return Err(TimeValueError::Before1970);
-    }
-    let years = (1970..year).map(|year| if is_leap_year(year) { 366 } else { 365 }).sum::<i64>();
+    let days_to = |year| (0..year).map(|year| if is_leap_year(year) { 366 } else { 365 }).sum::<i64>();
+    let years = days_to(year) - days_to(1970);
     let months = (1..month).map(|month| i64::from(days_in_month(year, month))).sum::<i64>();
     let days = years + months + i64::from(day) - 1;
     let minutes = days * 1440 + i64::from(hour) * 60 + i64::from(minute);

@@ -41,8 +41,13 @@ pub(super) fn never_follow(options: &mut OpenOptions) -> &mut OpenOptions {
 
 /// When the content changed last.
 pub(super) fn modified(metadata: &Metadata) -> Option<TimeValue> {
-    let since_epoch = metadata.modified().ok()?.into_std().duration_since(UNIX_EPOCH).ok()?;
-    Some(TimeValue::from_unix(i64::try_from(since_epoch.as_secs()).ok()?, since_epoch.subsec_nanos()))
+    let modified = metadata.modified().ok()?.into_std();
+    let nanoseconds = match modified.duration_since(UNIX_EPOCH) {
+        Ok(after) => i128::try_from(after.as_nanos()).ok()?,
+        Err(before) => -i128::try_from(before.duration().as_nanos()).ok()?,
+    };
+    let seconds = i64::try_from(nanoseconds.div_euclid(1_000_000_000)).ok()?;
+    Some(TimeValue::from_unix(seconds, nanoseconds.rem_euclid(1_000_000_000) as u32))
 }
 
 pub(super) fn unix_attributes(_: &Metadata) -> Option<UnixAttributes> {

@@ -98,6 +98,7 @@ impl OpenDal {
 }
 
 fn modified(metadata: &ObjectMetadata) -> Option<TimeValue> {
-    let time = metadata.last_modified()?.into_inner();
-    Some(TimeValue::from_unix(time.as_second(), u32::try_from(time.subsec_nanosecond()).unwrap_or(0)))
+    let nanoseconds = metadata.last_modified()?.into_inner().as_nanosecond();
+    let seconds = i64::try_from(nanoseconds.div_euclid(1_000_000_000)).ok()?;
+    Some(TimeValue::from_unix(seconds, nanoseconds.rem_euclid(1_000_000_000) as u32))
 }
