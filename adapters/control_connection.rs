@@ -76,8 +76,10 @@ pub(super) enum Output {
 pub(super) enum Input {
     /// So many bytes.
     Bytes(usize),
-    /// The end, or an error.
+    /// The end of what the client says, in good order.
     End,
+    /// An error: the connection is gone.
+    Lost,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> ControlConnection<S> {
@@ -189,7 +191,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ControlConnection<S> {
             Ok(count) => Poll::Ready(Input::Bytes(count)),
             Err(_) => {
                 self.close();
-                Poll::Ready(Input::End)
+                Poll::Ready(Input::Lost)
             }
         }
     }

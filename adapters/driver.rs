@@ -17,6 +17,7 @@ use super::{
     control_connection::{ControlConnection, Input, Output},
     data_connection::DataConnection,
     journal::Journal,
+    pump::End,
     requests::{Gain, Requests},
     runtime::Runtime,
     timer::Timer,
@@ -27,7 +28,7 @@ use crate::{
     accounts::Accounts,
     config::{Config, Endpoints},
     instant::Instant,
-    session::{Action, Answer, DataConnectionMode, Event, Session},
+    session::{Action, Answer, DataConnectionMode, Event, Outcome, Session},
 };
 
 /// Rounds of the loop before other tasks have their turn.
@@ -319,7 +320,8 @@ impl<R: Runtime, A: Accounts> Driver<R, A> {
         let mut buffer = [0; INPUT_SIZE];
         match ready!(self.control.poll_input(cx, &mut buffer)) {
             Input::Bytes(count) => self.handle(Event::Received(buffer.get(..count).unwrap_or_default())),
-            Input::End => self.handle(Event::ControlClosed),
+            Input::End => self.handle(Event::ControlEnded),
+            Input::Lost => self.handle(Event::ControlClosed),
         }
         Poll::Ready(())
     }
@@ -327,18 +329,23 @@ impl<R: Runtime, A: Accounts> Driver<R, A> {
     /// Tells the session that an upload has come whole, and looks at the control connection before that.
     ///
     /// A client that is killed closes both of its connections in good order, as far as TCP can tell. If that cut off
-    /// a file, nothing but the end of the control connection says so. So that is read as far as it goes, `input` being
-    /// what it gave in this round. The end may be in the system already, unnoticed by the runtime or behind commands
+    /// a file in clear, nothing but the end of the control connection says so. So that is read as far as it goes, `input`
+    /// being what it gave in this round. The end may be in the system already, unnoticed by the runtime or behind commands
     /// that the session does not take yet, so the system is asked ([`Runtime::has_ended`]). And it may come a moment
     /// later, so an upload waits a moment, unless it came in one go.
     fn poll_arrival(&mut self, input: Poll<()>) {
         let Some(Arrival { id, bytes, end, settled }) = self.transfers.arrival() else { return };
-        if self.control.open_stream().is_some_and(|stream| self.runtime.has_ended(stream)) {
-            self.handle(Event::ControlClosed);
-        } else if input.is_pending() && settled <= self.runtime.now() {
-            self.transfers.handle_arrival_told();
-            self.handle(Event::TransferEnded(id, end.outcome(bytes)));
-        }
+        let is_certain = end == End::CloseNotify;
+        let has_ended = || self.control.open_stream().is_some_and(|stream| self.runtime.has_ended(stream));
+        let outcome = match (is_certain, input) {
+            (true, _) => end.outcome(bytes),
+            (false, Poll::Ready(())) => return,
+            (false, Poll::Pending) if has_ended() => Outcome::Orphaned { bytes },
+            (false, Poll::Pending) if settled <= self.runtime.now() => end.outcome(bytes),
+            (false, Poll::Pending) => return,
+        };
+        self.transfers.handle_arrival_told();
+        self.handle(Event::TransferEnded(id, outcome));
     }
 
     fn poll_timer(&mut self, cx: &mut Context<'_>) {

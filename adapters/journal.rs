@@ -68,7 +68,9 @@ impl Journal {
         }
         let outcome = match outcome {
             Outcome::Complete { .. } => "sent",
-            Outcome::Truncated { .. } | Outcome::Lost => "not sent: the data connection was lost",
+            Outcome::Truncated { .. } | Outcome::Orphaned { .. } | Outcome::Lost => {
+                "not sent: the data connection was lost"
+            }
             Outcome::StoreFailed(_) => "not sent: the store failed",
         };
         self.transfer_ended(record, now, outcome);

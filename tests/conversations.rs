@@ -66,6 +66,7 @@ scripts! {
     listings
     aborting
     finishing
+    leaving
     losing_the_control_connection
     deadlines
     pipelining

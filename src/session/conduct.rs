@@ -7,13 +7,14 @@ use bytes::Bytes;
 use super::{
     action::{Action, DataConnectionMode, TransferId},
     data_connection::{Arrival, DataConnection, Readiness},
+    departure::ORPHANED,
     event::{FinishKind, Outcome},
     server_pi::ServerPi,
     timer::Timer,
     transfer::{AborEffect, FinalReply, Naming, Phase, Subject, Transfer},
 };
 use crate::{
-    config::{FinishOverdue, FinishPatience, Truncation},
+    config::{FinishOverdue, FinishPatience},
     pathname::Pathname,
     reply::{Reply, ReplyCode},
     storage::{AbortReason, StorageError, Stored},
@@ -160,18 +161,16 @@ impl ServerPi {
 
     pub(super) fn handle_transfer_ended(&mut self, id: TransferId, outcome: Outcome) {
         let Some(transfer) = self.moving(id) else { return };
-        if let Outcome::Complete { bytes } | Outcome::Truncated { bytes } = outcome {
+        if let Outcome::Complete { bytes } | Outcome::Truncated { bytes } | Outcome::Orphaned { bytes } =
+            outcome
+        {
             transfer.bytes = bytes;
         }
         let is_upload = matches!(transfer.subject, Subject::Upload(_));
         let is_short = transfer.is_short();
         self.data = DataConnection::Closed;
         self.timers.stop(Timer::DataStall);
-        let takes_truncated = is_upload && self.config.tls.truncation == Truncation::Accept;
-        let outcome = match outcome {
-            Outcome::Truncated { bytes } if takes_truncated => Outcome::Complete { bytes },
-            outcome => outcome,
-        };
+        let outcome = if is_upload { self.weigh(outcome) } else { outcome };
         let reason = outcome.abort_reason();
         let reply = match outcome {
             Outcome::Complete { .. } if is_upload && is_short => {
@@ -180,6 +179,7 @@ impl ServerPi {
             Outcome::Complete { .. } if is_upload => return self.finish(id),
             Outcome::Complete { .. } => SENT,
             Outcome::Truncated { .. } => TRUNCATED,
+            Outcome::Orphaned { .. } => ORPHANED,
             Outcome::Lost => LOST,
             Outcome::StoreFailed(error) => self.failure_reply(&error),
         };
@@ -356,19 +356,8 @@ impl ServerPi {
         }
     }
 
-    /// The control connection is gone: what has not come whole is aborted, what has is finished (RFC 959 4.1.1).
-    pub(super) fn abandon_transfer(&mut self) {
-        match self.transfer.as_ref().map(|transfer| &transfer.phase) {
-            Some(Phase::Opening(_)) => self.transfer = None,
-            Some(Phase::Connecting(_) | Phase::Moving) => {
-                self.abort(AbortReason::ControlConnectionLost, LOST)
-            }
-            Some(Phase::Finishing(_) | Phase::Aborting(_)) | None => {}
-        }
-    }
-
     /// The final reply (promise 3), and the `226` of an `ABOR` behind it.
-    fn complete(&mut self, reply: Reply) {
+    pub(super) fn complete(&mut self, reply: Reply) {
         for timer in Timer::OF_A_TRANSFER {
             self.timers.stop(timer);
         }

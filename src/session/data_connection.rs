@@ -22,16 +22,16 @@
 //!     Closed --> Addressed: PORT
 //!     Closed --> Preparing: PASV
 //!     Connected --> Addressed: PORT
-//!     Connected --> Closed: ABOR, AUTH, REIN, Failed, Request passes, the session ends
+//!     Connected --> Closed: ABOR, AUTH, REIN, ControlEnded, Failed, Request passes, the session ends
 //!     Connected --> InUse: Metadata, Opened, UploadOpened
 //!     Connected --> Preparing: PASV
 //!     Connected --> Securing: Metadata, Opened, UploadOpened
-//!     Connecting --> Closed: ABOR, DataRefused, ShutdownOverdue, DataConnect passes, the session ends
+//!     Connecting --> Closed: ABOR, ControlEnded, DataRefused, ShutdownOverdue, DataConnect passes, the session ends
 //!     Connecting --> InUse: DataConnected
 //!     Connecting --> Securing: DataConnected
-//!     InUse --> Closed: ABOR, ShutdownOverdue, TransferEnded Complete, TransferEnded Lost, TransferEnded StoreFailed, TransferEnded Truncated, DataStall passes, the session ends
+//!     InUse --> Closed: ABOR, ControlEnded, ShutdownOverdue, TransferEnded Complete, TransferEnded Lost, TransferEnded Orphaned, TransferEnded StoreFailed, TransferEnded Truncated, DataStall passes, the session ends
 //!     Listening --> Addressed: PORT
-//!     Listening --> Closed: ABOR, AUTH, REIN, Failed, ShutdownOverdue, DataConnect passes, Request passes, the session ends
+//!     Listening --> Closed: ABOR, AUTH, REIN, ControlEnded, Failed, ShutdownOverdue, DataConnect passes, Request passes, the session ends
 //!     Listening --> Connected: DataConnected
 //!     Listening --> InUse: DataConnected
 //!     Listening --> Preparing: PASV

@@ -23,8 +23,12 @@ pub enum Event<'a> {
     /// All replies that were given out so far are written to the control connection. While more than
     /// [`reply_limit`](crate::config::Settings::reply_limit) bytes of them are not, no command is executed.
     RepliesSent,
-    /// The control connection is gone: its end came, or an error. Commands that were received before and have not been
-    /// executed are not executed any more.
+    /// The client has ended its side of the control connection in good order, behind everything that was told as
+    /// [`Received`](Self::Received); it may still read. What came whole is executed and answered, then the session ends.
+    /// An upload is only finished if its end is certain all the same, for a client that was killed ends like this, too.
+    ControlEnded,
+    /// The control connection is lost: an error, or a TLS connection that ended without a `close_notify`. Commands that
+    /// were received before and have not been executed are not executed any more.
     ControlClosed,
     /// The handshake that [`Action::SecureControl`](super::Action::SecureControl) asked for has succeeded.
     ControlSecured(TlsClient),
@@ -89,6 +93,12 @@ pub enum Outcome {
     /// The same as `Complete`, but that the client did not send TLS's `close_notify` before it closed the data
     /// connection: somebody in between may have cut it off. Only when receiving.
     Truncated {
+        /// Bytes that moved over the data connection.
+        bytes: u64,
+    },
+    /// The same as `Complete` or `Truncated`, but that the client has ended its side of the control connection meanwhile,
+    /// behind commands that the session does not take yet. Only when receiving.
+    Orphaned {
         /// Bytes that moved over the data connection.
         bytes: u64,
     },
@@ -176,6 +186,7 @@ impl Outcome {
         match self {
             Self::Complete { .. } => None,
             Self::Truncated { .. } => Some(AbortReason::Truncated),
+            Self::Orphaned { .. } => Some(AbortReason::ControlConnectionLost),
             Self::Lost => Some(AbortReason::DataConnectionLost),
             Self::StoreFailed(_) => Some(AbortReason::StoreFailed),
         }

@@ -28,7 +28,8 @@
 //! Whatever bytes and events come, in whatever order:
 //!
 //! 1. A `226` to `STOR`, `STOU` or `APPE` is completed only after that upload's finish has succeeded.
-//! 2. Every upload that was opened is finished or aborted, and not both; finished only after a clean end.
+//! 2. Every upload that was opened is finished or aborted, and not both; finished only after a clean end, and if its
+//!    client had left by then, only if the end is certain all the same.
 //! 3. Each command gets exactly one final reply, in the order of the commands (but for `NOOP`, `STAT` and `ABOR` in a
 //!    transfer), and at most one preliminary reply before it.
 //! 4. Before the log-in nothing acts but the few commands that the table of commands frees.
@@ -57,6 +58,7 @@ mod action;
 mod answers;
 mod conduct;
 mod data_connection;
+mod departure;
 mod detached;
 mod event;
 mod login;
@@ -112,6 +114,7 @@ impl Session {
         match event {
             Event::Received(bytes) => self.receive(bytes),
             Event::RepliesSent => self.pi.handle_replies_sent(),
+            Event::ControlEnded => self.pi.handle_control_ended(),
             Event::ControlClosed => self.pi.close(),
             Event::ControlSecured(client) => self.pi.handle_control_secured(client),
             Event::Elapsed => self.pi.handle_elapsed(),
@@ -155,10 +158,11 @@ impl Session {
     ///
     /// `false` while [`backlog_limit`](crate::config::Settings::backlog_limit) bytes of commands wait for their turn,
     /// while the client does not take its replies, while a handshake is under way on the control connection, and after
-    /// [`Action::CloseControl`].
+    /// [`Event::ControlEnded`] and [`Action::CloseControl`].
     #[must_use]
     pub fn wants_input(&self) -> bool {
         self.pi.is_attentive()
+            && !self.pi.has_left()
             && (self.lines.buffered() < self.pi.backlog_limit() || self.lines.peek_line().is_none())
     }
 
@@ -166,7 +170,7 @@ impl Session {
     /// (promise 6).
     fn receive(&mut self, bytes: &[u8]) {
         for piece in bytes.split_inclusive(|&byte| byte == b'\n') {
-            if self.pi.is_deaf() {
+            if self.pi.is_deaf() || self.pi.has_left() {
                 return;
             }
             self.lines.push(piece);
@@ -184,7 +188,13 @@ impl Session {
             return true;
         }
         match pi.attention() {
-            Attention::Any => lines.next_line().map(|line| pi.execute_line(line)).is_some(),
+            Attention::Any => match lines.next_line() {
+                Some(line) => {
+                    pi.execute_line(line);
+                    true
+                }
+                None => pi.end_if_left(),
+            },
             Attention::InTransfer => {
                 if pi.is_transfer_open() && lines.peek_line().is_some_and(is_answered_at_once) {
                     return lines.next_line().map(|line| pi.execute_line(line)).is_some();

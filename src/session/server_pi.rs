@@ -45,10 +45,19 @@ pub(super) struct ServerPi {
     pub(super) timers: Timers,
     pub(super) pending: Option<Pending>,
     pub(super) replies: ReplyBuffer,
+    pub(super) presence: Presence,
     service: Service,
     actions: VecDeque<Action>,
     unsent: usize,
     last_id: u64,
+}
+
+/// Whether more may come from the client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Presence {
+    Present,
+    /// No: it has ended its side of the control connection. It may still read.
+    Left,
 }
 
 /// Whether commands are still taken.
@@ -83,6 +92,7 @@ impl ServerPi {
             timers: Timers::default(),
             pending: None,
             replies: ReplyBuffer::default(),
+            presence: Presence::Present,
             service: Service::Open,
             actions: VecDeque::new(),
             unsent: 0,

@@ -6,6 +6,7 @@ use super::{
     action::{Movement, Request, TransferId},
     answers::{Purpose, TimeReply, TimeToSet, Wanted},
     data_connection::Readiness,
+    departure::ORPHANED,
     event::FinishKind,
     server_pi::ServerPi,
     transfer::{Naming, Subject, Transfer, UploadSubject},
@@ -111,8 +112,11 @@ impl ServerPi {
                 "Say how to connect first, with EPSV, PASV, EPRT or PORT.",
             );
         }
-        let id = TransferId(self.next_id());
-        self.transfer = Some(Transfer::new(id, subject, movement, self.now));
+        let transfer = Transfer::new(TransferId(self.next_id()), subject, movement, self.now);
+        if self.has_left() && !self.may_become_certain(&transfer) {
+            return self.send(ORPHANED);
+        }
+        self.transfer = Some(transfer);
         self.ask(request, purpose);
     }
 

@@ -8,37 +8,40 @@
 //!              when it passes  Cancel, CloseControl, CloseDataConnection, SendReply
 //! ControlIdle  starts again    every command, Aborted, Denied AccountNeeded, Denied PasswordNeeded,
 //!                              Denied Refused, Entries, Failed, Finished error, Finished ok, LoggedIn, Metadata,
-//!                              Opened, TransferEnded Complete, TransferEnded Lost, TransferEnded StoreFailed,
-//!                              TransferEnded Truncated, UploadOpened, Abort passes, Finish passes, Request passes
+//!                              Opened, TransferEnded Complete, TransferEnded Lost, TransferEnded Orphaned,
+//!                              TransferEnded StoreFailed, TransferEnded Truncated, UploadOpened, Abort passes,
+//!                              Finish passes, Request passes
 //!              stops           the session ends
 //!              when it passes  CloseControl, CloseDataConnection, SendReply
 //! Request      starts          ACCT, LIST, PASS, RETR, STAT, STOR, USER
 //!              starts again    Failed
-//!              stops           ABOR, Denied AccountNeeded, Denied PasswordNeeded, Denied Refused, Entries, Failed,
-//!                              LoggedIn, Metadata, Opened, UploadOpened, the session ends
+//!              stops           ABOR, ControlEnded, Denied AccountNeeded, Denied PasswordNeeded, Denied Refused,
+//!                              Entries, Failed, LoggedIn, Metadata, Opened, UploadOpened, the session ends
 //!              when it passes  Cancel, CloseControl, CloseDataConnection, SendReply
 //! DataConnect  starts          Metadata, Opened, UploadOpened
-//!              stops           ABOR, DataConnected, DataRefused, ShutdownOverdue, the session ends
+//!              stops           ABOR, ControlEnded, DataConnected, DataRefused, ShutdownOverdue, the session ends
 //!              when it passes  Abort
 //! Handshake    starts          AUTH, DataConnected, Metadata, Opened, UploadOpened
 //!              stops           ABOR, ControlSecured, DataRefused, DataSecured, ShutdownOverdue, the session ends
 //!              when it passes  Abort, CloseControl
 //! DataStall    starts          DataConnected, DataSecured, Metadata, Opened, UploadOpened
 //!              starts again    Moved, Progressed
-//!              stops           ABOR, ShutdownOverdue, TransferEnded Complete, TransferEnded Lost,
-//!                              TransferEnded StoreFailed, TransferEnded Truncated, the session ends
+//!              stops           ABOR, ControlEnded, ShutdownOverdue, TransferEnded Complete, TransferEnded Lost,
+//!                              TransferEnded Orphaned, TransferEnded StoreFailed, TransferEnded Truncated,
+//!                              the session ends
 //!              when it passes  Abort
-//! Finish       starts          TransferEnded Complete, TransferEnded Truncated
+//! Finish       starts          TransferEnded Complete, TransferEnded Orphaned, TransferEnded Truncated
 //!              stops           ABOR, Finished error, Finished ok, ShutdownOverdue, the session ends
-//!              when it passes  Detach, Drop, SendReply
+//!              when it passes  CloseControl, Detach, Drop, SendReply
 //! Patience     starts          TransferEnded Complete
 //!              stops           ABOR, Finished error, Finished ok, the session ends
 //!              when it passes  SendReplyLine
-//! Abort        starts          ABOR, DataRefused, DataSecured, ShutdownOverdue, TransferEnded Complete,
-//!                              TransferEnded Lost, TransferEnded StoreFailed, TransferEnded Truncated,
-//!                              DataConnect passes, DataStall passes, Handshake passes, the session ends
-//!              stops           Aborted
-//!              when it passes  Drop, SendReply
+//! Abort        starts          ABOR, ControlEnded, DataRefused, DataSecured, ShutdownOverdue,
+//!                              TransferEnded Complete, TransferEnded Lost, TransferEnded Orphaned,
+//!                              TransferEnded StoreFailed, TransferEnded Truncated, DataConnect passes,
+//!                              DataStall passes, Handshake passes, the session ends
+//!              stops           Aborted, the session ends
+//!              when it passes  CloseControl, Drop, SendReply
 //! ```
 
 use core::time::Duration;

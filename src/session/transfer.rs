@@ -16,14 +16,14 @@
 //! ```mermaid
 //! stateDiagram-v2
 //!     [*] --> Opening: LIST, RETR, STOR
-//!     Aborting --> [*]: Aborted, Abort passes
-//!     Connecting --> Aborting: ABOR, DataRefused, DataSecured, ShutdownOverdue, DataConnect passes, Handshake passes, the session ends
+//!     Aborting --> [*]: Aborted, Abort passes, the session ends
+//!     Connecting --> Aborting: ABOR, ControlEnded, DataRefused, DataSecured, ShutdownOverdue, DataConnect passes, Handshake passes, the session ends
 //!     Connecting --> Moving: DataConnected, DataSecured
 //!     Finishing --> [*]: ABOR, Finished error, Finished ok, ShutdownOverdue, Finish passes, the session ends
-//!     Moving --> [*]: TransferEnded Complete, TransferEnded Lost, TransferEnded StoreFailed, TransferEnded Truncated
-//!     Moving --> Aborting: ABOR, ShutdownOverdue, TransferEnded Complete, TransferEnded Lost, TransferEnded StoreFailed, TransferEnded Truncated, DataStall passes, the session ends
-//!     Moving --> Finishing: TransferEnded Complete, TransferEnded Truncated
-//!     Opening --> [*]: ABOR, Failed, Request passes, the session ends
+//!     Moving --> [*]: TransferEnded Complete, TransferEnded Lost, TransferEnded Orphaned, TransferEnded StoreFailed, TransferEnded Truncated, the session ends
+//!     Moving --> Aborting: ABOR, ControlEnded, ShutdownOverdue, TransferEnded Complete, TransferEnded Lost, TransferEnded Orphaned, TransferEnded StoreFailed, TransferEnded Truncated, DataStall passes, the session ends
+//!     Moving --> Finishing: TransferEnded Complete, TransferEnded Orphaned, TransferEnded Truncated
+//!     Opening --> [*]: ABOR, ControlEnded, Failed, Request passes, the session ends
 //!     Opening --> Connecting: Metadata, Opened, UploadOpened
 //!     Opening --> Moving: Metadata, Opened, UploadOpened
 //! ```
@@ -172,6 +172,14 @@ impl Transfer {
     /// Whether lines of its final reply have been sent, but not the last one.
     pub(super) const fn has_begun_reply(&self) -> bool {
         matches!(self.phase, Phase::Finishing(FinalReply::Begun))
+    }
+
+    /// Whether an upload has just the bytes that its `ALLO` promised: then it is whole, however it ended.
+    pub(super) fn has_announced_size(&self) -> bool {
+        match &self.subject {
+            Subject::Upload(upload) => upload.announced == Some(upload.offset.saturating_add(self.bytes)),
+            Subject::Download | Subject::Listing => false,
+        }
     }
 
     /// Whether an upload that ended in good order has fewer bytes than its `ALLO` promised.

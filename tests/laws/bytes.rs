@@ -58,6 +58,7 @@ impl Bytes<'_> {
             228 => Step::Lose,
             229 => Step::ShutDown,
             230 => Step::EndNow,
+            231 => Step::Leave,
             tag => Step::Send(self.sent(tag)),
         })
     }
@@ -144,6 +145,7 @@ fn encode_step(step: &Step) -> Vec<u8> {
         Step::Lose => vec![228],
         Step::ShutDown => vec![229],
         Step::EndNow => vec![230],
+        Step::Leave => vec![231],
     }
 }
 

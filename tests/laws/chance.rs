@@ -92,6 +92,7 @@ impl World {
             D::RepliesSent => Some(Event::RepliesSent),
             D::ControlSecured => Some(secured(0)),
             D::DataSecured => Some(Event::DataSecured(Resumption::OfControl)),
+            D::Orphaned => Some(Event::TransferEnded(transfer, Outcome::Orphaned { bytes: 7 })),
             D::Truncated => Some(Event::TransferEnded(transfer, Outcome::Truncated { bytes: 7 })),
         }
     }
@@ -147,6 +148,7 @@ fn possible_transfer_event(id: TransferId, phase: Phase, choice: u8) -> Option<E
             1 => Event::TransferEnded(id, Outcome::StoreFailed(failed())),
             2 => Event::Progressed(id, u64::from(choice)),
             3 => Event::TransferEnded(id, Outcome::Truncated { bytes: 7 }),
+            4 if choice % 32 == 20 => Event::TransferEnded(id, Outcome::Orphaned { bytes: 7 }),
             _ => complete(id),
         }),
         Phase::Finishing | Phase::Detached if choice.is_multiple_of(4) => {

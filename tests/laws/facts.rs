@@ -46,6 +46,10 @@ pub enum Phase {
 pub struct Transfer {
     pub content: Content,
     pub phase: Phase,
+    /// Whether TLS protects its data connection.
+    pub is_secured: bool,
+    /// Bytes after which it has the size that `ALLO` announced.
+    pub awaited: Option<u64>,
 }
 
 /// What the store or the accounts are asked.
@@ -85,6 +89,8 @@ pub enum Data {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Control {
     Open,
+    /// The client has ended its side.
+    Left,
     /// The network has lost it.
     Lost,
     /// The session has closed it.
@@ -149,6 +155,8 @@ pub struct Facts {
     pub lists_file: bool,
     /// What the last request has opened and no transfer has yet.
     pub opened: Option<Content>,
+    /// Of the upload that the last request opened: the size that was announced, less what is there already.
+    pub awaited: Option<u64>,
     /// Those that are not over.
     pub transfers: BTreeMap<TransferId, Transfer>,
     /// The latest, over or not: what is not newer and not among `transfers` is over.
@@ -196,6 +204,7 @@ impl Facts {
             last_request: None,
             lists_file: false,
             opened: None,
+            awaited: None,
             transfers: BTreeMap::new(),
             last_transfer: None,
             answering: None,

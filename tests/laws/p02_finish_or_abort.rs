@@ -1,6 +1,7 @@
 //! Promise 2: **every upload that was opened is finished or aborted, and not both; finished only after a clean end.**
 //!
-//! Each action must fit the phase of its transfer: a finish comes only after a clean end of a receiving one, an abort
+//! Each action must fit the phase of its transfer: a finish comes only after a clean end of a receiving one (which, when
+//! its client has left, is only one that `close_notify` or the announced size makes certain), an abort
 //! only for what was opened and for what moves or has just ended; nothing is dropped or detached that does not run. What
 //! runs is dropped only when its time is up or the server's, and a finish also by an `ABOR`, if the store has said that
 //! it can stop. No turn may leave an upload behind that has ended and is neither, and none is left at the end of the

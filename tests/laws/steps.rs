@@ -22,6 +22,8 @@ pub enum Step {
     Pass(u64),
     /// The clock is wrong, and goes back by so many milliseconds.
     GoBack(u64),
+    /// The client ends its side of the control connection.
+    Leave,
     /// The control connection is lost.
     Lose,
     /// The server wants to end.
@@ -39,6 +41,7 @@ impl fmt::Debug for Step {
             Self::Disturb(disturbance, n) => write!(f, "Disturb({disturbance:?}, {n})"),
             Self::Pass(milliseconds) => write!(f, "Pass({milliseconds})"),
             Self::GoBack(milliseconds) => write!(f, "GoBack({milliseconds})"),
+            Self::Leave => f.write_str("Leave"),
             Self::Lose => f.write_str("Lose"),
             Self::ShutDown => f.write_str("ShutDown"),
             Self::EndNow => f.write_str("EndNow"),
@@ -75,10 +78,11 @@ pub enum Disturbance {
     ControlSecured,
     DataSecured,
     Truncated,
+    Orphaned,
 }
 
 /// All but `Failed`.
-pub const DISTURBANCES: [Disturbance; 25] = [
+pub const DISTURBANCES: [Disturbance; 26] = [
     Disturbance::LoggedIn,
     Disturbance::Done,
     Disturbance::UploadOpened,
@@ -104,10 +108,11 @@ pub const DISTURBANCES: [Disturbance; 25] = [
     Disturbance::DataSecured,
     Disturbance::Truncated,
     Disturbance::Moved,
+    Disturbance::Orphaned,
 ];
 
 /// Lines that lead somewhere, some of them more often than others.
-pub const USUAL_LINES: [&str; 48] = [
+pub const USUAL_LINES: [&str; 49] = [
     "USER anna",
     "PASS secret",
     "ACCT sales",
@@ -156,6 +161,7 @@ pub const USUAL_LINES: [&str; 48] = [
     "PROT P",
     "AUTH TLS-P",
     "CCC",
+    "ALLO 7",
 ];
 
 /// Telnet commands: WILL ECHO, DO, and what clients send before ABOR.

@@ -127,6 +127,7 @@ fn rare() -> impl Strategy<Value = Step> {
         2 => Just(Step::Pass(1)),
         1 => (0_u64..100_000).prop_map(Step::GoBack),
         1 => Just(Step::Lose),
+        1 => Just(Step::Leave),
         1 => Just(Step::ShutDown),
         1 => Just(Step::EndNow),
     ]

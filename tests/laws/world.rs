@@ -134,6 +134,7 @@ impl World {
                 self.now = Instant::from_origin(elapsed.saturating_sub(Duration::from_millis(*milliseconds)));
                 Ok(())
             }
+            Step::Leave => self.happen(Some(Event::ControlEnded)),
             Step::Lose => self.happen(Some(Event::ControlClosed)),
             Step::ShutDown => self.happen(Some(Event::ShutdownRequested)),
             Step::EndNow => self.happen(Some(Event::ShutdownOverdue)),

@@ -1,13 +1,13 @@
 //! What happens to a session, from text.
 //!
 //! ```text
-//! ControlSecured [name=ftp.example.com] [certificate=anna]  ControlClosed  Elapsed  RepliesSent  ShutdownRequested  ShutdownOverdue
+//! ControlSecured [name=ftp.example.com] [certificate=anna]  ControlEnded  ControlClosed  Elapsed  RepliesSent  ShutdownRequested  ShutdownOverdue
 //! LoggedIn  Denied Refused|PasswordNeeded|AccountNeeded|Unavailable
 //! Done  Opened  UploadOpened /a [offset=5] [CanStop]  Failed KIND ["sentence"]
 //! Metadata METADATA  Entries NAME:METADATA … [Truncated]  Available 12  Text "done"
 //! Listening 192.0.2.1:4242  ListenFailed  DataConnected 198.51.100.7:50001  DataRefused
 //! DataSecured OfControl|None
-//! Progressed 12  Moved  TransferEnded Complete 12|Truncated 12|Lost|StoreFailed KIND ["sentence"]
+//! Progressed 12  Moved  TransferEnded Complete 12|Truncated 12|Orphaned 12|Lost|StoreFailed KIND ["sentence"]
 //! Finished ok ["note"]  Finished error KIND ["sentence"]  Aborted
 //! ```
 //!
@@ -64,6 +64,7 @@ pub fn parse(line: &str, ledger: &Ledger) -> Result<Event<'static>, String> {
     let event = match name.as_str() {
         "ControlSecured" => Event::ControlSecured(words.next_tls_client()?),
         "ControlClosed" => Event::ControlClosed,
+        "ControlEnded" => Event::ControlEnded,
         "Elapsed" => Event::Elapsed,
         "RepliesSent" => Event::RepliesSent,
         "ShutdownRequested" => Event::ShutdownRequested,
@@ -136,6 +137,7 @@ impl Words {
         match self.next_text()?.as_str() {
             "Complete" => Ok(Outcome::Complete { bytes: self.next_number()? }),
             "Truncated" => Ok(Outcome::Truncated { bytes: self.next_number()? }),
+            "Orphaned" => Ok(Outcome::Orphaned { bytes: self.next_number()? }),
             "Lost" => Ok(Outcome::Lost),
             "StoreFailed" => Ok(Outcome::StoreFailed(self.next_error()?)),
             other => Err(format!("{other} is no outcome")),

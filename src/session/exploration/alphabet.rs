@@ -36,11 +36,12 @@ const EVENTS: [&str; 12] = [
 ];
 
 /// What is told of a transfer, whatever phase it is in.
-const OUTCOMES: [&str; 9] = [
+const OUTCOMES: [&str; 10] = [
     "Progressed 1",
     "Moved",
     "TransferEnded Complete 1",
     "TransferEnded Truncated 1",
+    "TransferEnded Orphaned 1",
     "TransferEnded Lost",
     "TransferEnded StoreFailed NoSpace",
     "Finished ok",

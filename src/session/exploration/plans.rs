@@ -31,6 +31,9 @@ const NO_TLS: TlsSettings = TlsSettings {
 
 const TLS_ON_AUTH: TlsSettings = TlsSettings { start: TlsStart::OnAuth, ..NO_TLS };
 
+/// For walks in which the client may end its side of the control connection; in all of them, they would take twice as long.
+const LEAVES: &[&str] = &["ControlEnded"];
+
 const PORT: &str = "PORT 198,51,100,7,195,80";
 
 const LOG_IN: &[Step] =
@@ -71,6 +74,17 @@ pub(super) const SMALL: &[Plan] = &[
         ..SMALL_WALK
     },
     Plan {
+        name: "a client that leaves",
+        before: LOG_IN,
+        alphabet: Alphabet {
+            lines: &["PASV", "ALLO 1", "STOR a", "LIST a", "ABOR"],
+            waiting: 1,
+            events: LEAVES,
+            early: 0,
+        },
+        ..SMALL_WALK
+    },
+    Plan {
         name: "detached finishes",
         finish_overdue: FinishOverdue::Detach,
         before: LOG_IN,
@@ -102,7 +116,7 @@ pub(super) const SMALL: &[Plan] = &[
         name: "a client that hardly reads",
         reading: Reading::Hardly,
         before: LOG_IN_UNREAD,
-        alphabet: Alphabet { lines: &["PASV", "STOR a", "ABOR"], waiting: 1, events: &[], early: 0 },
+        alphabet: Alphabet { lines: &["PASV", "STOR a", "ABOR"], waiting: 1, events: LEAVES, early: 0 },
         ..SMALL_WALK
     },
     Plan {
@@ -145,7 +159,7 @@ pub(super) const SMALL: &[Plan] = &[
         alphabet: Alphabet {
             lines: &["PASV", PORT, "STOR a", "ABOR", "PROT C", "AUTH TLS"],
             waiting: 1,
-            events: &[],
+            events: LEAVES,
             early: 0,
         },
         ..SMALL_WALK
@@ -238,6 +252,6 @@ pub(super) const FINISHES_ARE_DETACHED: Plan = Plan {
 pub(super) const THE_CLIENT_HARDLY_READS: Plan = Plan {
     name: "everything, and the client hardly reads",
     reading: Reading::Hardly,
-    alphabet: Alphabet { lines: ALL_LINES, waiting: 1, events: &[], early: 1 },
+    alphabet: Alphabet { lines: ALL_LINES, waiting: 1, events: LEAVES, early: 1 },
     ..TWO_COMMANDS_WAIT
 };

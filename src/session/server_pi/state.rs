@@ -24,6 +24,7 @@ impl ServerPi {
             pending,
             // Memory, without meaning.
             replies: _,
+            presence,
             service,
             // All were taken.
             actions,
@@ -36,6 +37,9 @@ impl ServerPi {
                 (*id, subject, phase, *bytes, *is_abor_waiting)
             });
         let unsent = (*unsent).min(config.reply_limit + 1);
-        (login, *security, parameters, *data, transfer, detached, timers, pending, *service, unsent)
+        (
+            login, *security, parameters, *data, transfer, detached, timers, pending, *presence, *service,
+            unsent,
+        )
     }
 }

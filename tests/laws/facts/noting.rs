@@ -22,7 +22,11 @@ impl Facts {
         self.is_time_up = self.has_elapsed || matches!(event, Event::ShutdownOverdue);
         match event {
             Event::RepliesSent => self.unsent = 0,
-            Event::ControlClosed if self.control == Control::Open => self.control = Control::Lost,
+            Event::ControlEnded if self.control == Control::Open => {
+                let is_securing = matches!(self.protection, Protection::Promised | Protection::Securing);
+                self.control = if is_securing { Control::Lost } else { Control::Left };
+            }
+            Event::ControlClosed if !self.is_closed() => self.control = Control::Lost,
             Event::ControlSecured(client) if self.protection == Protection::Securing => {
                 self.protection = Protection::Begun;
                 self.certificate.clone_from(&client.certificate);
@@ -69,6 +73,9 @@ impl Facts {
             }
             (Asked::Open(Content::Line), Answer::Metadata { .. }) => self.opened = Some(Content::Line),
             (Asked::Open(content), Answer::Opened | Answer::UploadOpened { .. }) => {
+                if let Answer::UploadOpened { offset, .. } = answer {
+                    self.awaited = self.awaited.and_then(|size| size.checked_sub(*offset));
+                }
                 self.opened = Some(content);
                 self.can_stop = matches!(answer, Answer::UploadOpened { finish: FinishKind::CanStop, .. });
             }
@@ -81,16 +88,29 @@ impl Facts {
         if self.phase(id) != Some(Phase::Moving) {
             return None;
         }
-        let is_whole = match outcome {
-            Outcome::Complete { .. } => true,
-            Outcome::Truncated { .. } => self.truncation == Truncation::Accept,
-            Outcome::Lost | Outcome::StoreFailed(_) => false,
-        };
+        let is_whole = self.is_whole(id, outcome);
         self.enter(id, Phase::Ended { is_whole });
         self.data = Data::Nothing;
         match outcome {
             Outcome::StoreFailed(error) => Some(error.kind().reply_code().number()),
             _ => None,
+        }
+    }
+
+    /// Whether a transfer that ends like this is whole. When its client has left, TLS or its size has to say so.
+    fn is_whole(&self, id: TransferId, outcome: &Outcome) -> bool {
+        let Some(transfer) = self.transfers.get(&id) else { return false };
+        let takes_truncated = !transfer.is_secured || self.truncation == Truncation::Accept;
+        let is_there = self.control != Control::Left || transfer.content != Content::Upload;
+        match outcome {
+            Outcome::Complete { bytes } => {
+                is_there || transfer.is_secured || transfer.awaited == Some(*bytes)
+            }
+            Outcome::Truncated { bytes } => {
+                self.truncation == Truncation::Accept && (is_there || transfer.awaited == Some(*bytes))
+            }
+            Outcome::Orphaned { bytes } => takes_truncated && transfer.awaited == Some(*bytes),
+            Outcome::Lost | Outcome::StoreFailed(_) => false,
         }
     }
 
@@ -122,16 +142,16 @@ impl Facts {
             Action::CloseDataConnection => self.data = Data::Nothing,
             Action::Transfer(id, movement) => {
                 self.opened = None;
-                self.data = Data::InUse;
                 self.add(*id, content(movement), Phase::Moving);
+                self.data = Data::InUse;
             }
             Action::AwaitFinish(id) => self.enter(*id, Phase::Finishing),
             Action::Abort(id, _) => {
-                self.data = Data::Nothing;
                 match self.opened.take() {
                     Some(content) => self.add(*id, content, Phase::Aborting),
                     None => self.enter(*id, Phase::Aborting),
                 }
+                self.data = Data::Nothing;
             }
             Action::Drop(id) => drop(self.transfers.remove(id)),
             Action::Detach(id) => self.enter(*id, Phase::Detached),
@@ -162,6 +182,10 @@ impl Facts {
         let asked = self.asked(request);
         if let Asked::Open(content @ (Content::Upload | Content::Download | Content::Listing)) = asked {
             self.answering = Some(Answering { content, is_stored: false });
+            self.awaited = match request {
+                Request::OpenUpload { announced, .. } => *announced,
+                _ => None,
+            };
         }
         self.lists_file = false;
         self.is_logged_in &= asked != Asked::LogIn;
@@ -171,7 +195,9 @@ impl Facts {
 
     fn add(&mut self, id: TransferId, content: Content, phase: Phase) {
         self.last_transfer = Some(id);
-        self.transfers.insert(id, Transfer { content, phase });
+        let is_secured = self.data == Data::Secured;
+        let awaited = self.awaited.take().filter(|_| content == Content::Upload);
+        self.transfers.insert(id, Transfer { content, phase, is_secured, awaited });
     }
 
     fn enter(&mut self, id: TransferId, phase: Phase) {

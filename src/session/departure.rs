@@ -1,0 +1,99 @@
+//! What happens when the client leaves (RFC 959 4.1.1).
+//!
+//! A client that has said all that it wants to say may end its side of the control connection, and read on: a script
+//! that is piped into `nc` does. What it has said is executed and answered. But a client that is killed ends both of its
+//! connections in the same way, and then a file that it was sending is not whole.
+
+use super::{
+    event::Outcome,
+    server_pi::{Presence, ServerPi},
+    transfer::{Phase, Subject, Transfer},
+};
+use crate::{config::Truncation, reply::Reply, storage::AbortReason};
+
+pub(super) const ORPHANED: Reply = Reply::from_static(
+    "426 You ended the control connection before the upload, so the file may be cut off, and does not count.\r\n",
+);
+const LOST: Reply = Reply::from_static("426 The control connection was lost.\r\n");
+
+impl ServerPi {
+    /// Whether no further command will come.
+    pub(super) fn has_left(&self) -> bool {
+        self.presence == Presence::Left
+    }
+
+    /// The client has ended its side of the control connection. An upload whose end could not be certain is given up
+    /// at once; the client may still read why.
+    pub(super) fn handle_control_ended(&mut self) {
+        if self.security.is_securing() {
+            return self.close();
+        }
+        self.presence = Presence::Left;
+        let Some(transfer) = self.transfer.as_ref().filter(|transfer| !self.may_become_certain(transfer))
+        else {
+            return;
+        };
+        match transfer.phase {
+            Phase::Opening(_) => {
+                self.cancel_request();
+                self.close_data_connection();
+                self.complete(ORPHANED);
+            }
+            Phase::Connecting(_) | Phase::Moving => self.abort(AbortReason::ControlConnectionLost, ORPHANED),
+            Phase::Finishing(_) | Phase::Aborting(_) => {}
+        }
+    }
+
+    /// Ends the session of a client that has left, once everything that it said is answered. `true` if this did it.
+    pub(super) fn end_if_left(&mut self) -> bool {
+        let ends = self.has_left();
+        if ends {
+            self.close();
+        }
+        ends
+    }
+
+    /// Whether a transfer of a client that has left may come to an end that counts: what the client gets always, and
+    /// what it sends if TLS or an announced size will show that it is whole.
+    pub(super) fn may_become_certain(&self, transfer: &Transfer) -> bool {
+        match &transfer.subject {
+            Subject::Upload(upload) => upload.announced.is_some() || self.security.protects_data(),
+            Subject::Download | Subject::Listing => true,
+        }
+    }
+
+    /// What the end of an upload counts as. Where its client has left by then, it is whole only if a `close_notify` or the
+    /// announced size says so (promise 2).
+    pub(super) fn weigh(&self, outcome: Outcome) -> Outcome {
+        let is_private = self.security.protects_data();
+        let refuses_truncated = self.config.tls.truncation == Truncation::Refuse;
+        let (bytes, has_left, is_certain) = match outcome {
+            Outcome::Truncated { .. } if refuses_truncated => return outcome,
+            // With a `close_notify` it would be complete.
+            Outcome::Orphaned { bytes } if is_private && refuses_truncated => {
+                return Outcome::Truncated { bytes };
+            }
+            Outcome::Complete { bytes } => (bytes, self.has_left(), is_private),
+            Outcome::Truncated { bytes } => (bytes, self.has_left(), false),
+            Outcome::Orphaned { bytes } => (bytes, true, false),
+            Outcome::Lost | Outcome::StoreFailed(_) => return outcome,
+        };
+        let has_its_size = self.transfer.as_ref().is_some_and(Transfer::has_announced_size);
+        if is_certain || has_its_size || !has_left {
+            Outcome::Complete { bytes }
+        } else {
+            Outcome::Orphaned { bytes }
+        }
+    }
+
+    /// The control connection is gone: what has not come whole is aborted, what has is finished.
+    pub(super) fn abandon_transfer(&mut self) {
+        match self.transfer.as_ref().map(|transfer| &transfer.phase) {
+            Some(Phase::Opening(_)) => self.transfer = None,
+            Some(Phase::Connecting(_) | Phase::Moving) => {
+                self.abort(AbortReason::ControlConnectionLost, LOST);
+            }
+            Some(Phase::Finishing(_) | Phase::Aborting(_)) | None => {}
+        }
+    }
+}
