@@ -57,21 +57,25 @@ impl Driver {
                 session.handle(now, event);
             } else if session.poll_timeout().is_some_and(|due| due <= now) {
                 session.handle(now, Event::Elapsed);
-            } else if let Some(event) = self.wait(&mut input) {
+            } else if let Some(event) = self.wait(session.wants_input(), &mut input) {
                 session.handle(now, event);
             }
         }
         Ok(())
     }
 
-    /// A data connection, or input, or nothing for 20 ms.
-    fn wait<'a>(&mut self, input: &'a mut [u8]) -> Option<Event<'a>> {
+    /// A data connection, or input if any is wanted, or nothing for 20 ms.
+    fn wait<'a>(&mut self, wants_input: bool, input: &'a mut [u8]) -> Option<Event<'a>> {
         if let (None, Some(Ok((data, peer)))) = (&self.data, self.passive.as_ref().map(TcpListener::accept)) {
             self.data = Some(data);
             return Some(Event::DataConnected { peer });
         }
+        if !wants_input {
+            std::thread::sleep(Duration::from_millis(20));
+            return None;
+        }
         match self.control.read(input) {
-            Ok(0) => Some(Event::ControlClosed),
+            Ok(0) => Some(Event::ControlEnded),
             Ok(length) => input.get(..length).map(Event::Received),
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => None,
             Err(_) => Some(Event::ControlClosed),
@@ -157,14 +161,13 @@ impl Driver {
         match movement {
             Movement::Receive(mut dtp) => {
                 data.read_to_end(&mut wire)?;
-                // A client that is killed closes both connections in good order: then its file is not whole.
-                if matches!(self.control.peek(&mut [0]), Ok(0)) {
-                    return Ok(Outcome::Lost);
-                }
                 dtp.decode(&wire, &mut content);
                 dtp.finish_decode(&mut content);
                 self.open.1 = content.freeze();
-                Ok(Outcome::Complete { bytes: wire.len() as u64 })
+                let bytes = wire.len() as u64;
+                // A client that is killed closes both connections in good order: then its file may be cut off.
+                let has_left = matches!(self.control.peek(&mut [0]), Ok(0));
+                Ok(if has_left { Outcome::Orphaned { bytes } } else { Outcome::Complete { bytes } })
             }
             Movement::Send(mut dtp) => {
                 dtp.encode(&self.open.1, &mut content);

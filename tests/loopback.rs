@@ -38,6 +38,7 @@ macro_rules! suite {
             protocol::active_mode_works
             protocol::ascii_converts_both_ways
             protocol::several_clients_at_once
+            protocol::a_script_that_ends_the_control_connection_is_executed
             faults::an_aborted_upload_leaves_the_old_file
             faults::an_abor_behind_urgent_data_is_heard
             faults::a_reset_upload_leaves_the_old_file

@@ -50,8 +50,8 @@
 //!
 //! `rules` is the table of commands. `login`, `security`, `data_connection`, `transfer` and `timer` are five small
 //! machines that do not know each other. `server_pi` joins them, and its methods are in `access`, `protection`,
-//! `parameters`, `service`, `status` (the commands, in the order of RFC 959 4.1), `answers` (what the store says) and
-//! `conduct` (what happens to a transfer).
+//! `parameters`, `service`, `status` (the commands, in the order of RFC 959 4.1), `answers` (what the store says),
+//! `conduct` (what happens to a transfer) and `departure` (the client leaves).
 
 mod access;
 mod action;

@@ -172,6 +172,62 @@ fn a_client_that_is_gone_ends_its_session_whatever_it_was_doing() {
     }
 }
 
+/// As `printf … | nc` does.
+#[test]
+fn what_came_before_the_client_ended_its_side_is_answered() {
+    for last in ["PWD", "QUIT"] {
+        let mut scene = Scene::new(settings());
+        let mut client = scene.client();
+        let script = format!("USER anna\r\nPASS secret\r\nTYPE I\r\nSTAT\r\n{last}\r\nPW");
+        client.control().send(script.as_bytes());
+        client.control().finish();
+        client.expect(&[331, 230, 200, 211, if last == "QUIT" { 221 } else { 257 }]);
+        assert!(client.is_closed());
+        assert_eq!(scene.world.tasks(), 1, "nothing is waited for");
+    }
+}
+
+#[test]
+fn a_client_that_has_ended_its_side_gets_its_download() {
+    let mut scene = Scene::new(settings());
+    let mut user = scene.user();
+    let data = user.store("/f");
+    data.send(b"content");
+    data.finish();
+    user.expect(&[226]);
+    let data = user.data();
+    user.control().send(b"RETR /f\r\n");
+    user.control().finish();
+    assert_eq!(receive_all(&scene.world, &data), b"content");
+    user.expect(&[125, 226]);
+    assert!(user.is_closed());
+}
+
+/// A client that is killed ends its side, too.
+#[test]
+fn an_upload_whose_client_has_ended_its_side_counts_only_with_its_announced_size() {
+    for (is_announced, is_before) in [(false, true), (false, false), (true, true), (true, false)] {
+        let mut scene = Scene::new(settings());
+        let mut user = scene.user();
+        if is_announced {
+            user.say("ALLO 4");
+            user.expect(&[200]);
+        }
+        let data = user.store("/f");
+        data.send(b"file");
+        if is_before {
+            scene.world.run();
+        }
+        user.control().finish();
+        data.finish();
+        user.expect(if is_announced { &[226] } else { &[426] });
+        assert!(user.is_closed());
+        let calls = scene.store.calls();
+        let last = calls.last().unwrap();
+        assert_eq!(last, if is_announced { "stored" } else { "abort: ControlConnectionLost" });
+    }
+}
+
 #[test]
 fn a_request_that_hangs_is_given_up() {
     let mut scene =

@@ -2,7 +2,7 @@
 
 use std::{
     io::{Cursor, Read, Write},
-    net::{SocketAddr, TcpStream},
+    net::{Shutdown, SocketAddr, TcpStream},
     ops::Deref,
     sync::mpsc,
     thread,
@@ -78,6 +78,22 @@ pub(crate) fn names_are_listed_renamed_and_removed<H: Host>(store: impl Storage 
     }
     client.rmdir("a folder").unwrap();
     assert_eq!(client.nlst(None).unwrap(), [""; 0]);
+}
+
+/// As `printf … | nc` does.
+pub(crate) fn a_script_that_ends_the_control_connection_is_executed<H: Host>(store: impl Storage + Clone) {
+    let running = Running::<H>::start(store, Settings::default());
+    for last in ["", "QUIT\r\n"] {
+        let mut control = connect(running.address).unwrap();
+        let script = format!("USER anna\r\nPASS secret\r\nMKD x\r\nRNFR x\r\nRNTO y\r\nRMD y\r\n{last}");
+        control.write_all(script.as_bytes()).unwrap();
+        control.shutdown(Shutdown::Write).unwrap();
+        let mut replies = String::new();
+        control.read_to_string(&mut replies).unwrap();
+        let codes: Vec<&str> = replies.lines().filter_map(|line| line.get(..4)).collect();
+        let expected = ["220 ", "331 ", "230 ", "257 ", "350 ", "250 ", "250 ", "221 "];
+        assert_eq!(codes, expected[..expected.len() - usize::from(last.is_empty())], "{replies}");
+    }
 }
 
 pub(crate) fn active_mode_works<H: Host>(store: impl Storage + Clone) {
