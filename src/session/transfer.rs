@@ -174,10 +174,14 @@ impl Transfer {
         matches!(self.phase, Phase::Finishing(FinalReply::Begun))
     }
 
-    /// Whether an upload has just the bytes that its `ALLO` promised: then it is whole, however it ended.
+    /// Whether an upload has just the bytes that its `ALLO` announced: then it is whole, however it ended. `ALLO 0` is
+    /// said by clients that do not know.
     pub(super) fn has_announced_size(&self) -> bool {
         match &self.subject {
-            Subject::Upload(upload) => upload.announced == Some(upload.offset.saturating_add(self.bytes)),
+            Subject::Upload(upload) => {
+                let size = upload.offset.saturating_add(self.bytes);
+                size > 0 && upload.announced == Some(size)
+            }
             Subject::Download | Subject::Listing => false,
         }
     }

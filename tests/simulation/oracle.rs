@@ -114,7 +114,9 @@ impl Oracle<'_> {
                 if is_finished && is_beyond {
                     self.world.count("uploads: finished for a killed client, where the promise ends");
                 }
-                ensure(!is_finished || is_beyond, || {
+                let size = (upload.base.len() + upload.written.len()) as u64;
+                let is_certain = has_said_so || size > 0 && upload.announced == Some(size);
+                ensure(!is_finished || is_beyond || is_certain, || {
                     format!("finished, though the client was killed: {:?}", attempt.ended)
                 })
             }

@@ -74,7 +74,8 @@ impl Facts {
             (Asked::Open(Content::Line), Answer::Metadata { .. }) => self.opened = Some(Content::Line),
             (Asked::Open(content), Answer::Opened | Answer::UploadOpened { .. }) => {
                 if let Answer::UploadOpened { offset, .. } = answer {
-                    self.awaited = self.awaited.and_then(|size| size.checked_sub(*offset));
+                    let size = self.awaited.filter(|size| *size > 0);
+                    self.awaited = size.and_then(|size| size.checked_sub(*offset));
                 }
                 self.opened = Some(content);
                 self.can_stop = matches!(answer, Answer::UploadOpened { finish: FinishKind::CanStop, .. });
