@@ -106,6 +106,8 @@ enum Fact {
     Perm,
     Unique,
     UnixMode,
+    UnixOwner,
+    UnixGroup,
 }
 
 impl Facts {
@@ -157,7 +159,16 @@ impl fmt::Debug for Facts {
 }
 
 impl Fact {
-    const ALL: [Self; 6] = [Self::Type, Self::Size, Self::Modify, Self::Perm, Self::Unique, Self::UnixMode];
+    const ALL: [Self; 8] = [
+        Self::Type,
+        Self::Size,
+        Self::Modify,
+        Self::Perm,
+        Self::Unique,
+        Self::UnixMode,
+        Self::UnixOwner,
+        Self::UnixGroup,
+    ];
 
     const fn bit(self) -> u8 {
         1 << self as u8
@@ -171,6 +182,8 @@ impl Fact {
             Self::Perm => "perm",
             Self::Unique => "unique",
             Self::UnixMode => "UNIX.mode",
+            Self::UnixOwner => "UNIX.owner",
+            Self::UnixGroup => "UNIX.group",
         }
     }
 
@@ -219,7 +232,18 @@ impl Fact {
                     out.put_u8(b';');
                 }
             }
+            Self::UnixOwner => put_number_fact(b"UNIX.owner=", metadata.unix.map(|unix| unix.owner), out),
+            Self::UnixGroup => put_number_fact(b"UNIX.group=", metadata.unix.map(|unix| unix.group), out),
         }
+    }
+}
+
+/// A fact whose value is a number, if that is known.
+fn put_number_fact(name: &[u8], number: Option<u32>, out: &mut BytesMut) {
+    if let Some(number) = number {
+        out.put_slice(name);
+        put_number::<10>(number.into(), 0, out);
+        out.put_u8(b';');
     }
 }
 
@@ -480,7 +504,8 @@ mod tests {
         };
         assert_eq!(
             facts(&known),
-            "type=OS.unix=symlink;modify=20010909014640;perm=;unique=fd01-ffffffffffffffff;UNIX.mode=4750;"
+            "type=OS.unix=symlink;modify=20010909014640;perm=;unique=fd01-ffffffffffffffff;\
+             UNIX.mode=4750;UNIX.owner=1000;UNIX.group=65534;"
         );
         assert_eq!(
             facts(&Metadata {
@@ -489,7 +514,7 @@ mod tests {
                 unique: Some((0, 0)),
                 ..Metadata::file(1)
             }),
-            "type=OS.unix=other;perm=adfrw;unique=0-0;UNIX.mode=0644;"
+            "type=OS.unix=other;perm=adfrw;unique=0-0;UNIX.mode=0644;UNIX.owner=1000;UNIX.group=65534;"
         );
     }
 
@@ -529,7 +554,8 @@ mod tests {
         assert_eq!(names(b""), [""; 0]);
         assert_eq!(names(b"colour;typ;types;;"), [""; 0]);
         let all: Vec<_> = Facts::default().names().collect();
-        assert_eq!(all, ["type", "size", "modify", "perm", "unique", "UNIX.mode"]);
+        let every = ["type", "size", "modify", "perm", "unique", "UNIX.mode", "UNIX.owner", "UNIX.group"];
+        assert_eq!(all, every);
         assert_eq!(Facts::select(all.join(";").as_bytes()), Facts::default());
         assert_eq!(format!("{:?}", Facts::select(b"size;type")), r#"Facts{"type", "size"}"#);
     }

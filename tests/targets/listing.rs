@@ -238,6 +238,8 @@ fn fact(name: &str, times: TimePrecision, metadata: &Metadata) -> Option<String>
         "perm" => Some(metadata.permissions.letters().into()),
         "unique" => metadata.unique.map(|(volume, file)| format!("{volume:x}-{file:x}")),
         "UNIX.mode" => metadata.unix.map(|unix| format!("{:04o}", unix.mode)),
+        "UNIX.owner" => metadata.unix.map(|unix| unix.owner.to_string()),
+        "UNIX.group" => metadata.unix.map(|unix| unix.group.to_string()),
         other => panic!("nobody knows the fact {other}"),
     }
 }
