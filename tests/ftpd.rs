@@ -16,6 +16,10 @@ use std::{
 
 use suppaftp::{FtpError, FtpStream, Status};
 
+#[cfg(feature = "tls")]
+#[path = "ftpd/certificate.rs"]
+mod certificate;
+
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The runtimes that this test and the program are built with, and how the threads of each are called.
@@ -36,9 +40,17 @@ static PROGRAM: LazyLock<PathBuf> = LazyLock::new(|| {
     for (runtime, _) in RUNTIMES {
         cargo.args(["--features", runtime]);
     }
+    if cfg!(feature = "tls") {
+        cargo.args(["--features", "tls"]);
+    }
     cargo.arg("--target-dir").arg(profile_folder.parent().unwrap());
     if profile_folder.file_name() == Some(OsStr::new("release")) {
         cargo.arg("--release");
+    }
+    // What cargo has told this test of its package, build scripts would take for a change: ring is built anew for it.
+    let names = std::env::vars().map(|(name, _)| name);
+    for name in names.filter(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")) {
+        cargo.env_remove(name);
     }
     assert!(cargo.status().unwrap().success(), "the example does not compile");
     profile_folder.join("examples/ftpd")
@@ -66,7 +78,11 @@ impl Running {
 
     /// With options that say what to serve.
     fn start_store(options: &[&str]) -> Self {
-        let mut command = ftpd(&["--listen", "127.0.0.1:0"]);
+        Self::start_at("127.0.0.1:0", options)
+    }
+
+    fn start_at(address: &str, options: &[&str]) -> Self {
+        let mut command = ftpd(&["--listen", address]);
         let mut process = command.args(options).spawn().unwrap();
         let mut stdout = BufReader::new(process.stdout.take().unwrap());
         let mut preface = Vec::new();

@@ -39,9 +39,12 @@ impl<R: Runtime> Servers<R> {
         accounts: impl Accounts,
         options: &Options,
     ) -> Result<Self, Box<dyn Error>> {
+        use std::net::IpAddr;
+
         use sansftp::config::TlsStart;
 
-        let protection = options.tls.protection()?;
+        let public_ip = options.public_ip.map(IpAddr::from);
+        let protection = options.tls.protection(public_ip.into_iter().chain([options.listen.ip()]))?;
         let accounts = std::sync::Arc::new(accounts);
         let start = |start, address| -> Result<Server<R>, Box<dyn Error>> {
             let (runtime, accounts) = (runtime.clone(), std::sync::Arc::clone(&accounts));

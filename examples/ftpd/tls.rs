@@ -1,6 +1,13 @@
 //! The options of TLS.
 
-use std::{error::Error, fmt::Write as _, net::SocketAddr, path::PathBuf};
+#[path = "certificate.rs"]
+mod certificate;
+
+use std::{
+    error::Error,
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+};
 
 use clap::{Args, ValueEnum};
 use sansftp::{
@@ -18,7 +25,7 @@ pub(crate) struct TlsOptions {
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
 
-    /// Make a certificate for this run, and print its fingerprint
+    /// Make a certificate for this run, for where it listens and --public-ip, and print its fingerprint
     #[arg(long)]
     tls_self_signed: bool,
 
@@ -65,11 +72,18 @@ pub(crate) struct Protection {
 }
 
 impl TlsOptions {
-    /// TLS, if there is to be some; a new certificate is told on standard output.
-    pub(crate) fn protection(&self) -> Result<Option<Protection>, Box<dyn Error>> {
+    /// TLS, if there is to be some, for a server that clients reach at these addresses, and where it listens for implicit
+    /// FTPS. A new certificate is told on standard output.
+    pub(crate) fn protection(
+        &self,
+        addresses: impl IntoIterator<Item = IpAddr>,
+    ) -> Result<Option<Protection>, Box<dyn Error>> {
         let identity = match (&self.tls_cert, &self.tls_key) {
             (Some(certificates), Some(key)) => Identity::from_files(certificates, key)?,
-            _ if self.tls_self_signed => self_signed()?,
+            _ if self.tls_self_signed => {
+                let addresses = addresses.into_iter().chain(self.implicit.map(|implicit| implicit.ip()));
+                certificate::self_signed(addresses)?
+            }
             _ if self.needs_tls() => {
                 return Err("TLS needs --tls-cert and --tls-key, or --tls-self-signed".into());
             }
@@ -131,17 +145,4 @@ impl Protection {
     pub(crate) fn settings(&self, start: TlsStart) -> TlsSettings {
         TlsSettings { start, ..self.settings }
     }
-}
-
-/// A certificate that nobody has signed: clients have to be told its fingerprint by another way.
-fn self_signed() -> Result<Identity, Box<dyn Error>> {
-    let rcgen::CertifiedKey { cert, signing_key } =
-        rcgen::generate_simple_self_signed(["localhost".to_owned()])?;
-    let digest = ring::digest::digest(&ring::digest::SHA256, cert.der());
-    let mut fingerprint = String::new();
-    for byte in digest.as_ref() {
-        write!(fingerprint, "{byte:02x}")?;
-    }
-    println!("certificate SHA-256 {fingerprint}");
-    Ok(Identity::from_pem(cert.pem().as_bytes(), signing_key.serialize_pem().as_bytes())?)
 }
