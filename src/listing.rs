@@ -6,7 +6,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 
 use crate::{
     pathname::refuse_non_segment,
-    storage::{Entry, EntryKind, Metadata, Permissions, UnixAttributes},
+    storage::{Entry, EntryKind, Metadata, Right, UnixAttributes},
     time_value::{Civil, TimePrecision, TimeValue},
 };
 
@@ -211,7 +211,7 @@ impl Fact {
             }
             Self::Perm => {
                 out.put_slice(b"perm=");
-                out.put_slice(metadata.permissions.letters().as_bytes());
+                out.extend(metadata.permissions.letters());
                 out.put_u8(b';');
             }
             Self::Unique => {
@@ -267,16 +267,20 @@ fn put_long(now: TimeValue, metadata: &Metadata, out: &mut BytesMut) {
     out.put_u8(b' ');
 }
 
-/// Permission bits that say what the user may do.
+/// Permission bits that say what the user may do; nobody else may change anything.
 const fn invented_mode(metadata: &Metadata) -> u32 {
-    match (metadata.permissions, metadata.kind) {
-        (Permissions::None, _) => 0,
-        (_, EntryKind::Symlink) => 0o777,
-        (Permissions::All(_), EntryKind::Directory) => 0o755,
-        (Permissions::All(_), _) => 0o644,
-        (Permissions::ReadOnly(_), EntryKind::Directory) => 0o555,
-        (Permissions::ReadOnly(_), _) => 0o444,
-    }
+    let permissions = metadata.permissions;
+    let (read, write, execute) = match metadata.kind {
+        EntryKind::Symlink => return 0o777,
+        EntryKind::Directory => {
+            let changes = permissions.has(Right::Create) || permissions.has(Right::MakeDirectory);
+            (permissions.has(Right::List), changes, permissions.has(Right::Enter))
+        }
+        EntryKind::File | EntryKind::Other => {
+            (permissions.has(Right::Retrieve), permissions.has(Right::Store), false)
+        }
+    };
+    0o444 * read as u32 + 0o200 * write as u32 + 0o111 * execute as u32
 }
 
 fn put_mode(kind: EntryKind, mode: u32, out: &mut BytesMut) {
@@ -354,7 +358,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::pathname::Pathname;
+    use crate::{pathname::Pathname, storage::Permissions};
 
     fn time(text: &str) -> TimeValue {
         TimeValue::parse(text.as_bytes()).unwrap()
@@ -401,15 +405,15 @@ mod tests {
                 "drwxrwxrwt   2 1000     65534        4096 Nov 22 21:00 name\r\n",
             ),
             (
-                Metadata { permissions: Permissions::ReadOnly(EntryKind::File), ..file.clone() },
+                Metadata { permissions: Permissions::read_only(EntryKind::File), ..file.clone() },
                 "-r--r--r--   1 ftp      ftp          1234 Nov 22 21:00 name\r\n",
             ),
             (
-                Metadata { permissions: Permissions::ReadOnly(EntryKind::Directory), ..directory.clone() },
+                Metadata { permissions: Permissions::read_only(EntryKind::Directory), ..directory.clone() },
                 "dr-xr-xr-x   1 ftp      ftp             0 Nov 22 21:00 name\r\n",
             ),
             (
-                Metadata { permissions: Permissions::None, ..directory },
+                Metadata { permissions: Permissions::NONE, ..directory },
                 "d---------   1 ftp      ftp             0 Nov 22 21:00 name\r\n",
             ),
             (
@@ -498,7 +502,7 @@ mod tests {
             kind: EntryKind::Symlink,
             size: 12,
             modified: Some(TimeValue::from_unix(1_000_000_000, 5_000_000)),
-            permissions: Permissions::None,
+            permissions: Permissions::NONE,
             unix: unix(0o4750),
             unique: Some((0xFD01, u64::MAX)),
         };
@@ -596,7 +600,7 @@ mod tests {
         );
         (kind, any::<u64>(), modified, unix, any::<Option<(u64, u64)>>()).prop_map(
             |(kind, size, modified, unix, unique)| {
-                let permissions = Permissions::ReadOnly(kind);
+                let permissions = Permissions::read_only(kind);
                 Metadata { kind, size, modified, permissions, unix, unique }
             },
         )

@@ -40,6 +40,9 @@ mod opendal;
 #[cfg(target_os = "linux")]
 #[path = "stores/privacy.rs"]
 mod privacy;
+#[cfg(target_os = "linux")]
+#[path = "stores/rights.rs"]
+mod rights;
 #[cfg(unix)]
 #[path = "stores/sandbox.rs"]
 mod sandbox;

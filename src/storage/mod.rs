@@ -191,7 +191,7 @@ use bytes::Bytes;
 
 pub use self::{
     error::{StorageError, StorageErrorKind},
-    metadata::{Entry, EntryKind, Metadata, Permissions, UnixAttributes},
+    metadata::{Entry, EntryKind, Metadata, Permissions, Right, UnixAttributes},
     transfers::{AbortReason, Download, Listing, OpenedUpload, Placement, Stored, Upload},
 };
 use crate::{pathname::Pathname, time_value::TimeValue};

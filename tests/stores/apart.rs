@@ -8,8 +8,10 @@ use std::{
         fs::{MetadataExt as _, PermissionsExt as _},
         process::CommandExt as _,
     },
+    path::{Path, PathBuf},
     process::{Command, Output, Stdio},
-    string::String,
+    string::{String, ToString as _},
+    vec::Vec,
 };
 
 /// Set in the child.
@@ -37,12 +39,9 @@ pub(crate) fn with_few_descriptors(test: &str, count: usize) {
 
 /// Runs it as a user who may do less than root.
 pub(crate) fn as_nobody(test: &str) {
-    // Others may not be able to reach this program and the folder of temporary files.
+    // Others may not be able to reach the folder of temporary files either.
     let folder = tempfile::tempdir().unwrap();
-    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
-    let program = folder.path().join("tests");
-    fs::copy(env::current_exe().unwrap(), &program).unwrap();
-    let mut command = Command::new(program);
+    let mut command = Command::new(program_for_all(folder.path()));
     command.uid(NOBODY).gid(NOBODY).current_dir(folder.path()).env("TMPDIR", folder.path());
     match run(command, test) {
         Ok(output) => judge(test, &output),
@@ -51,6 +50,31 @@ pub(crate) fn as_nobody(test: &str) {
         }
         Err(error) => panic!("{test}: {error}"),
     }
+}
+
+/// A command that runs as this user and with these groups, of which the first is its own. Only root can do that.
+pub(crate) fn as_somebody(user: u32, groups: &[u32]) -> Command {
+    let all = groups.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
+    let mut command = Command::new("setpriv");
+    command
+        .arg(format!("--reuid={user}"))
+        .arg(format!("--regid={}", groups[0]))
+        .arg(format!("--groups={all}"));
+    command
+}
+
+/// This program where everybody can reach it: others may not be able to reach where it is.
+pub(crate) fn program_for_all(folder: &Path) -> PathBuf {
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o777)).unwrap();
+    let program = folder.join("tests");
+    fs::copy(env::current_exe().unwrap(), &program).unwrap();
+    program
+}
+
+/// Ends `command` with this program and a test of it, runs it, and wants the test to pass.
+pub(crate) fn pass_as(mut command: Command, program: &Path, test: &str) {
+    command.arg(program);
+    judge(test, &run(command, test).unwrap());
 }
 
 /// Says that a test is not run. CI does not put up with that.

@@ -181,7 +181,7 @@ impl Listing for BrokenListing {
             (LaterPagesAreLost, _) => page.truncate(100),
             (EntryComesTwice, Some(last)) => page.push(last),
             (ListedPermissionsAreWrong, Some(_)) => {
-                page.iter_mut().for_each(|entry| entry.metadata.permissions = Permissions::None);
+                page.iter_mut().for_each(|entry| entry.metadata.permissions = Permissions::NONE);
             }
             (ListedSizeIsWrong, Some(_)) => page.iter_mut().for_each(|entry| entry.metadata.size /= 2),
             _ => {}

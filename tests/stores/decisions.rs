@@ -379,7 +379,7 @@ async fn metadata_tells_what_is_there<S: Storage>(store: S) {
     for (name, kind, size) in [("file", EntryKind::File, 7), ("directory", EntryKind::Directory, 0)] {
         let metadata = store.stat(&path(name)).await.unwrap();
         assert_eq!((metadata.kind, metadata.size), (kind, size));
-        assert_eq!(metadata.permissions, Permissions::All(kind));
+        assert_eq!(metadata.permissions, Permissions::all(kind));
         assert!(metadata.modified.unwrap() > before);
         assert_eq!(entries[name.as_bytes()].metadata, metadata);
     }

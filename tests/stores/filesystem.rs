@@ -155,9 +155,9 @@ async fn a_read_only_store_changes_nothing() {
     assert_eq!(get(&store, "/file").await, b"content");
     assert_eq!(names(&store, "/").await, ["directory", "file"]);
     for (name, kind) in [("/file", EntryKind::File), ("/directory", EntryKind::Directory)] {
-        assert_eq!(store.stat(&path(name)).await.unwrap().permissions, Permissions::ReadOnly(kind));
+        assert_eq!(store.stat(&path(name)).await.unwrap().permissions, Permissions::read_only(kind));
         let entry = &entries(&store, "/").await[&name.as_bytes()[1..]];
-        assert_eq!(entry.metadata.permissions, Permissions::ReadOnly(kind));
+        assert_eq!(entry.metadata.permissions, Permissions::read_only(kind));
     }
     for placement in
         [Placement::Replace, Placement::Append, Placement::Resume { offset: 1 }, Placement::Unique]

@@ -372,7 +372,7 @@ async fn files_are_writable_where_their_directory_is() {
             let found = entries(&gateway.store(), "/below").await;
             assert_eq!(found.len(), files);
             let file = EntryKind::File;
-            let right = if is_writable { Permissions::All(file) } else { Permissions::ReadOnly(file) };
+            let right = if is_writable { Permissions::all(file) } else { Permissions::read_only(file) };
             assert!(found.values().all(|entry| entry.metadata.permissions == right), "{files} {is_writable}");
             assert_eq!(gateway.requests().len(), requests, "{files} files");
             if files > 0 {

@@ -82,7 +82,7 @@ async fn metadata_tells_what_the_service_knows() {
     for (name, kind, size) in [("file", EntryKind::File, 7), ("directory", EntryKind::Directory, 0)] {
         let metadata = store.stat(&path(name)).await.unwrap();
         assert_eq!((metadata.kind, metadata.size, metadata.unix, metadata.unique), (kind, size, None, None));
-        assert_eq!(metadata.permissions, Permissions::All(kind));
+        assert_eq!(metadata.permissions, Permissions::all(kind));
         assert_eq!(entries[name.as_bytes()].metadata, metadata);
     }
 }
@@ -210,7 +210,7 @@ async fn nothing_is_changed_where_one_may_only_read() {
     assert_eq!(kind(store.remove_file(&file).await), PermissionDenied);
     assert_eq!(kind(store.rename(&file, &path("/new")).await), PermissionDenied);
     assert_eq!(get(&store, "/directory/file").await, b"content");
-    assert_eq!(store.stat(&file).await.unwrap().permissions, Permissions::ReadOnly(EntryKind::File));
+    assert_eq!(store.stat(&file).await.unwrap().permissions, Permissions::read_only(EntryKind::File));
     assert_eq!(keys(&operator).await, ["directory/file"]);
 }
 

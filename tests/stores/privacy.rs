@@ -5,7 +5,7 @@ use std::{
     io::{BufRead, BufReader, Write},
     os::unix::fs::{PermissionsExt, chown, symlink},
     path::{Path, PathBuf},
-    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+    process::{Child, ChildStdin, ChildStdout, Stdio},
 };
 
 use rustix::fs::{XattrFlags, getxattr, setxattr};
@@ -154,9 +154,7 @@ fn nobody_gains_by_an_upload() {
         return apart::skip(TEST, "only root can be all the users that it takes");
     }
     let programs = tempfile::tempdir().unwrap();
-    set_mode(programs.path(), 0o755);
-    let program = programs.path().join("tests");
-    fs::copy(env::current_exe().unwrap(), &program).unwrap();
+    let program = apart::program_for_all(programs.path());
     for case in &CASES {
         let folder = tempfile::tempdir().unwrap();
         prepare(case, &folder);
@@ -236,22 +234,12 @@ fn temporary(folder: &Path) -> PathBuf {
 fn powers(file: &Path) -> Powers {
     CAST.map(|(user, group)| {
         let script = "if (: <\"$0\"); then echo r; fi; if (: >>\"$0\"); then echo w; fi";
-        let mut command = as_somebody(user, &[group]);
+        let mut command = apart::as_somebody(user, &[group]);
         let output = command.args(["sh", "-c", script]).arg(file).stderr(Stdio::null()).output().unwrap();
         assert!(output.status.success(), "{output:?}");
         let said = String::from_utf8(output.stdout).unwrap();
         (said.contains('r'), said.contains('w'))
     })
-}
-
-fn as_somebody(user: u32, groups: &[u32]) -> Command {
-    let all = groups.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
-    let mut command = Command::new("setpriv");
-    command
-        .arg(format!("--reuid={user}"))
-        .arg(format!("--regid={}", groups[0]))
-        .arg(format!("--groups={all}"));
-    command
 }
 
 /// Another process that stores files, and waits for a line before each step.
@@ -263,7 +251,7 @@ struct Server {
 
 impl Server {
     fn start(program: &Path, (user, groups): Identity, folder: &Path) -> Self {
-        let mut command = as_somebody(user, groups);
+        let mut command = apart::as_somebody(user, groups);
         command.arg(program).args(["privacy::store_step_by_step", "--exact", "--ignored", "--nocapture"]);
         command.env(FOLDER, folder).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().unwrap();

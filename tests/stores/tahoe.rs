@@ -257,12 +257,12 @@ async fn what_may_only_be_read_is_not_changed() {
         for (name, listed) in entries(&store, at("/").as_bytes()).await {
             let told = store.stat(&at("/").join(&name).unwrap()).await.unwrap();
             for metadata in [told, listed.metadata] {
-                assert_eq!(metadata.permissions, Permissions::ReadOnly(metadata.kind), "{prefix} {name:?}");
+                assert_eq!(metadata.permissions, Permissions::read_only(metadata.kind), "{prefix} {name:?}");
             }
         }
     }
     let listed = entries(&writable, "/").await;
-    assert_eq!(listed[&b"file"[..]].metadata.permissions, Permissions::All(EntryKind::File));
+    assert_eq!(listed[&b"file"[..]].metadata.permissions, Permissions::all(EntryKind::File));
 }
 
 #[ignore = "the system test runs it, with a grid"]

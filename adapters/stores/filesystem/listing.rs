@@ -4,7 +4,7 @@ use std::{io, vec::Vec};
 
 use cap_std::fs::{DirEntry, ReadDir};
 
-use super::{super::hidden_name::is_hidden, names, pooled::Pooled, root::Root, system};
+use super::{super::hidden_name::is_hidden, names, pooled::Pooled, rights::Surroundings, root::Root, system};
 use crate::{
     pathname::Pathname,
     storage::{Entry, EntryKind, Listing, Metadata, Permissions, StorageError},
@@ -30,12 +30,15 @@ pub struct FilesystemListing {
 struct Entries {
     root: Root,
     directory: ReadDir,
+    around: Surroundings,
 }
 
 impl FilesystemListing {
     pub(super) fn open(root: &Root, path: &Pathname) -> Result<Self, StorageError> {
-        let directory = root.directory.read_dir(names::existing(path)?)?;
-        let (entries, first) = Entries { root: root.clone(), directory }.next_page();
+        let relative = names::existing(path)?;
+        let directory = root.directory.read_dir(relative)?;
+        let around = root.surroundings(&root.directory.open_dir(relative)?)?;
+        let (entries, first) = Entries { root: root.clone(), directory, around }.next_page();
         Ok(Self { first: Some(first?), entries: entries.map_or_else(Pooled::closed, Pooled::new) })
     }
 }
@@ -62,7 +65,10 @@ impl Entries {
             return Ok(None);
         }
         match entry.metadata() {
-            Ok(metadata) => Ok(Some(Entry { name, metadata: self.root.describe(&metadata) })),
+            Ok(metadata) => {
+                let rights = self.root.credentials().bits(&metadata);
+                Ok(Some(Entry { name, metadata: self.root.describe(&metadata, rights, self.around) }))
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             // A server that was mounted there and is gone, say, must not hide the other entries.
             Err(_) => Ok(Some(Entry { name, metadata: unknown(entry) })),
@@ -77,7 +83,7 @@ fn unknown(entry: &DirEntry) -> Metadata {
         Ok(file_type) if file_type.is_symlink() => EntryKind::Symlink,
         _ => EntryKind::Other,
     };
-    Metadata { kind, size: 0, modified: None, permissions: Permissions::None, unix: None, unique: None }
+    Metadata { kind, size: 0, modified: None, permissions: Permissions::NONE, unix: None, unique: None }
 }
 
 impl Listing for FilesystemListing {

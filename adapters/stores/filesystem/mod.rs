@@ -4,6 +4,8 @@
 #[cfg_attr(not(any(target_os = "linux", target_os = "android")), path = "no_access_list.rs")]
 mod access_list;
 mod commit_point;
+#[cfg_attr(not(unix), path = "no_credentials.rs")]
+mod credentials;
 mod directory_sync;
 mod download;
 mod leftovers;
@@ -12,6 +14,7 @@ mod likeness;
 mod listing;
 mod names;
 mod pooled;
+mod rights;
 mod root;
 #[cfg_attr(not(unix), path = "portable.rs")]
 #[cfg_attr(unix, path = "unix.rs")]
@@ -101,6 +104,14 @@ pub enum OnAbort {
 /// [`PermissionDenied`](crate::storage::StorageErrorKind::PermissionDenied), also if it is swapped in during use.
 /// FIFOs, sockets and devices are listed, and can be renamed and deleted, but are neither opened for longer than it
 /// takes to see what they are nor replaced.
+///
+/// # What may be done
+///
+/// The `perm` fact, and so whether `CWD` and `RNFR` are refused at once, says what the system lets the server do. For one
+/// file or directory it is asked; what a listing says of its entries follows from the server's user and groups and from
+/// the owners, groups and permission bits of the entries and of the directory, without a call for each. So a listing can
+/// be wrong where more than these decides, as access control lists do, or a mount in it that can only be read. The
+/// server's user and groups are asked for when the first listing or fact is.
 ///
 /// # How files are stored
 ///

@@ -82,6 +82,20 @@ pub(super) fn may_write(_: &Dir, _: &Path) -> bool {
     true
 }
 
+pub(super) fn may_change_entries(_: &Dir) -> bool {
+    true
+}
+
+/// Which rights the server has to what has this name: to read (4), to write (2), to execute (1).
+pub(super) fn rights(directory: &Dir, name: &Path) -> u32 {
+    let is_fixed = directory.metadata(name).is_ok_and(|it| it.is_file() && it.permissions().readonly());
+    if is_fixed { 0o5 } else { 0o7 }
+}
+
+pub(super) fn is_sticky(_: &Metadata) -> bool {
+    false
+}
+
 /// Reads at most `most` bytes at `position`; fewer at the end of the file only.
 pub(super) fn read_at(mut file: &File, position: u64, most: usize) -> io::Result<Vec<u8>> {
     let mut bytes = vec![0; most];

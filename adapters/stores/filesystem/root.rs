@@ -4,7 +4,7 @@ use std::{
     fs::File,
     io,
     path::Path,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
 use cap_std::{
@@ -15,14 +15,16 @@ use cap_std::{
 use super::{
     super::refuse_special_bits,
     Durability, OnAbort,
+    credentials::Credentials,
     directory_sync::DirectorySync,
     leftovers::{self, Remains},
     names::{existing, new_name},
+    rights::Surroundings,
     system,
 };
 use crate::{
     pathname::Pathname,
-    storage::{EntryKind, Metadata, Permissions, StorageError, StorageErrorKind},
+    storage::{EntryKind, Metadata, Right, StorageError, StorageErrorKind},
     time_value::TimeValue,
 };
 
@@ -42,6 +44,8 @@ pub(super) struct Root {
     pub(super) access: Access,
     /// Held by whatever takes a name, or takes it away.
     pub(super) turn: Arc<Mutex<()>>,
+    /// Asked for when they are first wanted, which is after a program has become another user.
+    pub(super) credentials: Arc<OnceLock<Credentials>>,
 }
 
 impl Root {
@@ -53,11 +57,43 @@ impl Root {
             on_abort: OnAbort::default(),
             access: Access::ReadWrite,
             turn: Arc::default(),
+            credentials: Arc::default(),
         })
     }
 
     pub(super) fn stat(&self, path: &Pathname) -> Result<Metadata, StorageError> {
-        Ok(self.describe(&self.directory.metadata(existing(path)?)?))
+        let real = self.resolve_link(path)?;
+        let described = self.stat_real(&real)?;
+        if real.is_root() {
+            // It stays where it is.
+            return Ok(with_moves(described, false));
+        }
+        match real == *path {
+            true => Ok(described),
+            false => {
+                let (parent, name) = self.parent_and_name(path)?;
+                let may_move =
+                    self.surroundings(&parent)?.may_move(&parent.symlink_metadata(name)?, self.credentials());
+                Ok(with_moves(described, may_move))
+            }
+        }
+    }
+
+    /// What is at `path`, which is no symbolic link.
+    fn stat_real(&self, path: &Pathname) -> Result<Metadata, StorageError> {
+        let relative = existing(path)?;
+        let metadata = self.directory.metadata(relative)?;
+        let parent = self.parent(path)?;
+        let rights = system::rights(&parent, relative.file_name().map_or(Path::new("."), Path::new));
+        Ok(self.describe(&metadata, rights, self.surroundings(&parent)?))
+    }
+
+    pub(super) fn credentials(&self) -> &Credentials {
+        self.credentials.get_or_init(Credentials::of_process)
+    }
+
+    pub(super) fn surroundings(&self, directory: &Dir) -> io::Result<Surroundings> {
+        Surroundings::of(directory, self.access, self.credentials())
     }
 
     pub(super) fn make_directory(&self, path: &Pathname) -> Result<(), StorageError> {
@@ -195,7 +231,9 @@ impl Root {
             present => present?,
         };
         refuse_unless_file(&present)?;
-        if !system::may_write(parent, name) {
+        // What takes the place of the file at the end would else come in vain.
+        let may_move = self.surroundings(parent)?.may_move(&present, self.credentials());
+        if !may_move || !system::may_write(parent, name) {
             return Err(StorageErrorKind::PermissionDenied.into());
         }
         Ok(true)
@@ -211,22 +249,14 @@ impl Root {
         }
     }
 
-    /// What clients are told of what the system says.
-    pub(super) fn describe(&self, metadata: &SystemMetadata) -> Metadata {
-        let kind = match metadata.file_type() {
-            file_type if file_type.is_file() => EntryKind::File,
-            file_type if file_type.is_dir() => EntryKind::Directory,
-            file_type if file_type.is_symlink() => EntryKind::Symlink,
-            _ => EntryKind::Other,
-        };
+    /// What clients are told of an entry, of which the server has these rights to read (4), write (2) and execute (1).
+    pub(super) fn describe(&self, metadata: &SystemMetadata, rights: u32, around: Surroundings) -> Metadata {
+        let kind = kind(metadata);
         Metadata {
             kind,
             size: if kind == EntryKind::File { metadata.len() } else { 0 },
             modified: system::modified(metadata),
-            permissions: match self.access {
-                Access::ReadWrite => Permissions::all(kind),
-                Access::ReadOnly => Permissions::ReadOnly(kind),
-            },
+            permissions: around.permissions(kind, rights, metadata, self.credentials()),
             unix: system::unix_attributes(metadata),
             unique: system::unique(metadata),
         }
@@ -253,7 +283,7 @@ impl Root {
             }
             opened => opened?,
         };
-        match self.describe(&file.metadata()?).kind {
+        match kind(&file.metadata()?) {
             EntryKind::File | EntryKind::Directory => Ok(file.into_std()),
             EntryKind::Symlink | EntryKind::Other => Err(StorageErrorKind::NotAFile.into()),
         }
@@ -263,6 +293,22 @@ impl Root {
     fn take_turn(&self) -> MutexGuard<'_, ()> {
         self.turn.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn kind(metadata: &SystemMetadata) -> EntryKind {
+    match metadata.file_type() {
+        file_type if file_type.is_file() => EntryKind::File,
+        file_type if file_type.is_dir() => EntryKind::Directory,
+        file_type if file_type.is_symlink() => EntryKind::Symlink,
+        _ => EntryKind::Other,
+    }
+}
+
+/// With whether it may be renamed and removed. A symbolic link to a directory is removed by `DELE`, and no directory is.
+fn with_moves(metadata: Metadata, may_move: bool) -> Metadata {
+    let may_remove = may_move && metadata.kind != EntryKind::Directory;
+    let permissions = metadata.permissions.with(Right::Rename, may_move).with(Right::Delete, may_remove);
+    Metadata { permissions, ..metadata }
 }
 
 fn refuse_unless_file(metadata: &SystemMetadata) -> Result<(), StorageError> {

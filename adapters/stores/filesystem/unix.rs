@@ -96,11 +96,35 @@ pub(super) fn lock(file: &File) -> io::Result<Lock> {
 
 /// Whether the server may write to the file `name`, which need not be what it would take to replace it.
 pub(super) fn may_write(directory: &Dir, name: &Path) -> bool {
+    may(directory, name, Access::WRITE_OK)
+}
+
+/// Whether the server may make, rename and remove entries of a directory, as the system says.
+pub(super) fn may_change_entries(directory: &Dir) -> bool {
+    may(directory, Path::new("."), Access::WRITE_OK | Access::EXEC_OK)
+}
+
+/// Which rights the server has to what has this name, as the system says: to read (4), to write (2), to execute (1).
+pub(super) fn rights(directory: &Dir, name: &Path) -> u32 {
+    [(4, Access::READ_OK), (2, Access::WRITE_OK), (1, Access::EXEC_OK)]
+        .into_iter()
+        .filter(|&(_, access)| may(directory, name, access))
+        .map(|(bit, _)| bit)
+        .sum()
+}
+
+/// What is not refused for sure may be done.
+fn may(directory: &Dir, name: &Path, access: Access) -> bool {
     // Without the flag, the real user would be asked about, whom only a set-user-id program has beside the effective.
     !matches!(
-        rustix::fs::accessat(directory, name, Access::WRITE_OK, AtFlags::EACCESS),
+        rustix::fs::accessat(directory, name, access, AtFlags::EACCESS),
         Err(Errno::ACCESS | Errno::PERM | Errno::ROFS)
     )
+}
+
+/// Whether entries of a directory belong to their owners alone.
+pub(super) fn is_sticky(metadata: &Metadata) -> bool {
+    metadata.mode() & 0o1000 != 0
 }
 
 /// Reads at most `most` bytes at `position`; fewer at the end of the file only.

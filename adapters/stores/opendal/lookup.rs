@@ -89,7 +89,7 @@ impl OpenDal {
             modified: modified(metadata),
             permissions: match self.access {
                 Access::ReadWrite => Permissions::all(kind),
-                Access::ReadOnly => Permissions::ReadOnly(kind),
+                Access::ReadOnly => Permissions::read_only(kind),
             },
             unix: None,
             unique: None,

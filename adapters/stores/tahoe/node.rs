@@ -77,7 +77,7 @@ impl Node {
             NodeKind::Mutable => (EntryKind::File, 0, false),
             NodeKind::Unknown => (EntryKind::Other, 0, may_change),
         };
-        let permissions = if is_writable { Permissions::All(kind) } else { Permissions::ReadOnly(kind) };
+        let permissions = if is_writable { Permissions::all(kind) } else { Permissions::read_only(kind) };
         Metadata { kind, size, modified: self.modified(), permissions, unix: None, unique: None }
     }
 
@@ -179,8 +179,8 @@ mod tests {
         let metadata = node.describe(true);
         assert_eq!((metadata.kind, metadata.size), (EntryKind::File, 2000));
         assert_eq!(metadata.modified, Some(TimeValue::from_unix(1_795_647_448, 231_282_000)));
-        assert_eq!(metadata.permissions, Permissions::All(EntryKind::File));
-        assert_eq!(node.describe(false).permissions, Permissions::ReadOnly(EntryKind::File));
+        assert_eq!(metadata.permissions, Permissions::all(EntryKind::File));
+        assert_eq!(node.describe(false).permissions, Permissions::read_only(EntryKind::File));
     }
 
     #[test]
@@ -190,8 +190,8 @@ mod tests {
         )
         .unwrap();
         assert!(directory.is_directory() && directory.write_cap.is_some());
-        assert_eq!(directory.describe(true).permissions, Permissions::All(EntryKind::Directory));
-        assert_eq!(directory.describe(false).permissions, Permissions::ReadOnly(EntryKind::Directory));
+        assert_eq!(directory.describe(true).permissions, Permissions::all(EntryKind::Directory));
+        assert_eq!(directory.describe(false).permissions, Permissions::read_only(EntryKind::Directory));
         assert_eq!(directory.describe(false).modified, None);
 
         let mutable =
