@@ -76,9 +76,17 @@ impl Journal {
         self.transfer_ended(record, now, outcome);
     }
 
-    /// The end of a transfer that was aborted.
+    /// The end of a transfer that was aborted. A client that hears nothing of it, for it has closed its control connection,
+    /// may take it for done; so the operator gets to know why it is not.
     pub(super) fn aborted(&self, record: &Record, now: Instant, why: AbortReason) {
-        self.transfer_ended(record, now, &format!("aborted: {why}"));
+        let outcome = match why {
+            AbortReason::ControlConnectionLost if record.is_upload() => {
+                "aborted: the client ended the control connection before its upload, so it was killed, or did not wait \
+                 for the 226"
+            }
+            _ => &format!("aborted: {why}"),
+        };
+        self.transfer_ended(record, now, outcome);
     }
 
     /// The end of a transfer. `outcome` says what became of the file.
@@ -150,6 +158,10 @@ impl Record {
             _ => return None,
         };
         Some(Self { verb, pathname: Some(pathname.clone()), ..Self::listing() })
+    }
+
+    fn is_upload(&self) -> bool {
+        matches!(self.verb, "STOR" | "APPE" | "STOU")
     }
 
     /// The record with the name that the store picked.

@@ -4,8 +4,8 @@
 
 use std::{
     ffi::OsStr,
-    io::{BufRead, BufReader, Read},
-    net::{SocketAddr, TcpListener},
+    io::{BufRead, BufReader, Read, Write},
+    net::{Shutdown, SocketAddr, TcpListener, TcpStream},
     ops::Deref,
     path::PathBuf,
     process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio},
@@ -201,6 +201,27 @@ fn a_transfer_that_never_moved_is_logged_with_the_time_that_it_took() {
     assert!(seconds.parse::<f64>().unwrap() < PATIENCE.as_secs_f64(), "{transfer}");
     let (_, decimals) = seconds.split_once('.').expect(seconds);
     assert!(decimals.len() <= 3, "{transfer}");
+}
+
+/// As ffmpeg does: it reads no reply, so nobody but the log can tell why its file is not there.
+#[test]
+fn an_upload_whose_client_did_not_wait_for_the_226_is_logged_as_that() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut running = Running::start(&folder, &["--user", "anna:secret"]);
+    let mut client = running.log_in("anna", "secret").unwrap();
+    let mut upload = client.put_with_stream("video").unwrap();
+    upload.write_all(b"a part").unwrap();
+    client.get_ref().shutdown(Shutdown::Both).unwrap();
+    // The server closes the data connection when it has noticed.
+    let mut data: &TcpStream = upload.get_ref().get_ref();
+    assert_eq!(data.read(&mut [0]).unwrap_or(0), 0);
+    running.signal("TERM");
+    let (_, _, log) = running.wait();
+    let transfer = log.lines().find(|line| line.contains("/video")).expect("the transfer is in the log");
+    let outcome = "outcome=\"aborted: the client ended the control connection before its upload, so it was killed, \
+                   or did not wait for the 226\"";
+    assert!(transfer.contains(outcome), "{transfer}");
+    assert!(!folder.path().join("video").exists());
 }
 
 #[test]
