@@ -5,7 +5,6 @@ use std::{
     future::Future,
     io, mem,
     net::SocketAddr,
-    ops::RangeInclusive,
     pin::Pin,
     task::{Context, Poll, ready},
     time::Duration,
@@ -13,6 +12,7 @@ use std::{
 
 use super::{
     counted::Counted,
+    passive_ports::{PassivePort, PassivePorts},
     runtime::Runtime,
     stream::Stream,
     tls::{Handshake, SessionTls},
@@ -25,6 +25,7 @@ const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 /// What there is of a data connection.
 pub(super) struct DataConnection<R: Runtime> {
     runtime: R,
+    ports: PassivePorts<R>,
     state: State<R>,
 }
 
@@ -42,45 +43,38 @@ struct Wanted {
     mode: DataConnectionMode,
     /// The server's end, with the port still to be chosen.
     local: SocketAddr,
-    ports: Option<RangeInclusive<u16>>,
 }
 
-/// A connection, and the listener that it came from.
+/// A connection, and the port that it came to.
 struct Made<R: Runtime> {
     stream: R::Stream,
     peer: SocketAddr,
-    listener: Option<R::Listener>,
+    port: Option<PassivePort<R>>,
 }
 
 impl<R: Runtime> DataConnection<R> {
-    pub(super) const fn new(runtime: R) -> Self {
-        Self { runtime, state: State::Closed }
+    pub(super) const fn new(runtime: R, ports: PassivePorts<R>) -> Self {
+        Self { runtime, ports, state: State::Closed }
     }
 
     /// Prepares a connection at the server's address `local`, and closes what had been prepared.
-    pub(super) fn open(
-        &mut self,
-        mode: DataConnectionMode,
-        mut local: SocketAddr,
-        ports: Option<RangeInclusive<u16>>,
-    ) {
+    pub(super) fn open(&mut self, mode: DataConnectionMode, mut local: SocketAddr) {
         local.set_port(0);
-        self.state = State::Wanted(Wanted { mode, local, ports });
+        self.state = State::Wanted(Wanted { mode, local });
     }
 
     /// Closes the connection that was just told, and listens on.
     pub(super) fn refuse(&mut self) {
-        if let State::Made(Made { listener: Some(listener), .. }) =
-            mem::replace(&mut self.state, State::Closed)
-        {
-            self.state = State::Making(Box::pin(accept(self.runtime.clone(), listener)));
+        if let State::Made(Made { port: Some(mut port), .. }) = mem::replace(&mut self.state, State::Closed) {
+            port.handle_refused();
+            self.state = State::Making(Box::pin(accept(self.runtime.clone(), port)));
         }
     }
 
     /// Stops listening once a connection was not refused.
     pub(super) fn settle(&mut self) {
         if let State::Made(made) = &mut self.state {
-            made.listener = None;
+            made.port = None;
         }
     }
 
@@ -136,15 +130,13 @@ impl<R: Runtime> DataConnection<R> {
             let from = wanted.local;
             self.state = State::Making(Box::pin(async move {
                 let stream = runtime.connect(from, to).await?;
-                Ok(Made { stream, peer: to, listener: None })
+                Ok(Made { stream, peer: to, port: None })
             }));
             return None;
         }
-        let listening = listen(&runtime, wanted.local, wanted.ports.clone())
-            .and_then(|listener| runtime.local_address(&listener).map(|address| (listener, address)));
-        Some(match listening {
-            Ok((listener, address)) => {
-                self.state = State::Making(Box::pin(accept(runtime, listener)));
+        Some(match self.ports.listen(wanted.local) {
+            Ok((port, address)) => {
+                self.state = State::Making(Box::pin(accept(runtime, port)));
                 Event::Listening(address)
             }
             Err(error) => {
@@ -156,31 +148,14 @@ impl<R: Runtime> DataConnection<R> {
 }
 
 /// Waits for a connection, through errors of single attempts. How long is for the session to say.
-async fn accept<R: Runtime>(runtime: R, listener: R::Listener) -> io::Result<Made<R>> {
+async fn accept<R: Runtime>(runtime: R, mut port: PassivePort<R>) -> io::Result<Made<R>> {
     loop {
-        match runtime.accept(&listener).await {
-            Ok((stream, peer)) => return Ok(Made { stream, peer, listener: Some(listener) }),
+        match runtime.accept(&port.listener).await {
+            Ok((stream, peer)) => {
+                port.handle_connected();
+                return Ok(Made { stream, peer, port: Some(port) });
+            }
             Err(_) => runtime.sleep(ACCEPT_RETRY).await,
         }
     }
-}
-
-/// Listens on the first port of the range that can be had, from one of them on that differs from session to session:
-/// few attempts find a free one, and nobody can tell beforehand which it will be.
-fn listen<R: Runtime>(
-    runtime: &R,
-    mut address: SocketAddr,
-    ports: Option<RangeInclusive<u16>>,
-) -> io::Result<R::Listener> {
-    let Some(ports) = ports else { return runtime.listen(address) };
-    let count = u64::try_from(ports.len()).unwrap_or(u64::MAX).max(1);
-    let start = usize::try_from(runtime.random_number() % count).unwrap_or_default();
-    for port in ports.clone().skip(start).chain(ports.take(start)) {
-        address.set_port(port);
-        match runtime.listen(address) {
-            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
-            listening_or_failed => return listening_or_failed,
-        }
-    }
-    Err(io::Error::new(io::ErrorKind::AddrInUse, "all ports of passive_ports are in use"))
 }

@@ -17,6 +17,7 @@ use super::{
     control_connection::{ControlConnection, Input, Output},
     data_connection::DataConnection,
     journal::Journal,
+    passive_ports::{PassivePorts, RestingPorts},
     pump::End,
     requests::{Gain, Requests},
     runtime::Runtime,
@@ -48,16 +49,19 @@ pub struct Service<R, A> {
     /// What the server proves itself with, where the settings have TLS.
     #[cfg_attr(not(feature = "tls"), doc(hidden))]
     pub tls: Option<Tls>,
+    /// Passive ports that no session tells for now.
+    pub resting_ports: RestingPorts,
 }
 
 impl<R: Clone, A> Clone for Service<R, A> {
     fn clone(&self) -> Self {
-        let Self { runtime, accounts, config, tls } = self;
+        let Self { runtime, accounts, config, tls, resting_ports } = self;
         Self {
             runtime: runtime.clone(),
             accounts: Arc::clone(accounts),
             config: Arc::clone(config),
             tls: tls.clone(),
+            resting_ports: resting_ports.clone(),
         }
     }
 }
@@ -118,12 +122,13 @@ impl<R: Runtime, A: Accounts> Driver<R, A> {
         control: Endpoints,
         shutdown: Pin<Box<dyn Future<Output = Instant> + Send>>,
     ) -> Self {
-        let Service { runtime, accounts, config, tls } = service;
+        let Service { runtime, accounts, config, tls, resting_ports } = service;
         let endpoints = Endpoints { local: canonical(control.local), peer: canonical(control.peer) };
+        let ports = PassivePorts::new(runtime.clone(), resting_ports, &config, endpoints);
         Self {
             session: Session::new(Arc::clone(&config), endpoints, runtime.now()),
             control: ControlConnection::new(stream),
-            data: DataConnection::new(runtime.clone()),
+            data: DataConnection::new(runtime.clone(), ports),
             tls: tls.map(|tls| SessionTls::new(&tls, config.tls.session_reuse)),
             store: None,
             requests: Requests::new(runtime.clone(), accounts),
@@ -230,7 +235,7 @@ impl<R: Runtime, A: Accounts> Driver<R, A> {
             }
             DataConnectionMode::Listen => DataConnectionMode::Listen,
         };
-        self.data.open(mode, local, self.config.passive_ports.clone());
+        self.data.open(mode, local);
     }
 
     fn poll_shutdown(&mut self, cx: &mut Context<'_>) {

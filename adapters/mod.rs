@@ -17,6 +17,7 @@ mod counted;
 mod data_connection;
 pub mod driver;
 mod journal;
+mod passive_ports;
 mod pump;
 mod requests;
 pub mod runtime;
@@ -42,6 +43,7 @@ pub mod users;
 
 pub use self::{
     driver::{Service, serve},
+    passive_ports::RestingPorts,
     runtime::Runtime,
     server::Server,
 };

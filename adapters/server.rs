@@ -16,6 +16,7 @@ use futures_io::AsyncWrite;
 use super::{
     connections::{Admission, Connections, Place},
     driver::{self, Service},
+    passive_ports::RestingPorts,
     runtime::Runtime,
     signal::Signal,
     tls::Tls,
@@ -133,6 +134,7 @@ impl<R: Runtime> Server<R> {
                 accounts: Arc::new(accounts),
                 config: Arc::new(config),
                 tls,
+                resting_ports: RestingPorts::default(),
             },
             place: connections.listener(),
             connections,

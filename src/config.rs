@@ -233,7 +233,16 @@ pub struct Settings {
     pub detached_timeout: Duration,
 
     /// Ports that `PASV` and `EPSV` listen on. Default: whichever the system gives.
+    ///
+    /// Have several for each client that may come at once. In a range of one, a port has to be told again before its
+    /// [rest](Self::passive_port_rest) is over. Then a client that sends commands ahead, and connects late for one
+    /// transfer, is taken for the next one: what it sends is stored, and confirmed, under the wrong name.
     pub passive_ports: Option<RangeInclusive<u16>>,
+    /// For a passive port that a client was told and has not used, before it is told to a client at that address again:
+    /// a connection that comes late would be taken for that of another transfer. Default 2 min: the last attempt of a
+    /// Linux client to connect leaves after 63 s, and the reply that told it the port may have been as late. Where all
+    /// other ports rest or are in use, the one that has rested for longest is told all the same. Zero is no rest.
+    pub passive_port_rest: Duration,
     /// The address in the reply to `PASV`. Default: the one that the client reached.
     pub passive_address: PassiveAddress,
     /// Who may be at the other end of a data connection. Default: the control connection's peer only.
@@ -279,6 +288,7 @@ impl Default for Settings {
             detached_limit: 8,
             detached_timeout: Duration::from_secs(60 * 60),
             passive_ports: None,
+            passive_port_rest: Duration::from_secs(2 * 60),
             passive_address: PassiveAddress::Local,
             data_peer: DataPeer::ControlPeer,
             tls: TlsSettings::default(),
@@ -431,6 +441,7 @@ mod tests {
             assert_eq!(mistake(|settings| *deadline(settings) = Duration::from_nanos(1)), None);
         }
         assert_eq!(mistake(|settings| settings.killed_client_grace = Duration::ZERO), None);
+        assert_eq!(mistake(|settings| settings.passive_port_rest = Duration::ZERO), None);
         for (silence, every, is_right) in [(0, 1, false), (1, 0, false), (1, 1, true)] {
             let (silence, every) = (Duration::from_secs(silence), Duration::from_secs(every));
             let patience = FinishPatience::ContinueAfter { silence, every };

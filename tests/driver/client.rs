@@ -13,6 +13,8 @@ use super::{
 
 /// Where the server of a test listens.
 pub const SERVER: &str = "192.0.2.1:21";
+/// Where its clients are, unless a test says otherwise.
+const CLIENT: &str = "192.0.2.50";
 
 /// The settings that the tests know, whatever the defaults are.
 pub fn settings() -> Settings {
@@ -29,6 +31,7 @@ pub fn settings() -> Settings {
         finish_timeout: Duration::from_secs(300),
         abort_timeout: Duration::from_secs(30),
         detached_timeout: Duration::from_secs(3600),
+        passive_port_rest: Duration::from_secs(120),
         ..Settings::default()
     }
 }
@@ -89,7 +92,7 @@ impl Scene {
 
     /// A client at its own address, which has read the greeting.
     pub fn client(&mut self) -> Client {
-        let mut client = self.client_from("192.0.2.50");
+        let mut client = self.client_from(CLIENT);
         client.expect(&[220]);
         client
     }
@@ -106,10 +109,15 @@ impl Scene {
 
     /// A client that is logged in.
     pub fn user(&mut self) -> Client {
-        let mut client = self.client();
+        self.user_from(CLIENT)
+    }
+
+    /// The same at another address.
+    pub fn user_from(&mut self, address: &str) -> Client {
+        let mut client = self.client_from(address);
         client.say("USER anna");
         client.say("PASS secret");
-        client.expect(&[331, 230]);
+        client.expect(&[220, 331, 230]);
         client.say("TYPE I");
         client.expect(&[200]);
         client

@@ -76,6 +76,105 @@ fn sessions_spread_over_the_range() {
 }
 
 #[test]
+fn a_port_that_a_client_has_not_used_is_not_its_next_one() {
+    let mut scene = Scene::new(Settings { passive_ports: Some(2000..=2001), ..settings() });
+    for number in 1..=20 {
+        let mut user = scene.user_from(&format!("192.0.2.{number}"));
+        let (first, second) = (user.passive_port(), user.passive_port());
+        assert_ne!(first, second);
+        user.leave();
+    }
+}
+
+#[test]
+fn a_range_of_one_port_has_no_other() {
+    let mut scene = Scene::new(Settings { passive_ports: Some(2000..=2000), ..settings() });
+    let mut user = scene.user();
+    assert_eq!([user.passive_port(), user.passive_port()], [2000, 2000]);
+}
+
+/// Each stands for its like: the transfer is refused, given up, or has waited too long; the client is gone.
+#[test]
+fn a_port_rests_however_it_was_not_used() {
+    let mut scene = Scene::new(settings());
+    let mut ports = Vec::new();
+    for number in 0..5 {
+        let mut user = scene.user();
+        ports.push(user.passive_port());
+        match number {
+            0 => user.say("RETR /nowhere"),
+            1 => user.say("ABOR"),
+            2 => {
+                user.say("STOR /f");
+                scene.advance(20);
+            }
+            3 => user.say("PORT 192,0,2,50,200,1"),
+            _ => {}
+        }
+        assert_eq!(scene.world.listening_ports().len(), if number == 4 { 2 } else { 1 });
+        user.leave();
+    }
+    let mut user = scene.user();
+    assert!(!ports.contains(&user.passive_port()), "{ports:?}");
+    ports.dedup();
+    assert_eq!(ports.len(), 5);
+}
+
+#[test]
+fn who_comes_first_by_mistake_does_not_use_a_port() {
+    let mut scene = Scene::new(settings());
+    let mut user = scene.user();
+    let first = user.passive_port();
+    user.data_from("203.0.113.9:50000".parse().unwrap(), first).unwrap();
+    assert_ne!(user.passive_port(), first);
+}
+
+#[test]
+fn a_port_rests_for_one_client_and_for_a_time() {
+    let mut scene = Scene::new(settings());
+    let mut user = scene.user();
+    let first = user.passive_port();
+    let second = user.passive_port();
+    user.leave();
+
+    let mut other = scene.user_from("192.0.2.51");
+    assert_eq!(other.passive_port(), first);
+    other.leave();
+
+    scene.advance(119);
+    let mut user = scene.user();
+    let third = user.passive_port();
+    assert!(![first, second].contains(&third));
+    scene.advance(1);
+    assert_eq!(user.passive_port(), first);
+}
+
+#[test]
+fn a_port_that_was_used_does_not_rest() {
+    let mut scene = Scene::new(settings());
+    let mut user = scene.user();
+    let first = user.passive_port();
+    drop(user.data_from(user.address, first).unwrap());
+    user.say("ABOR");
+    user.expect(&[226]);
+
+    assert_eq!(user.passive_port(), first);
+    user.say("LIST");
+    receive_all(&scene.world, &user.data_from(user.address, first).unwrap());
+    user.expect(&[150, 226]);
+
+    assert_eq!(user.passive_port(), first);
+}
+
+#[test]
+fn where_anybody_may_connect_a_port_rests_for_all() {
+    let settings = Settings { data_peer: DataPeer::AnyAddress, ..settings() };
+    let mut scene = Scene::new(settings);
+    let first = scene.user().passive_port();
+    assert_ne!(scene.user_from("192.0.2.51").passive_port(), first);
+}
+
+#[test]
 fn an_error_of_accepting_does_not_end_the_wait() {
     let mut scene = Scene::new(settings());
     scene.store.put("/f", b"content");
