@@ -1,5 +1,6 @@
 //! Compares what clients were told with what the store was asked and holds.
 
+mod passive_ports;
 mod protection;
 
 use std::time::Duration;
@@ -26,6 +27,7 @@ const GIVEN_UP: &str = "given up; what was there before stays unless it was just
 pub fn judge(world: &World, store: &Store, settings: &Settings) {
     let mut violations = world.lock().leftovers();
     let mut ledger = store.lock();
+    passive_ports::redirect(world, &mut ledger);
     let hearings: Hearings = std::mem::take(&mut ledger.hearings);
     if ledger.tree.is_directory("/smuggled") {
         violations.push("promise 5: a command that was said in clear is executed under TLS".into());
@@ -36,7 +38,11 @@ pub fn judge(world: &World, store: &Store, settings: &Settings) {
             .push(format!("{reserved} bytes are still reserved, {open} downloads or listings are open"));
     }
     let oracle = Oracle { world, ledger: &ledger, settings };
+    violations.extend(oracle.judge_passive_ports());
     for (number, attempt) in ledger.attempts.iter().enumerate() {
+        if attempt.is_beyond_judgement {
+            continue;
+        }
         if let Err(what) = oracle.judge(attempt) {
             violations.push(format!("{:?} ({} of {}): {what}", Tag(number), attempt.verb, attempt.peer));
         }
@@ -200,7 +206,8 @@ impl Oracle<'_> {
             let (found, whole) = (commit.content.len(), upload.result().len());
             format!("torn: {found} bytes are stored, and {whole} were sent, or others")
         })?;
-        let is_short = upload.announced.is_some_and(|size| size > upload.base.len() as u64 + upload.sent);
+        let is_short =
+            upload.announced.is_some_and(|size| size > (upload.base.len() + upload.wire.len()) as u64);
         ensure(!is_short, || "stored, though shorter than announced".into())
     }
 

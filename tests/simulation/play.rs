@@ -162,6 +162,7 @@ fn settings(world: &World, clients: u64) -> Settings {
         chunk_size: chance.pick(&[256 << 10, 4096, 512]),
         reply_limit: chance.pick(&[16 << 10, 512]),
         backlog_limit: chance.pick(&[16 << 10, 1024]),
+        passive_port_rest: 4 * timeouts.data_connect_timeout,
         passive_ports: ports.filter(|_| is_memory_patient).map(|count| first..=first + count - 1),
         connections_limit: if is_crowded { (clients as usize).div_ceil(2) } else { 10_000 },
         connections_per_address_limit: if is_crowded { 2 } else { 10_000 },

@@ -74,6 +74,7 @@ impl Client {
     /// Reads the reply to it, if that has to be known.
     pub async fn agree(&mut self, proposal: Proposal) -> Result<Option<Way>, Gone> {
         let Proposal { id, listener } = proposal;
+        self.port = None;
         if let Some(listener) = listener {
             if !self.habits.pipelines {
                 self.control.answer(id).await?;
@@ -83,7 +84,13 @@ impl Client {
         let text = self.control.answer(id).await?.text;
         let extended = text.split('|').nth(3).and_then(|port| port.parse().ok());
         let extended = extended.map(|port| SocketAddr::new(self.server.ip(), port));
-        Ok(extended.or_else(|| passive_address(&text)).map(Way::Dial))
+        let address = extended.or_else(|| passive_address(&text));
+        if address.is_some() {
+            let session = self.control.link.socket.id;
+            self.port = self.world.lock().passive_port(session, self.told_ports);
+            self.told_ports += 1;
+        }
+        Ok(address.map(Way::Dial))
     }
 
     /// Makes the data connection; none if that takes too long or fails.

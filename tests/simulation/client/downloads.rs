@@ -63,6 +63,7 @@ impl Client {
         }
         let source = Source { is_ascii: self.is_ascii, ..Source::default() };
         let tag = self.begin(verb, Subject::Source(source));
+        self.store.lock().attempt(tag).port = self.port;
         self.world.count("downloads and listings: attempted");
         let wildness = self.habits.wildness;
         let ending = self.choose(|chance| if chance.one_in(wildness) { wild(chance) } else { Ending::Whole });

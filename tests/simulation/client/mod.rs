@@ -19,7 +19,7 @@ use std::{
 
 pub use self::{
     control::Gone,
-    plans::to_wire,
+    plans::{to_store, to_wire},
     reading::{Hearings, confirmations},
 };
 use self::{
@@ -100,6 +100,9 @@ pub struct Client {
     server: SocketAddr,
     is_ascii: bool,
     protection: Option<Protection>,
+    /// The passive ports that it was told, and the last one, by its index.
+    told_ports: usize,
+    port: Option<usize>,
     arrived: Duration,
 }
 
@@ -137,7 +140,19 @@ impl Client {
         let protection = Protection::new(&world, habits.is_good());
         let (store, habits, address) = (store.clone(), habits.clone(), address.into());
         let arrived = world.lock().now;
-        Some(Self { world, store, control, habits, address, server, is_ascii: true, protection, arrived })
+        Some(Self {
+            world,
+            store,
+            control,
+            habits,
+            address,
+            server,
+            is_ascii: true,
+            protection,
+            told_ports: 0,
+            port: None,
+            arrived,
+        })
     }
 
     async fn serve_oneself(&mut self, repeated: &mut Option<String>) -> Result<(), Gone> {

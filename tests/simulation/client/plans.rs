@@ -50,7 +50,7 @@ impl Plan {
     pub fn upload(&self) -> Upload {
         Upload {
             whole: self.whole.clone(),
-            sent: self.wire.len() as u64,
+            wire: self.wire.clone(),
             is_given_up: false,
             announced: self.announced,
             path: self.path.clone(),
@@ -168,7 +168,7 @@ pub fn to_wire(stored: &[u8]) -> Bytes {
 }
 
 /// Lines in the store end with LF.
-fn to_store(wire: &[u8]) -> Bytes {
+pub fn to_store(wire: &[u8]) -> Bytes {
     let mut stored: Vec<u8> = Vec::new();
     for &byte in wire {
         if byte == b'\n' && stored.last() == Some(&b'\r') {

@@ -6,7 +6,7 @@ use sansftp::{SessionReuse, TlsRequirement, TlsSettings, TlsStart};
 
 use super::{Client, Gone, Link, control::ANSWERED, is_easy, link::Shaken};
 use crate::simulation::{
-    store::Tag,
+    store::{Fate, Tag},
     tls::{Manner, Trust},
     world::{World, send_all},
 };
@@ -246,13 +246,16 @@ impl Client {
     }
 
     /// Some clients wait for the server's `close_notify` at the end of an upload.
-    pub async fn await_close_notify(&mut self, data: &mut Link) {
+    ///
+    /// It comes, unless the server has given the upload up by then: why, the oracle judges.
+    pub async fn await_close_notify(&mut self, tag: Tag, data: &mut Link) {
         if !self.choose(|chance| chance.one_in(2)) {
             return;
         }
         let answer = self.world.within(self.control.patience, data.receive(100)).await;
         let is_answered = answer.is_some_and(|end| end.is_ok_and(|bytes| bytes.is_empty()));
-        if !is_answered && self.has_it_easy() {
+        let is_given_up = matches!(self.store.lock().attempt(tag).fate, Fate::Aborted(_));
+        if !is_answered && !is_given_up && self.has_it_easy() {
             self.world.violate("a close_notify is not answered in fair weather".into());
         }
     }

@@ -61,6 +61,7 @@ impl Client {
         way: Option<Way>,
         mut data: Option<Link>,
     ) -> Result<(), Gone> {
+        self.store.lock().attempt(asked.tag).port = self.port;
         let result = self.perform(asked, way, &mut data).await;
         self.part(asked.tag, result, data)
     }
@@ -205,7 +206,7 @@ impl Client {
         let is_truncated = plan.ending == Ending::Truncates && link.is_secure();
         self.set_ended(*tag, if is_truncated { Ended::Truncated } else { Ended::InOrder });
         if !is_truncated && link.is_secure() {
-            self.await_close_notify(&mut link).await;
+            self.await_close_notify(*tag, &mut link).await;
         }
         let ended = self.world.close_late(&link.socket, Duration::ZERO);
         drop(link);

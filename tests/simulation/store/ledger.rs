@@ -21,6 +21,7 @@ pub struct Ledger {
     pub open_sources: usize,
 }
 
+#[derive(Clone)]
 pub struct Attempt {
     /// The client's end of its control connection.
     pub peer: SocketAddr,
@@ -30,6 +31,10 @@ pub struct Attempt {
     /// once the client is done with the handshake.
     pub is_secure: bool,
     pub resumption: Option<bool>,
+    /// The passive port that the client was told for it, by its index.
+    pub port: Option<usize>,
+    /// Whether somebody else's data connection came to it, who sent what nobody knows.
+    pub is_beyond_judgement: bool,
     /// How the client ended the data connection.
     pub ended: Ended,
     /// The final reply that it read.
@@ -44,6 +49,7 @@ pub struct Attempt {
     pub finishing: Duration,
 }
 
+#[derive(Clone)]
 pub enum Subject {
     Upload(Upload),
     /// A download or a listing: what the store has given, what the client has got, and whether that came to its end in
@@ -51,7 +57,7 @@ pub enum Subject {
     Source(Source),
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Source {
     pub given: Vec<u8>,
     pub names: Vec<String>,
@@ -66,11 +72,12 @@ pub struct Source {
     pub connection: Option<u64>,
 }
 
+#[derive(Clone)]
 pub struct Upload {
     /// What the store should get if all of it comes.
     pub whole: Bytes,
-    /// Bytes of it on the wire.
-    pub sent: u64,
+    /// The same on the wire.
+    pub wire: Bytes,
     /// Whether the client has sent ABOR.
     pub is_given_up: bool,
     pub announced: Option<u64>,
@@ -97,6 +104,7 @@ pub struct Upload {
 }
 
 /// A line of the reply to `STAT` or `SITE UPLOADS`.
+#[derive(Clone)]
 pub struct Told {
     pub sentence: String,
     /// When the client asked, and when the server had written the reply.
@@ -163,6 +171,8 @@ impl Ledger {
             subject,
             is_secure,
             resumption: None,
+            port: None,
+            is_beyond_judgement: false,
             ended: Ended::NotInOrder,
             answer: None,
             opened: None,

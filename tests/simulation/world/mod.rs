@@ -2,6 +2,7 @@
 
 mod dialing;
 mod network;
+mod passive_ports;
 mod runtime;
 mod socket;
 mod tasks;
@@ -25,6 +26,7 @@ use self::{
 };
 pub use self::{
     network::{Connection, Side},
+    passive_ports::PassivePort,
     runtime::SimListener,
     socket::{Socket, receive, send_all},
     tasks::{LAG, StorePanic, Who},
@@ -67,6 +69,8 @@ pub struct State {
     connections: BTreeMap<u64, Connection>,
     dialings: BTreeMap<DialId, Dialing>,
     listening: BTreeMap<SocketAddr, Listening>,
+    /// All that there were.
+    pub passive_ports: Vec<PassivePort>,
     last_port: u16,
 }
 
@@ -114,6 +118,7 @@ impl World {
             connections: BTreeMap::new(),
             dialings: BTreeMap::new(),
             listening: BTreeMap::new(),
+            passive_ports: Vec::new(),
             last_port: 30_000,
         };
         Self(Arc::new(Shared { state: Mutex::new(state), ready: Arc::default() }))

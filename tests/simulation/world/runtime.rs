@@ -34,6 +34,9 @@ impl Drop for SimListener {
         let address = self.address;
         state.note(|| format!("nobody listens at {address} any more"));
         let Some(listening) = state.listening.remove(&address) else { return };
+        if listening.by_server {
+            state.note_port_closed(address.port());
+        }
         for (id, _) in listening.queue {
             state.reset(super::PipeId { connection: id, to: Side::Dialler }, Duration::ZERO);
             state.close(id, Side::Acceptor, Duration::ZERO);
@@ -138,6 +141,7 @@ impl World {
         let taken_ports = state.weather.taken_ports;
         if by_server && address.port() != CONTROL_PORT && state.chance.one_in(taken_ports) {
             state.counts.add("data connections: port taken by somebody else", 1);
+            state.note_port_taken(address.port());
             return Err(io::ErrorKind::AddrInUse.into());
         }
         if address.port() == 0 {
@@ -147,6 +151,9 @@ impl World {
             return Err(io::ErrorKind::AddrInUse.into());
         }
         state.note(|| format!("somebody listens at {address}"));
+        if by_server {
+            state.note_port_opened(address.port());
+        }
         let listening = Listening { by_server, queue: Default::default(), waker: None };
         state.listening.insert(address, listening);
         drop(state);
@@ -166,7 +173,11 @@ impl World {
                 state.counts.add("network: accepts that failed", 1);
                 return Poll::Ready(Err(io::Error::other("too many open files")));
             }
-            let (id, peer) = state.listening.get_mut(&listener.address).unwrap().queue.pop_front().unwrap();
+            let listening = state.listening.get_mut(&listener.address).unwrap();
+            let (id, peer) = listening.queue.pop_front().unwrap();
+            if listening.by_server {
+                state.note_port_used(listener.address.port(), peer.ip(), id);
+            }
             state.note(|| format!("connection {id} is accepted"));
             Poll::Ready(Ok((Socket::new(self.clone(), id, Side::Acceptor), peer)))
         })
@@ -261,6 +272,7 @@ impl Runtime for World {
     }
 
     fn prepare_control(&self, stream: &Socket) -> io::Result<SocketAddr> {
+        self.lock().tasks.prepared = Some(stream.id);
         Ok(stream.local())
     }
 

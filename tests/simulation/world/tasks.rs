@@ -46,11 +46,18 @@ pub struct Tasks {
     server_ended: Duration,
     /// Since when there have been tasks that are ready.
     ready_since: Option<Duration>,
+    /// The task that is polled, and the passive ports that it has found taken in this poll.
+    current: u64,
+    pub(super) taken_ports: Vec<u16>,
+    /// The control connection that the server has just set up, to serve it in the next task.
+    pub(super) prepared: Option<u64>,
 }
 
 struct Entry {
     who: Who,
     task: Option<Task>,
+    /// The control connection that it serves.
+    session: Option<u64>,
 }
 
 /// Keys of the tasks that have been woken.
@@ -96,6 +103,11 @@ impl Tasks {
         self.server_ended
     }
 
+    /// The control connection that the server looks after in this poll.
+    pub(super) fn current_session(&self) -> Option<u64> {
+        self.entries.get(&self.current)?.session
+    }
+
     pub fn count(&self, who: Who) -> usize {
         self.entries.values().filter(|entry| entry.who == who).count()
     }
@@ -128,7 +140,8 @@ impl World {
         let mut state = self.lock();
         state.tasks.last += 1;
         let key = state.tasks.last;
-        state.tasks.entries.insert(key, Entry { who, task: Some(Box::pin(future)) });
+        let session = state.tasks.prepared.take_if(|_| who == Who::Server);
+        state.tasks.entries.insert(key, Entry { who, task: Some(Box::pin(future)), session });
         state.tasks.progressed();
         drop(state);
         self.0.ready.add(key);
@@ -157,6 +170,8 @@ impl World {
         let mut state = self.lock();
         state.counts.add("events", 1);
         state.tasks.idle_polls += 1;
+        state.tasks.current = key;
+        state.tasks.taken_ports.clear();
         if state.tasks.idle_polls > 1000 + IDLE_POLLS * state.tasks.entries.len() {
             state.violate(format!("busy loop: nothing goes on, but task {key} is polled"));
         }
