@@ -120,8 +120,7 @@ impl Oracle<'_> {
                 if is_finished && is_beyond {
                     self.world.count("uploads: finished for a killed client, where the promise ends");
                 }
-                let size = (upload.base.len() + upload.written.len()) as u64;
-                let is_certain = has_said_so || size > 0 && upload.announced == Some(size);
+                let is_certain = has_said_so || upload.has_announced_size();
                 ensure(!is_finished || is_beyond || is_certain, || {
                     format!("finished, though the client was killed: {:?}", attempt.ended)
                 })

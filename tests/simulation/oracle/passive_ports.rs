@@ -3,9 +3,10 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use super::Oracle;
 use crate::simulation::{
-    client::to_store,
     store::{Attempt, Ended, Ledger, Subject, Upload},
     world::{PassivePort, World},
 };
@@ -89,7 +90,7 @@ impl Attempt {
 
 impl Upload {
     fn replace_sent(&mut self, wire: &[u8], connection: Option<u64>) {
-        self.whole = if self.is_ascii { to_store(wire) } else { wire.to_vec().into() };
-        (self.wire, self.connection) = (wire.to_vec().into(), connection);
+        self.whole = self.stored_form(wire);
+        (self.wire, self.connection) = (Bytes::copy_from_slice(wire), connection);
     }
 }

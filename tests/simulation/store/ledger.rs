@@ -6,7 +6,7 @@ use bytes::Bytes;
 use sansftp::{AbortReason, StorageError, Stored};
 
 use super::Tree;
-use crate::simulation::client::Hearings;
+use crate::simulation::client::{Hearings, to_store};
 
 /// One attempt of a client to transfer something.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -210,6 +210,19 @@ impl Upload {
     /// What the file has to be if this upload is stored.
     pub fn result(&self) -> Vec<u8> {
         [&self.base[..], &self.whole].concat()
+    }
+
+    /// Whether just the bytes have come that were announced.
+    pub fn has_announced_size(&self) -> bool {
+        let size = self.announced.filter(|size| *size > 0);
+        let count = size.and_then(|size| (size as usize).checked_sub(self.base.len()));
+        let announced = count.and_then(|count| self.wire.get(..count));
+        announced.is_some_and(|wire| *self.written == self.stored_form(wire))
+    }
+
+    /// What the store gets of bytes on the wire.
+    pub fn stored_form(&self, wire: &[u8]) -> Bytes {
+        if self.is_ascii { to_store(wire) } else { Bytes::copy_from_slice(wire) }
     }
 
     /// Whether this is what the file has to be if only a part of the upload has come.
