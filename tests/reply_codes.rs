@@ -60,7 +60,7 @@ impl State {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum StoreMood {
     Willing,
-    Refusing,
+    Refusing(StorageErrorKind),
 }
 
 /// How far the driver lets transfers go by themselves.
@@ -174,8 +174,10 @@ impl Driver {
     }
 
     fn answer(&self, request: &Request) -> Answer {
-        if self.mood == StoreMood::Refusing && !matches!(request, Request::LogIn(_)) {
-            return Answer::Failed(StorageErrorKind::NotFound.into());
+        if let StoreMood::Refusing(kind) = self.mood
+            && !matches!(request, Request::LogIn(_))
+        {
+            return Answer::Failed(kind.into());
         }
         match request {
             Request::LogIn(_) => Answer::LoggedIn,
@@ -272,7 +274,9 @@ fn every_command_has_one_final_reply_that_the_rfcs_know() {
         for argument in row.good.iter().chain(row.bad) {
             for state in State::ALL {
                 check(row, argument, state, StoreMood::Willing);
-                check(row, argument, state, StoreMood::Refusing);
+                for kind in [StorageErrorKind::NotFound, StorageErrorKind::NameRefused] {
+                    check(row, argument, state, StoreMood::Refusing(kind));
+                }
             }
         }
     }
@@ -295,6 +299,19 @@ fn good_arguments_are_taken_and_bad_ones_are_not() {
             // Any bytes may be a password; HELP tells nothing of a command that is not there.
             let is_refused = matches!(replies[..], [500..=504 | 522 | 536 | 550 | 553]);
             assert!(is_refused, "{} {argument}: {replies:?}", row.verb);
+        }
+    }
+}
+
+/// `553` is for the name that a file is to get; `RNTO` needs an answer before.
+#[test]
+fn a_name_that_cannot_be_is_a_553_of_an_upload_alone() {
+    let mood = StoreMood::Refusing(StorageErrorKind::NameRefused);
+    for row in TABLE.iter().filter(|row| row.codes != [502]) {
+        for argument in row.good {
+            let replies = replies_to(row, argument, State::DataConnectionThere, mood);
+            let is_upload = ["STOR", "APPE", "STOU"].contains(&row.verb);
+            assert_eq!(replies == [553], is_upload, "{} {argument}: {replies:?}", row.verb);
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::{
     listing::ListingFormat,
     pathname::{Pathname, names_directory},
     reply::{Reply, ReplyCode},
-    storage::{Entry, EntryKind, Metadata, StorageError, StorageErrorKind},
+    storage::{Entry, EntryKind, Metadata, Right, StorageError, StorageErrorKind},
     time_value::TimeValue,
 };
 
@@ -55,6 +55,7 @@ pub(super) enum Purpose {
     StatusOfFile(Pathname),
     Available,
     Text,
+    Rename,
     /// This reply, if it could be done.
     Reply(Reply),
 }
@@ -108,6 +109,7 @@ impl ServerPi {
             (Purpose::LogIn, Answer::Denied(why)) => self.handle_denied(why),
             (purpose, Answer::Failed(error)) => self.handle_failed(purpose, error),
             (Purpose::Reply(reply), Answer::Done) => self.send(reply),
+            (Purpose::Rename, Answer::Done) => self.reply(ReplyCode::FILE_ACTION_DONE, "Renamed."),
             (Purpose::Open, Answer::UploadOpened { pathname, offset, finish }) => {
                 self.handle_upload_opened(pathname, offset, finish);
             }
@@ -132,6 +134,7 @@ impl ServerPi {
         };
         let is_nobodys_name =
             matches!(error.kind(), StorageErrorKind::NotFound | StorageErrorKind::NameRefused);
+        let code = self.refusal_code(&purpose, error.kind());
         match purpose {
             Purpose::OpenListing(pathname, format)
                 if is_file(&pathname) && !matches!(format, ListingFormat::Machine(_)) =>
@@ -145,7 +148,7 @@ impl ServerPi {
                 );
             }
             Purpose::Open | Purpose::OpenListing(..) | Purpose::ListFile(..) => {
-                self.refuse_transfer(error.kind().reply_code(), error.message());
+                self.refuse_transfer(code, error.message());
             }
             Purpose::Status(pathname) if is_file(&pathname) => {
                 self.ask(Request::Stat(pathname.clone()), Purpose::StatusOfFile(pathname));
@@ -161,22 +164,36 @@ impl ServerPi {
             }
             Purpose::ModifiedIsSet(modified, told) => self.reply_modified(modified, told),
             Purpose::LogIn => self.give_up("Nobody can log in right now; try again later."),
-            _ => self.reply(error.kind().reply_code(), error.message()),
+            _ => self.reply(code, error.message()),
+        }
+    }
+
+    /// `553` is for the name that a file is to get (RFC 959 5.4); to all other commands, what cannot have its name is not
+    /// there, or cannot be.
+    fn refusal_code(&self, purpose: &Purpose, kind: StorageErrorKind) -> ReplyCode {
+        let subject = self.transfer.as_ref().map(|transfer| &transfer.subject);
+        let is_given =
+            matches!((purpose, subject), (Purpose::Rename, _) | (Purpose::Open, Some(Subject::Upload(_))));
+        match kind {
+            StorageErrorKind::NameRefused if !is_given => ReplyCode::FILE_UNAVAILABLE,
+            kind => kind.reply_code(),
         }
     }
 
     fn handle_metadata(&mut self, purpose: Purpose, metadata: Metadata, now: TimeValue) {
         match purpose {
-            Purpose::ChangeDirectory(pathname) if metadata.kind == EntryKind::Directory => {
+            Purpose::ChangeDirectory(_) if metadata.kind != EntryKind::Directory => self.reply_no_directory(),
+            Purpose::ChangeDirectory(_) if !metadata.permissions.has(Right::Enter) => self.reply_denied(),
+            Purpose::ChangeDirectory(pathname) => {
                 self.parameters.working_directory = pathname;
                 self.reply(ReplyCode::FILE_ACTION_DONE, "Directory changed.");
             }
-            Purpose::ChangeDirectory(_) => self.reply_no_directory(),
             Purpose::RenameFrom(_, wanted) | Purpose::ModificationTime(wanted, _)
                 if !wanted.is_met_by(metadata.kind) =>
             {
                 self.reply_no_directory();
             }
+            Purpose::RenameFrom(..) if !metadata.permissions.has(Right::Rename) => self.reply_denied(),
             Purpose::RenameFrom(pathname, _) => {
                 self.parameters.rename_from = Some((pathname, metadata.kind));
                 self.reply(ReplyCode::PENDING, "Send the new name with RNTO.");
@@ -203,6 +220,10 @@ impl ServerPi {
 
     fn reply_no_directory(&mut self) {
         self.reply(ReplyCode::FILE_UNAVAILABLE, "That is not a directory.");
+    }
+
+    fn reply_denied(&mut self) {
+        self.reply(ReplyCode::FILE_UNAVAILABLE, "Permission denied.");
     }
 
     /// `LIST` or `NLST` of a file: the one line is sent.

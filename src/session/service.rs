@@ -25,7 +25,6 @@ use crate::{
 
 const DELETED: Reply = Reply::from_static("250 Deleted.\r\n");
 const REMOVED: Reply = Reply::from_static("250 Directory removed.\r\n");
-const RENAMED: Reply = Reply::from_static("250 Renamed.\r\n");
 const MODE_CHANGED: Reply = Reply::from_static("200 Mode changed.\r\n");
 const TIME_CHANGED: Reply = Reply::from_static("200 Modification time changed.\r\n");
 
@@ -141,6 +140,9 @@ impl ServerPi {
 
     pub(super) fn rnfr(&mut self, argument: &[u8]) {
         if let Some(pathname) = self.resolve(argument) {
+            if pathname.is_root() {
+                return self.reply(ReplyCode::FILE_UNAVAILABLE, "The root directory stays where it is.");
+            }
             let purpose = Purpose::RenameFrom(pathname.clone(), Wanted::by_name(argument));
             self.ask(Request::Stat(pathname), purpose);
         }
@@ -155,7 +157,7 @@ impl ServerPi {
             _ => self.resolve_file(argument, ReplyCode::NAME_REFUSED),
         };
         if let Some(to) = to {
-            self.ask(Request::Rename { from, to }, Purpose::Reply(RENAMED));
+            self.ask(Request::Rename { from, to }, Purpose::Rename);
         }
     }
 

@@ -115,7 +115,7 @@ pub enum StorageErrorKind {
     ContentRefused,
     /// The user's own allowance is used up: `552`.
     OverQuota,
-    /// The name cannot be used in this store: `553`.
+    /// The name cannot be used in this store: `553` where a file is to get it, and `550` to other commands.
     NameRefused,
     /// The file has no byte at the offset of `REST`: `554`.
     BadOffset,

@@ -12,7 +12,7 @@
 //! ```
 //!
 //! METADATA is `file:12`, `dir`, `link` or `other`, then `:@20240102030405` for its time and `:0644` for its mode where
-//! it has them. The answers (from `LoggedIn` to `Text`) are to the latest request, the last two lines are about the
+//! it has them, and `:perm=el` where its user may not do all. The answers (from `LoggedIn` to `Text`) are to the latest request, the last two lines are about the
 //! latest transfer, unless a `#n` follows. The time of day is always 2024-02-01 00:00 UTC.
 
 use std::{net::SocketAddr, sync::Arc};
@@ -22,7 +22,8 @@ use sansftp::{
     pathname::Pathname,
     session::{Answer, Event, Extent, FinishKind, Outcome, Resumption, TlsClient},
     storage::{
-        Entry, EntryKind, Metadata, Permissions, StorageError, StorageErrorKind, Stored, UnixAttributes,
+        Entry, EntryKind, Metadata, Permissions, Right, StorageError, StorageErrorKind, Stored,
+        UnixAttributes,
     },
     time_value::TimeValue,
 };
@@ -250,6 +251,10 @@ pub fn parse_metadata(text: &str) -> Result<Metadata, String> {
         _ => return Err(format!("{text} is no metadata")),
     };
     for part in parts {
+        if let Some(letters) = part.strip_prefix("perm=") {
+            metadata.permissions = parse_permissions(letters)?;
+            continue;
+        }
         match part.strip_prefix('@') {
             Some(time) => {
                 let time = TimeValue::parse(time.as_bytes()).map_err(|error| error.to_string())?;
@@ -262,6 +267,26 @@ pub fn parse_metadata(text: &str) -> Result<Metadata, String> {
         }
     }
     Ok(metadata)
+}
+
+/// Reads the letters of the fact `perm`.
+fn parse_permissions(letters: &str) -> Result<Permissions, String> {
+    letters.chars().try_fold(Permissions::NONE, |permissions, letter| {
+        let right = match letter {
+            'a' => Right::Append,
+            'c' => Right::Create,
+            'd' => Right::Delete,
+            'e' => Right::Enter,
+            'f' => Right::Rename,
+            'l' => Right::List,
+            'm' => Right::MakeDirectory,
+            'p' => Right::Purge,
+            'r' => Right::Retrieve,
+            'w' => Right::Store,
+            _ => return Err(format!("{letter} is no right")),
+        };
+        Ok(permissions.with(right, true))
+    })
 }
 
 fn with_kind(kind: EntryKind) -> Metadata {
