@@ -411,7 +411,7 @@ mod tests {
 
     impl Listing for Endless {
         async fn next_page(&mut self) -> Result<Vec<Entry>, StorageError> {
-            let entry = Entry { name: Bytes::from_static(b"name"), metadata: Metadata::file(0) };
+            let entry = Entry::new(Bytes::from_static(b"name"), Metadata::file(0));
             Ok(vec![entry; 100])
         }
     }

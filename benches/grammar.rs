@@ -41,14 +41,14 @@ fn lines(criterion: &mut Criterion) {
 }
 
 fn entries() -> Vec<Entry> {
-    let entry = |number: u64| Entry {
-        name: Bytes::from(format!("a file with a usual name {number}.txt")),
-        metadata: Metadata {
+    let entry = |number: u64| {
+        let metadata = Metadata {
             modified: Some(TimeValue::from_unix(1_780_000_000 + number as i64 * 3600, 0)),
             unix: Some(UnixAttributes { mode: 0o644, links: 1, owner: 1000, group: 1000 }),
             unique: Some((0xFD01, 1_000_000 + number)),
             ..Metadata::file(number * 12_345)
-        },
+        };
+        Entry::new(Bytes::from(format!("a file with a usual name {number}.txt")), metadata)
     };
     (0..ENTRIES).map(entry).collect()
 }

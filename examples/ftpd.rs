@@ -36,7 +36,7 @@ use sansftp::{
     Accounts, Storage,
     adapters::{
         Runtime,
-        stores::{Durability, Filesystem, OnAbort},
+        stores::{Durability, Filesystem, Links, OnAbort},
         tokio::Tokio,
         users::Users,
     },
@@ -92,6 +92,10 @@ struct Options {
     /// Keep what has come of an upload that was cut off, where no file has its name, so that clients can go on there
     #[arg(long)]
     keep_partial: bool,
+
+    /// Symbolic links in listings of a folder: follow them, show them as links, or hide them
+    #[arg(long, value_name = "HOW", value_enum, default_value = "follow", hide_possible_values = true)]
+    links: LinksOption,
 
     /// Tell clients that their file is still being stored, from so many seconds on and again after as many; if that fails
     /// then, their connection is closed
@@ -154,6 +158,13 @@ struct User {
 enum DurabilityOption {
     Sync,
     Rename,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum LinksOption {
+    Follow,
+    Show,
+    Hide,
 }
 
 /// Each is there with its cargo feature.
@@ -296,7 +307,13 @@ fn open_folder(folder: &Path, options: &Options) -> io::Result<Stores<Filesystem
         DurabilityOption::Rename => Durability::Rename,
     };
     let on_abort = if options.keep_partial { OnAbort::KeepPartial } else { OnAbort::Discard };
-    let store = Filesystem::open(folder)?.with_durability(durability).with_on_abort(on_abort);
+    let links = match options.links {
+        LinksOption::Follow => Links::Follow,
+        LinksOption::Show => Links::Show,
+        LinksOption::Hide => Links::Hide,
+    };
+    let store =
+        Filesystem::open(folder)?.with_durability(durability).with_on_abort(on_abort).with_links(links);
     Ok(Stores { readable: store.clone().read_only(), writable: store })
 }
 

@@ -6,7 +6,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 
 use crate::{
     pathname::refuse_non_segment,
-    storage::{Entry, EntryKind, Metadata, Right, UnixAttributes},
+    storage::{Entry, EntryKind, Link, Metadata, Right, UnixAttributes},
     time_value::{Civil, TimePrecision, TimeValue},
 };
 
@@ -26,7 +26,8 @@ pub enum ListingFormat {
     /// attributes, they are made up from what the user may do.
     ///
     /// Something that is neither file, directory nor symbolic link has the letter of a FIFO (`p`), which clients
-    /// neither enter nor retrieve. The target of a symbolic link is not shown.
+    /// neither enter nor retrieve. A symbolic link has ` -> ` and its target behind its name, or a `?` where that is not
+    /// for clients, who take the line for broken without it.
     Long,
     /// `NLST`: the names.
     Names {
@@ -47,22 +48,20 @@ impl ListingFormat {
     /// use sansftp::{listing::ListingFormat, storage::{Entry, Metadata}, time_value::TimeValue};
     ///
     /// let modified = Some(TimeValue::parse(b"20261122210000").unwrap());
-    /// let entry = Entry {
-    ///     name: Bytes::from_static(b"notes.txt"),
-    ///     metadata: Metadata { modified, ..Metadata::file(1234) },
-    /// };
+    /// let metadata = Metadata { modified, ..Metadata::file(1234) };
+    /// let entry = Entry::new(Bytes::from_static(b"notes.txt"), metadata);
     /// let mut line = BytesMut::new();
     /// ListingFormat::Long.line(TimeValue::parse(b"20261224000000").unwrap(), &entry, &mut line);
     /// assert_eq!(&line[..], b"-rw-r--r--   1 ftp      ftp          1234 Nov 22 21:00 notes.txt\r\n");
     /// ```
     pub fn line(&self, now: TimeValue, entry: &Entry, out: &mut BytesMut) {
-        let Entry { name, metadata } = entry;
+        let Entry { name, metadata, link } = entry;
         if !entry_name_is_sendable(name) {
             return;
         }
         out.reserve(ROOM_FOR_A_LINE);
         match self {
-            Self::Long => put_long(now, metadata, out),
+            Self::Long => put_long(now, metadata, link.as_ref(), out),
             Self::Names { prefix } => out.put_slice(prefix),
             Self::Machine(facts) => {
                 facts.write(metadata, out);
@@ -70,6 +69,9 @@ impl ListingFormat {
             }
         }
         out.put_slice(name);
+        if matches!(self, Self::Long) && (link.is_some() || metadata.kind == EntryKind::Symlink) {
+            put_target(link.as_ref(), out);
+        }
         out.put_slice(b"\r\n");
     }
 }
@@ -247,7 +249,12 @@ fn put_number_fact(name: &[u8], number: Option<u32>, out: &mut BytesMut) {
     }
 }
 
-fn put_long(now: TimeValue, metadata: &Metadata, out: &mut BytesMut) {
+fn put_long(now: TimeValue, metadata: &Metadata, link: Option<&Link>, out: &mut BytesMut) {
+    if let Some(Link { target, modified, unix }) = link {
+        let (kind, size) = (EntryKind::Symlink, target.len() as u64);
+        let of_link = Metadata { kind, size, modified: *modified, unix: *unix, ..metadata.clone() };
+        return put_long(now, &of_link, None, out);
+    }
     match metadata.unix {
         Some(UnixAttributes { mode, links, owner, group }) => {
             put_mode(metadata.kind, mode, out);
@@ -265,6 +272,13 @@ fn put_long(now: TimeValue, metadata: &Metadata, out: &mut BytesMut) {
     put_number::<10>(metadata.size, 8, out);
     put_date(now, metadata.modified, out);
     out.put_u8(b' ');
+}
+
+/// ` -> ` and what the link says, in which no byte may break the line.
+fn put_target(link: Option<&Link>, out: &mut BytesMut) {
+    out.put_slice(b" -> ");
+    let target = link.map_or(&b"?"[..], |link| &link.target);
+    out.extend(target.iter().map(|byte| if b"\r\n\0".contains(byte) { b'?' } else { *byte }));
 }
 
 /// Permission bits that say what the user may do; nobody else may change anything.
@@ -365,7 +379,7 @@ mod tests {
     }
 
     fn entry(name: &[u8], metadata: Metadata) -> Entry {
-        Entry { name: Bytes::copy_from_slice(name), metadata }
+        Entry::new(Bytes::copy_from_slice(name), metadata)
     }
 
     fn line(format: &ListingFormat, now: TimeValue, entry: &Entry) -> String {
@@ -418,7 +432,7 @@ mod tests {
             ),
             (
                 Metadata { kind: EntryKind::Symlink, ..file.clone() },
-                "lrwxrwxrwx   1 ftp      ftp          1234 Nov 22 21:00 name\r\n",
+                "lrwxrwxrwx   1 ftp      ftp          1234 Nov 22 21:00 name -> ?\r\n",
             ),
             (
                 Metadata { kind: EntryKind::Other, ..file },
@@ -436,6 +450,41 @@ mod tests {
             long(Metadata { unix, ..Metadata::file(u64::MAX) }),
             "-rw-r--r-- 18446744073709551615 4294967295 123456789 18446744073709551615 Jan  1  1970 name\r\n"
         );
+    }
+
+    /// `MLSD` tells of what a link leads to, `LIST` of the link.
+    #[test]
+    fn links_are_shown_as_ls_does() {
+        let modified = Some(time("20261122210000"));
+        let link = |target: &'static [u8]| {
+            let unix = Some(UnixAttributes { mode: 0o777, links: 1, owner: 1000, group: 1000 });
+            Some(Link { target: Bytes::from_static(target), modified, unix })
+        };
+        let leading_to = |metadata, target| Entry { link: link(target), ..entry(b"name", metadata) };
+        let file = Metadata { unix: unix(0o640), ..Metadata::file(1234) };
+        for (entry, long, machine) in [
+            (
+                leading_to(file.clone(), b"../a b"),
+                "lrwxrwxrwx   1 1000     1000            6 Nov 22 21:00 name -> ../a b\r\n",
+                "type=file;size=1234;perm=adfrw;UNIX.mode=0640; name\r\n",
+            ),
+            (
+                leading_to(Metadata::directory(), b"d"),
+                "lrwxrwxrwx   1 1000     1000            1 Nov 22 21:00 name -> d\r\n",
+                "type=dir;perm=cdeflmp; name\r\n",
+            ),
+            (
+                leading_to(Metadata { kind: EntryKind::Symlink, ..file.clone() }, b"a\r\n\0b"),
+                "lrwxrwxrwx   1 1000     1000            5 Nov 22 21:00 name -> a???b\r\n",
+                "type=OS.unix=symlink;perm=adfrw;UNIX.mode=0640; name\r\n",
+            ),
+        ] {
+            let now = time("20261122213000");
+            assert_eq!(line(&ListingFormat::Long, now, &entry), long);
+            let facts = Facts::select(b"type;size;perm;UNIX.mode;");
+            assert_eq!(line(&ListingFormat::Machine(facts), now, &entry), machine);
+            assert_eq!(line(&ListingFormat::Names { prefix: Bytes::new() }, now, &entry), "name\r\n");
+        }
     }
 
     #[test]
@@ -619,8 +668,14 @@ mod tests {
 
         /// Promise 11: no byte of a name can break a line, and what is listed can be asked for.
         #[test]
-        fn a_line_is_one_line(name in prop::collection::vec(any::<u8>(), 0..8), metadata in metadata(), now: i64) {
-            let entry = entry(&name, metadata);
+        fn a_line_is_one_line(
+            name in prop::collection::vec(any::<u8>(), 0..8),
+            target in prop::option::of(prop::collection::vec(any::<u8>(), 0..8)),
+            metadata in metadata(),
+            now: i64,
+        ) {
+            let link = target.map(|target| Link { target: target.into(), modified: None, unix: None });
+            let entry = Entry { link, ..entry(&name, metadata) };
             for format in [
                 ListingFormat::Long,
                 ListingFormat::Names { prefix: Bytes::new() },
@@ -634,6 +689,13 @@ mod tests {
                 }
                 let text = out.strip_suffix(b"\r\n").unwrap();
                 prop_assert!(!text.iter().any(|byte| b"\r\n\0".contains(byte)));
+                let is_link = entry.link.is_some() || entry.metadata.kind == EntryKind::Symlink;
+                let arrow_and_target = match &entry.link {
+                    _ if !is_link || format != ListingFormat::Long => 0,
+                    Some(link) => 4 + link.target.len(),
+                    None => 5,
+                };
+                let text = &text[..text.len() - arrow_and_target];
                 prop_assert!(text.ends_with(&name));
                 let before = &text[..text.len() - name.len()];
                 prop_assert!(before.is_ascii());

@@ -32,6 +32,9 @@ mod gateway;
 #[cfg(unix)]
 #[path = "stores/leftovers.rs"]
 mod leftovers;
+#[cfg(unix)]
+#[path = "stores/links.rs"]
+mod links;
 #[path = "stores/memory.rs"]
 mod memory;
 #[cfg(feature = "opendal")]

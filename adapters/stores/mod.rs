@@ -35,7 +35,7 @@ pub use self::opendal::OpenDal;
 #[cfg(feature = "tahoe")]
 pub use self::tahoe::Tahoe;
 pub use self::{
-    filesystem::{Durability, Filesystem, OnAbort},
+    filesystem::{Durability, Filesystem, Links, OnAbort},
     memory::Memory,
 };
 

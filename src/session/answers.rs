@@ -308,7 +308,7 @@ impl ServerPi {
 
 fn entry_of(pathname: &Pathname, metadata: Metadata) -> Entry {
     let name = Bytes::copy_from_slice(pathname.name().unwrap_or_default());
-    Entry { name, metadata }
+    Entry::new(name, metadata)
 }
 
 /// For an answer that does not fit its request, which only a wrong driver gives.

@@ -205,8 +205,30 @@ pub struct Entry {
     /// The last segment of its pathname. A name that has a NUL, CR, LF or `/` cannot be sent in a listing nor be
     /// asked for by a client, and listings leave it out.
     pub name: Bytes,
-    /// What the store knows about it.
+    /// What the store knows about it. Of a symbolic link that it follows, it tells what [`stat`](super::Storage::stat)
+    /// would: `MLSD` says what `MLST` says.
     pub metadata: Metadata,
+    /// The link itself, if it is a symbolic link whose target a client may see: `LIST` shows it as `ls` does.
+    pub link: Option<Link>,
+}
+
+impl Entry {
+    /// An entry that is no symbolic link.
+    #[must_use]
+    pub const fn new(name: Bytes, metadata: Metadata) -> Self {
+        Self { name, metadata, link: None }
+    }
+}
+
+/// A symbolic link, as far as it is not what it leads to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Link {
+    /// What it says, which is shown to clients.
+    pub target: Bytes,
+    /// When it was made.
+    pub modified: Option<TimeValue>,
+    /// Its own Unix attributes.
+    pub unix: Option<UnixAttributes>,
 }
 
 #[cfg(test)]

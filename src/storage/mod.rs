@@ -139,9 +139,8 @@
 //!             self.content(path)?;
 //!             return Err(StorageErrorKind::NotADirectory.into());
 //!         }
-//!         let entry = |(name, content): (&Bytes, &Bytes)| Entry {
-//!             name: name.clone(),
-//!             metadata: Metadata::file(content.len() as u64),
+//!         let entry = |(name, content): (&Bytes, &Bytes)| {
+//!             Entry::new(name.clone(), Metadata::file(content.len() as u64))
 //!         };
 //!         Ok(Names(self.files().iter().map(entry).collect()))
 //!     }
@@ -191,7 +190,7 @@ use bytes::Bytes;
 
 pub use self::{
     error::{StorageError, StorageErrorKind},
-    metadata::{Entry, EntryKind, Metadata, Permissions, Right, UnixAttributes},
+    metadata::{Entry, EntryKind, Link, Metadata, Permissions, Right, UnixAttributes},
     transfers::{AbortReason, Download, Listing, OpenedUpload, Placement, Stored, Upload},
 };
 use crate::{pathname::Pathname, time_value::TimeValue};

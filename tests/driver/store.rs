@@ -331,8 +331,7 @@ impl Listing for Pages {
         let mut state = self.store.lock();
         state.pages += 1;
         let end = state.entries.min(self.next + 100);
-        let entry =
-            |number| Entry { name: format!("file {number}").into(), metadata: Metadata::file(number as u64) };
+        let entry = |number| Entry::new(format!("file {number}").into(), Metadata::file(number as u64));
         let page = (self.next..end).map(entry).collect();
         self.next = end;
         Ok(page)

@@ -178,6 +178,6 @@ fn listening() -> Event<'static> {
 }
 
 fn entries() -> Answer {
-    let entry = Entry { name: EVIL.into(), metadata: Metadata::file(12) };
+    let entry = Entry::new(EVIL.into(), Metadata::file(12));
     Answer::Entries { entries: vec![entry], extent: Extent::Whole, now: NOW }
 }

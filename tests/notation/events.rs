@@ -225,7 +225,7 @@ impl Words {
                 return Err("an entry wants NAME:METADATA".into());
             };
             let metadata = parse_metadata(&escape(metadata))?;
-            entries.push(Entry { name: name.to_vec().into(), metadata });
+            entries.push(Entry::new(name.to_vec().into(), metadata));
         }
         Ok(Answer::Entries { entries, extent, now: NOW })
     }

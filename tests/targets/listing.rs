@@ -7,7 +7,7 @@ use bytes::{Bytes, BytesMut};
 use sansftp::{
     Entry, EntryKind, Metadata, Pathname, TimeValue,
     listing::{Facts, ListingFormat, entry_name_is_sendable},
-    storage::{Permissions, UnixAttributes},
+    storage::{Link, Permissions, UnixAttributes},
     time_value::{
         Civil,
         TimePrecision::{self, Milliseconds, Seconds},
@@ -89,7 +89,12 @@ fn take_entry(input: &mut Input<'_>) -> Entry {
     });
     let unique = (shape & 0x40 != 0).then(|| (number(), number()));
     let metadata = Metadata { kind, size, modified, permissions, unix, unique };
-    Entry { name: Bytes::copy_from_slice(take_name(input)), metadata }
+    let link = (shape & 0x80 != 0).then(|| Link {
+        target: Bytes::copy_from_slice(take_name(input)),
+        modified: metadata.modified,
+        unix: metadata.unix,
+    });
+    Entry { name: Bytes::copy_from_slice(take_name(input)), metadata, link }
 }
 
 /// Promise 11: an entry is one line, or none if its name cannot be sent, whatever stands before and behind it.
@@ -119,7 +124,9 @@ fn check(entries: &[Entry], put: impl Fn(&Entry, &mut BytesMut), check_line: imp
 
 /// Reads the line as clients do: columns between blanks, and the name one blank behind the date.
 fn check_long(now: TimeValue, entry: &Entry, line: &[u8]) {
-    let Entry { name, metadata } = entry;
+    let Entry { name, metadata, link } = entry;
+    let is_link = link.is_some() || metadata.kind == EntryKind::Symlink;
+    let line = if is_link { without_target(link.as_ref(), line) } else { line };
     let columns =
         line.strip_suffix(&name[..]).and_then(|rest| rest.strip_suffix(b" ")).expect("the name is last");
     let text = str::from_utf8(columns).expect("all but the name is ASCII");
@@ -130,13 +137,14 @@ fn check_long(now: TimeValue, entry: &Entry, line: &[u8]) {
     };
     let (letter, bits) = mode.split_at(1);
     let expected = match metadata.kind {
+        _ if is_link => "l",
         EntryKind::File => "-",
         EntryKind::Directory => "d",
         EntryKind::Symlink => "l",
         EntryKind::Other => "p",
     };
     assert_eq!(letter, expected);
-    assert_eq!(size.parse(), Ok(metadata.size));
+    assert_eq!(size.parse(), Ok(link.as_ref().map_or(metadata.size, |link| link.target.len() as u64)));
     match metadata.unix {
         Some(unix) => {
             assert_eq!(mode_of(bits), unix.mode, "{bits}");
@@ -155,6 +163,15 @@ fn check_long(now: TimeValue, entry: &Entry, line: &[u8]) {
         }
     }
     check_date(now, metadata.modified, [month, day, year_or_time]);
+}
+
+/// The line before ` -> ` and what the link says, of which only bytes that break lines are not told.
+fn without_target<'a>(link: Option<&Link>, line: &'a [u8]) -> &'a [u8] {
+    let target = link.map_or(vec![b'?'], |link| link.target.to_vec());
+    let (rest, shown) = line.split_at(line.len() - target.len());
+    let is_told = |(told, byte): (&u8, &u8)| told == byte || (*told == b'?' && b"\r\n\0".contains(byte));
+    assert!(shown.iter().zip(&target).all(is_told), "{}", line.escape_ascii());
+    rest.strip_suffix(b" -> ").expect("an arrow stands before the target")
 }
 
 /// `rwsr-Sr-t`, read again.
@@ -201,7 +218,7 @@ fn check_date(now: TimeValue, modified: Option<TimeValue>, [month, day, year_or_
 
 /// RFC 3659 7.2: facts, each with its `;`, one blank, and the name.
 fn check_machine(facts: Facts, times: TimePrecision, entry: &Entry, line: &[u8]) {
-    let Entry { name, metadata } = entry;
+    let Entry { name, metadata, .. } = entry;
     let blank = line.iter().position(|&byte| byte == b' ').expect("a blank ends the facts");
     assert_eq!(&line[blank + 1..], name);
     let text = str::from_utf8(&line[..blank]).expect("facts are ASCII");

@@ -70,6 +70,25 @@ pub enum OnAbort {
     KeepPartial,
 }
 
+/// How listings show symbolic links. Whatever they show, who knows the name of a link that leads to something inside
+/// reaches that by it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Links {
+    /// `MLSD` tells of what a link leads to, as `MLST` does; `LIST` shows the link, ` -> ` and what it says.
+    ///
+    /// A link to a directory that is on the way to the one listed is shown as a link in both: a client that takes a
+    /// tree as it is listed would walk in a circle. One that leads outside, or to nothing, is shown as a link too, whose
+    /// target is a `?`, so that clients leave it out.
+    ///
+    /// A client that removes a tree as `MLSD` lists it removes also what is in the directories that links lead to.
+    #[default]
+    Follow,
+    /// All of them are links in `MLSD`, too, which many clients leave out.
+    Show,
+    /// They are not listed.
+    Hide,
+}
+
 /// A store of the files below a directory of the operating system.
 ///
 /// A clone is the same store. Open it once and give each user a clone.
@@ -100,8 +119,9 @@ pub enum OnAbort {
 ///
 /// No pathname leads out of the directory: on Linux the kernel itself sees to that (`openat2` with `RESOLVE_BENEATH`),
 /// elsewhere [`cap_std`] does, one segment after the other. Symbolic links that stay inside are followed, but by
-/// `DELE` and `RNFR`, which take the link itself; one that leads outside is
-/// [`PermissionDenied`](crate::storage::StorageErrorKind::PermissionDenied), also if it is swapped in during use.
+/// `DELE`, `RNFR` and `RNTO`, which take the link itself; one that leads outside is
+/// [`PermissionDenied`](crate::storage::StorageErrorKind::PermissionDenied), also if it is swapped in during use. So is
+/// an absolute one, wherever it leads. How listings show links is a choice ([`Links`]).
 /// FIFOs, sockets and devices are listed, and can be renamed and deleted, but are neither opened for longer than it
 /// takes to see what they are nor replaced.
 ///
@@ -197,6 +217,12 @@ impl Filesystem {
     #[must_use]
     pub fn with_on_abort(self, on_abort: OnAbort) -> Self {
         Self { root: Root { on_abort, ..self.root } }
+    }
+
+    /// The same store whose listings show symbolic links like this; [`Links::Follow`] is how they do it otherwise.
+    #[must_use]
+    pub fn with_links(self, links: Links) -> Self {
+        Self { root: Root { links, ..self.root } }
     }
 
     /// The same store without any way to change it: every change is

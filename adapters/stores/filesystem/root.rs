@@ -14,7 +14,7 @@ use cap_std::{
 
 use super::{
     super::refuse_special_bits,
-    Durability, OnAbort,
+    Durability, Links, OnAbort,
     credentials::Credentials,
     directory_sync::DirectorySync,
     leftovers::{self, Remains},
@@ -42,6 +42,7 @@ pub(super) struct Root {
     pub(super) durability: Durability,
     pub(super) on_abort: OnAbort,
     pub(super) access: Access,
+    pub(super) links: Links,
     /// Held by whatever takes a name, or takes it away.
     pub(super) turn: Arc<Mutex<()>>,
     /// Asked for when they are first wanted, which is after a program has become another user.
@@ -56,6 +57,7 @@ impl Root {
             durability: Durability::default(),
             on_abort: OnAbort::default(),
             access: Access::ReadWrite,
+            links: Links::default(),
             turn: Arc::default(),
             credentials: Arc::default(),
         })
@@ -77,6 +79,11 @@ impl Root {
                 Ok(with_moves(described, may_move))
             }
         }
+    }
+
+    /// What the directory at `path` is known again by.
+    pub(super) fn unique(&self, path: &Pathname) -> Option<(u64, u64)> {
+        system::unique(&self.directory.metadata(existing(path).ok()?).ok()?)
     }
 
     /// What is at `path`, which is no symbolic link.

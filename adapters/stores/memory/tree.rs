@@ -148,7 +148,7 @@ impl Tree {
         entries
             .range::<Bytes, _>((start, Bound::Unbounded))
             .take(most)
-            .filter_map(|(name, id)| Some(Entry { name: name.clone(), metadata: self.metadata(*id).ok()? }))
+            .filter_map(|(name, id)| Some(Entry::new(name.clone(), self.metadata(*id).ok()?)))
             .collect()
     }
 

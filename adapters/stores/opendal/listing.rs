@@ -37,10 +37,8 @@ impl OpenDalListing {
         let name = below_root.strip_prefix(self.directory.trim_start_matches('/'))?;
         let name = name.strip_suffix('/').unwrap_or(name);
         let is_shown = !matches!(name, "" | "." | "..") && !name.contains('/') && !is_hidden(name.as_bytes());
-        is_shown.then(|| Entry {
-            name: Bytes::copy_from_slice(name.as_bytes()),
-            metadata: self.store.describe(entry.metadata()),
-        })
+        let metadata = self.store.describe(entry.metadata());
+        is_shown.then(|| Entry::new(Bytes::copy_from_slice(name.as_bytes()), metadata))
     }
 }
 

@@ -101,8 +101,6 @@ impl<R: Runtime> Listing for TahoeListing<R> {
         let may_change = self.may_change().await?;
         let rest = self.ready.split_off(self.ready.len().min(PAGE_SIZE));
         let page = mem::replace(&mut self.ready, rest).into_iter();
-        Ok(page
-            .map(|(name, node)| Entry { name: name.into_bytes().into(), metadata: node.describe(may_change) })
-            .collect())
+        Ok(page.map(|(name, node)| Entry::new(name.into_bytes().into(), node.describe(may_change))).collect())
     }
 }

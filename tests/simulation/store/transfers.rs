@@ -256,7 +256,7 @@ impl Pages {
                 let file = ledger.tree.files.get(&format!("{prefix}/{name}"));
                 let metadata =
                     file.map_or_else(Metadata::directory, |file| Metadata::file(file.content.len() as u64));
-                Entry { name: name.into(), metadata }
+                Entry::new(name.into(), metadata)
             })
             .collect();
         drop(ledger);
