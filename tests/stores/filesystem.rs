@@ -5,7 +5,7 @@ use std::{
     future::Future,
     io::Write,
     iter,
-    os::unix::fs::{MetadataExt, PermissionsExt},
+    os::unix::fs::{FileExt, MetadataExt, PermissionsExt},
     path::Path,
     pin::pin,
     task::Poll,
@@ -190,6 +190,50 @@ async fn a_replaced_file_keeps_its_permissions_and_nobody_sees_more_meanwhile() 
         assert_eq!(meanwhile & !after, 0, "{before:o}: {meanwhile:o}");
         upload.finish().await.unwrap();
         assert_eq!(mode(&file), after, "{before:o}");
+    }
+}
+
+/// What stays of a file is copied, and its holes with it: of one like this, 4 GiB of zeros would be written.
+#[tokio::test]
+async fn holes_stay_holes() {
+    const LENGTH: u64 = 4_294_967_395;
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(folder.path());
+    let file = folder.path().join("file");
+    let pieces = [(0, pattern(5000, 1)), (1_000_000_001, pattern(200_000, 2)), (LENGTH - 4_000_000, vec![3])];
+    for (placement, is_whole) in [
+        (Placement::Resume { offset: LENGTH }, true),
+        (Placement::Append, true),
+        // Behind it some pieces are left.
+        (Placement::Resume { offset: 1_000_100_000 }, false),
+    ] {
+        let _ = fs::remove_file(&file);
+        let sparse = fs::File::create(&file).unwrap();
+        sparse.set_len(LENGTH).unwrap();
+        for (position, piece) in &pieces {
+            sparse.write_all_at(piece, *position).unwrap();
+        }
+        if sparse.metadata().unwrap().blocks() * 512 > 1 << 20 {
+            return apart::skip("holes_stay_holes", "files have no holes here");
+        }
+        begin(&store, "/file", placement, "the end").await.finish().await.unwrap();
+
+        let stored = fs::File::open(&file).unwrap();
+        let metadata = stored.metadata().unwrap();
+        assert!(metadata.blocks() * 512 <= 1 << 20, "{placement:?} wrote {} blocks", metadata.blocks());
+        let length = if is_whole { LENGTH } else { 1_000_100_000 };
+        assert_eq!(metadata.len(), length + 7);
+        let read = |position, length| {
+            let mut bytes = vec![0; length];
+            stored.read_exact_at(&mut bytes, position).unwrap();
+            bytes
+        };
+        assert_eq!(read(length, 7), b"the end");
+        for (position, piece) in &pieces {
+            let kept = piece.len().min(usize::try_from(length.saturating_sub(*position)).unwrap());
+            assert!(read(*position, kept) == piece[..kept], "{placement:?} at {position}");
+        }
+        assert!(read(5000, 100_000) == [0; 100_000]);
     }
 }
 

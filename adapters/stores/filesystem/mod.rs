@@ -141,8 +141,9 @@ pub enum Links {
 ///
 /// * the store needs room for both, and the server must be allowed to write to the directory;
 /// * `APPE` and `REST` with `STOR` first copy what stays of the present file, which takes time and room for as many
-///   bytes (neither where the file system shares them, as Btrfs and XFS do). The copy is made when the file is opened,
-///   within [`request_timeout`](crate::config::Settings::request_timeout), so raise that for huge files;
+///   bytes (neither where the file system shares them, as Btrfs and XFS do, nor for holes, which stay holes). The copy
+///   is made when the file is opened, within [`request_timeout`](crate::config::Settings::request_timeout), so raise that
+///   for huge files;
 /// * of two uploads at a time to one name, the one that is finished last wins, but one that appends is refused as
 ///   [`Busy`](crate::storage::StorageErrorKind::Busy) if the file was changed since it was copied;
 /// * what is stored to a symbolic link goes to the file that it leads to, in that file's own directory. A link that leads

@@ -1,5 +1,6 @@
 //! What other systems have of that which [only Unix has](super) here, and how they say that they have it not.
 
+use core::ops::Range;
 use std::{
     ffi::OsString,
     fs::{File, FileTimes},
@@ -111,6 +112,12 @@ pub(super) fn read_at(mut file: &File, position: u64, most: usize) -> io::Result
     }
     bytes.truncate(length);
     Ok(bytes)
+}
+
+/// Where the next bytes of a file are, from `from` on; `None` if there are no more.
+pub(super) fn next_data(file: &File, from: u64) -> io::Result<Option<Range<u64>>> {
+    let length = file.metadata()?.len();
+    Ok((from < length).then_some(from..length))
 }
 
 pub(super) fn write_all_at(mut file: &File, bytes: &[u8], position: u64) -> io::Result<()> {

@@ -1,8 +1,9 @@
 //! What is there when an upload is opened, and what of it may be replaced when it is finished.
 
+use core::ops::Range;
 use std::{
     fs::File,
-    io,
+    io::{self, Read as _, Seek as _, SeekFrom},
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
 };
@@ -212,19 +213,38 @@ impl Start {
         self.length
     }
 
-    /// Copies it to the start of another file, unless `point` is passed. The standard library lets the kernel do it,
-    /// which shares the bytes instead where the file system can.
+    /// Copies it to the start of another file, which is empty, unless `point` is passed. Holes stay holes.
     pub(super) fn copy(&self, to: &File, point: &CommitPoint) -> Result<(), StorageError> {
-        let mut left = self.length;
+        let mut position = 0;
+        while let Some(data) = system::next_data(&self.file, position)? {
+            let data = data.start..data.end.min(self.length);
+            if data.is_empty() {
+                break;
+            }
+            position = data.end;
+            self.copy_piece(data, to, point)?;
+        }
+        if position < self.length {
+            to.set_len(self.length)?;
+        }
+        match self.file.metadata()?.len() < self.length {
+            true => Err(StorageErrorKind::Busy.into()),
+            false => Ok(()),
+        }
+    }
+
+    /// The standard library lets the kernel do it, which shares the bytes instead where the file system can.
+    fn copy_piece(&self, piece: Range<u64>, mut to: &File, point: &CommitPoint) -> Result<(), StorageError> {
+        let mut from = &self.file;
+        from.seek(SeekFrom::Start(piece.start))?;
+        to.seek(SeekFrom::Start(piece.start))?;
+        let mut left = piece.end - piece.start;
         while left > 0 {
             if point.is_passed() {
-                return Err(StorageError::new(
-                    StorageErrorKind::Failed,
-                    "Nobody waits for this file any more.",
-                ));
+                let sentence = "Nobody waits for this file any more.";
+                return Err(StorageError::new(StorageErrorKind::Failed, sentence));
             }
-            let (mut from, mut to) = (io::Read::take(&self.file, left.min(COPY_SIZE)), to);
-            match io::copy(&mut from, &mut to)? {
+            match io::copy(&mut from.take(left.min(COPY_SIZE)), &mut to)? {
                 0 => return Err(StorageErrorKind::Busy.into()),
                 copied => left -= copied,
             }

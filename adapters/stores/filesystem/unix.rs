@@ -1,5 +1,6 @@
 //! What only Unix has.
 
+use core::ops::Range;
 use std::{
     ffi::{OsStr, OsString},
     format,
@@ -141,6 +142,25 @@ pub(super) fn read_at(file: &File, position: u64, most: usize) -> io::Result<Vec
     // A vector may have got more room than it was asked for.
     bytes.truncate(most);
     Ok(bytes)
+}
+
+/// Where the next bytes of a file are that are not in a hole, from `from` on; `None` if there are no more.
+pub(super) fn next_data(file: &File, from: u64) -> io::Result<Option<Range<u64>>> {
+    #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd", target_vendor = "apple"))]
+    {
+        use rustix::fs::{SeekFrom, seek};
+
+        let found = seek(file, SeekFrom::Data(from))
+            .and_then(|start| Ok(Some(start..seek(file, SeekFrom::Hole(start))?)));
+        match found {
+            Err(Errno::NXIO) => return Ok(None),
+            // The file system tells nothing of holes.
+            Err(Errno::INVAL | Errno::OPNOTSUPP) => {}
+            found => return Ok(found?),
+        }
+    }
+    let length = file.metadata()?.len();
+    Ok((from < length).then_some(from..length))
 }
 
 pub(super) fn write_all_at(file: &File, bytes: &[u8], position: u64) -> io::Result<()> {
