@@ -24,14 +24,17 @@ fn lines(criterion: &mut Criterion) {
     let commands =
         b"TYPE I\r\nPASV\r\nSIZE a file with a usual name.txt\r\nRETR a file with a usual name.txt\r\n"
             .repeat(64);
-    let mut buffer = LineBuffer::new(4096);
+    let mut buffer = LineBuffer::new(4096, 64 << 10);
     for (name, piece_length) in [("pipelined", commands.len()), ("in segments of 16 bytes", 16)] {
         group.throughput(Throughput::Bytes(commands.len() as u64)).bench_function(name, |bencher| {
             bencher.iter(|| {
                 for piece in commands.chunks(piece_length) {
-                    buffer.push(black_box(piece));
-                    while let Some(line) = buffer.next_line() {
-                        black_box(line);
+                    let mut rest = black_box(piece);
+                    while !rest.is_empty() {
+                        rest = buffer.push(rest);
+                        while let Some(line) = buffer.next_line() {
+                            black_box(line);
+                        }
                     }
                 }
             });

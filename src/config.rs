@@ -182,6 +182,9 @@ pub struct Settings {
 
     /// Longest command line in bytes, without its line end. Default 4096, the longest pathname of most systems.
     pub line_limit: usize,
+    /// Bytes that are skipped of a line that is longer, before the session ends. Default 64 KiB: a program that has sent
+    /// something by mistake can end its line; one that never does holds a connection for nothing.
+    pub skip_limit: usize,
     /// Bytes of commands that wait for their turn before the session stops reading. Default 16 KiB: a few hundred
     /// pipelined commands.
     pub backlog_limit: usize,
@@ -269,6 +272,7 @@ impl Default for Settings {
         Self {
             greeting: String::from("FTP server ready."),
             line_limit: 4096,
+            skip_limit: 64 << 10,
             backlog_limit: 16 << 10,
             reply_limit: 16 << 10,
             status_entries_limit: 1000,

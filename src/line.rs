@@ -13,12 +13,15 @@
 //! | `CR LF`, or `LF` alone | the end of a line |
 //! | `CR NUL` | a CR in the line |
 //! | `CR` and something else | both bytes |
+//!
+//! A line that is too long is told as soon as it is; what follows of it is skipped. One that does not even end then is
+//! told, too, and is the last one.
 
 use alloc::vec::Vec;
 use core::{fmt, mem, ops::Range};
 
 use bytes::{BufMut, Bytes, BytesMut};
-use memchr::{memchr, memchr3};
+use memchr::{memchr, memchr2, memchr3};
 
 const NUL: u8 = 0;
 const LF: u8 = b'\n';
@@ -42,11 +45,16 @@ const IDLE_CAPACITY: usize = 4096;
 pub enum Line<'a> {
     /// A whole line. It has no LF; any other byte may be in it.
     Complete(&'a [u8]),
-    /// A line that was longer than the limit. What was in it is gone.
+    /// A line that is longer than the limit. What was in it is gone, and what follows up to its end is skipped.
     TooLong,
+    /// That line does not end: more was skipped than the limit for that. Nothing more is taken, and every further line
+    /// is this one.
+    Endless,
 }
 
 /// Takes what is received and gives out lines, in order.
+///
+/// A push ends at the end of a line, so that what is to be done about it is done before what follows is looked at.
 ///
 /// However the same bytes are split, the same lines and the same answers come out. The memory in use goes with
 /// [`buffered`](Self::buffered); once there is nothing more to take, it is 4 KiB at most, or twice the line that is
@@ -55,18 +63,20 @@ pub enum Line<'a> {
 /// ```
 /// use sansftp::line::{Line, LineBuffer};
 ///
-/// let mut lines = LineBuffer::new(4096);
-/// lines.push(b"USER anonymous\r\nPA");
+/// let mut lines = LineBuffer::new(4096, 65536);
+/// let rest = lines.push(b"USER anonymous\r\nPA");
 /// assert_eq!(lines.next_line(), Some(Line::Complete(b"USER anonymous")));
+/// assert!(lines.push(rest).is_empty());
 /// assert_eq!(lines.next_line(), None);
-/// lines.push(b"SS guest\n");
+/// assert!(lines.push(b"SS guest\n").is_empty());
 /// assert_eq!(lines.next_line(), Some(Line::Complete(b"PASS guest")));
 /// ```
 #[cfg_attr(test, derive(Clone))]
 pub struct LineBuffer {
     line_limit: usize,
+    skip_limit: usize,
     /// Decoded lines, each with an LF behind it, and then the line that is still coming. A line of more than
-    /// `line_limit` bytes is [`Line::TooLong`]; one byte more is all that is kept of it.
+    /// `line_limit` bytes is [`Line::TooLong`]; one byte more is all that is kept of it, and it ends there.
     bytes: Vec<u8>,
     /// Where in `bytes` the oldest line starts. The ones before have been taken.
     first: usize,
@@ -75,10 +85,21 @@ pub struct LineBuffer {
     unsearched: usize,
     /// Where in `bytes` the line starts that is still coming.
     coming: usize,
+    course: Course,
     telnet: Telnet,
     /// A CR was received, and what comes next decides what it means.
     is_after_cr: bool,
     negotiation: BytesMut,
+}
+
+/// What becomes of the bytes of the line that is coming.
+#[derive(Clone, Copy)]
+enum Course {
+    Kept,
+    /// The line is too long, and so many bytes have come since it was. Those of Telnet commands count, too.
+    Skipped(usize),
+    /// It does not end.
+    Endless,
 }
 
 /// What the next byte belongs to.
@@ -96,41 +117,54 @@ enum Telnet {
 }
 
 impl LineBuffer {
-    /// A buffer for lines of at most `line_limit` bytes, their ends not counted.
+    /// A buffer for lines of at most `line_limit` bytes, their ends not counted. Of a longer one `skip_limit` further
+    /// bytes may come before its end.
     #[must_use]
-    pub fn new(line_limit: usize) -> Self {
+    pub fn new(line_limit: usize, skip_limit: usize) -> Self {
         Self {
             line_limit,
+            skip_limit,
             bytes: Vec::new(),
             first: 0,
             unsearched: 0,
             coming: 0,
+            course: Course::Kept,
             telnet: Telnet::Data,
             is_after_cr: false,
             negotiation: BytesMut::new(),
         }
     }
 
-    /// Takes what was received.
-    pub fn push(&mut self, received: &[u8]) {
+    /// Takes what was received, up to the end of a line: where it ends, or where it becomes too long. Returns what has
+    /// not been taken.
+    #[must_use = "what is left has not been taken"]
+    pub fn push<'a>(&mut self, received: &'a [u8]) -> &'a [u8] {
         self.compact();
         let mut rest = received;
-        while let Some((&byte, following)) = rest.split_first() {
-            rest = match self.telnet {
-                Telnet::Data => self.take_data(rest),
+        let line = self.coming;
+        while self.coming == line
+            && let Some((&byte, following)) = rest.split_first()
+        {
+            rest = match (self.course, self.telnet) {
+                (Course::Endless, _) => &[],
+                (Course::Kept, Telnet::Data) => self.take_data(rest),
+                (Course::Skipped(_), Telnet::Data) => self.skip_data(rest),
                 _ => {
-                    self.take_command(byte);
+                    if self.count_skipped(1) {
+                        self.take_command(byte);
+                    }
                     following
                 }
             };
         }
+        rest
     }
 
     /// Takes the oldest line out. When there was none, memory that is not needed any more is given back.
     pub fn next_line(&mut self) -> Option<Line<'_>> {
         let Some(range) = self.line_from(self.first) else {
             self.compact();
-            return None;
+            return self.is_endless().then_some(Line::Endless);
         };
         self.first = range.end + 1;
         Some(self.line_in(range))
@@ -139,7 +173,14 @@ impl LineBuffer {
     /// The oldest line, which stays.
     #[must_use]
     pub fn peek_line(&self) -> Option<Line<'_>> {
-        self.line_from(self.first).map(|range| self.line_in(range))
+        let line = self.line_from(self.first).map(|range| self.line_in(range));
+        line.or_else(|| self.is_endless().then_some(Line::Endless))
+    }
+
+    /// Whether the last line is [`Line::Endless`], so that nothing more is taken.
+    #[must_use]
+    pub const fn is_endless(&self) -> bool {
+        matches!(self.course, Course::Endless)
     }
 
     /// Takes the oldest complete line that is `wanted` out, wherever it stands. `false` if there is none.
@@ -179,32 +220,73 @@ impl LineBuffer {
 
     /// Forgets everything that was received, half a line or half a Telnet command, too.
     pub fn clear(&mut self) {
-        *self = Self::new(self.line_limit);
+        *self = Self::new(self.line_limit, self.skip_limit);
     }
 
     /// What is held, and how much of it was searched; for the walk over all states, which sends whole lines.
     #[cfg(test)]
     pub(crate) fn waiting(&self) -> (&[u8], usize) {
-        assert!(matches!(self.telnet, Telnet::Data) && !self.is_after_cr && self.coming == self.bytes.len());
+        let is_amid_line = self.is_after_cr || self.coming < self.bytes.len();
+        assert!(matches!((self.course, self.telnet), (Course::Kept, Telnet::Data)) && !is_amid_line);
         (&self.bytes[self.first..], self.unsearched.max(self.first) - self.first)
     }
 
     /// Takes data up to a byte that means something else, and that one. Returns what follows.
     fn take_data<'a>(&mut self, received: &'a [u8]) -> &'a [u8] {
-        let (text, rest) = received.split_at(memchr3(LF, CR, IAC, received).unwrap_or(received.len()));
-        if !text.is_empty() {
+        let text = received.get(..self.room()).unwrap_or(received);
+        let length = memchr3(LF, CR, IAC, text).unwrap_or(text.len());
+        if length > 0 {
+            let (text, following) = received.split_at(length);
             self.append(text);
+            return following;
         }
-        let Some((special, following)) = rest.split_first() else { return rest };
+        let Some((special, following)) = received.split_first() else { return received };
         match *special {
             LF => self.end_line(),
             CR => {
                 self.append(&[]);
-                self.is_after_cr = true;
+                self.is_after_cr = matches!(self.course, Course::Kept);
             }
             _ => self.telnet = Telnet::Command,
         }
         following
+    }
+
+    /// Bytes of text that can be taken before the line is too long, the one that makes it so included.
+    const fn room(&self) -> usize {
+        let length = self.bytes.len() - self.coming + self.is_after_cr as usize;
+        let room = self.line_limit.saturating_add(1).saturating_sub(length);
+        if room == 0 { 1 } else { room }
+    }
+
+    /// Skips data up to the end of the line or a Telnet command. Returns what follows.
+    fn skip_data<'a>(&mut self, received: &'a [u8]) -> &'a [u8] {
+        let length = memchr2(LF, IAC, received).map_or(received.len(), |at| at + 1);
+        let (skipped, following) = received.split_at(length);
+        if self.count_skipped(length)
+            && let Some(&last) = skipped.last()
+        {
+            self.skip(last);
+        }
+        following
+    }
+
+    fn skip(&mut self, byte: u8) {
+        match byte {
+            LF => self.course = Course::Kept,
+            IAC => self.telnet = Telnet::Command,
+            _ => {}
+        }
+    }
+
+    /// Counts bytes of a line that is skipped. `false` if they are too many.
+    fn count_skipped(&mut self, count: usize) -> bool {
+        if let Course::Skipped(skipped) = self.course {
+            let skipped = skipped.saturating_add(count);
+            let is_endless = skipped > self.skip_limit;
+            self.course = if is_endless { Course::Endless } else { Course::Skipped(skipped) };
+        }
+        !self.is_endless()
     }
 
     /// Takes a byte of a Telnet command.
@@ -216,13 +298,13 @@ impl LineBuffer {
             (Telnet::Command, WILL | WONT | DO | DONT) => self.telnet = Telnet::Option(byte),
             (Telnet::Command, ..=LAST_DATA_BYTE) => {
                 self.append(&[IAC]);
-                self.take_data(&[byte]);
+                self.take_data_byte(byte);
             }
             (Telnet::Option(WILL), option) => self.negotiation.put_slice(&[IAC, DONT, option]),
             (Telnet::Option(DO), option) => self.negotiation.put_slice(&[IAC, WONT, option]),
             (Telnet::Subnegotiation(length), _) if length >= self.line_limit => {
                 self.spoil_line();
-                self.take_data(&[byte]);
+                self.take_data_byte(byte);
             }
             (Telnet::Subnegotiation(length), IAC) => self.telnet = Telnet::SubnegotiationCommand(length + 1),
             (Telnet::Subnegotiation(length), _) => self.telnet = Telnet::Subnegotiation(length + 1),
@@ -232,13 +314,30 @@ impl LineBuffer {
         }
     }
 
-    /// Adds to the line that is coming, once it is clear what the CR before means.
+    /// Takes a byte that was part of a Telnet command, and is data.
+    fn take_data_byte(&mut self, byte: u8) {
+        match self.course {
+            Course::Kept => {
+                self.take_data(&[byte]);
+            }
+            Course::Skipped(_) | Course::Endless => self.skip(byte),
+        }
+    }
+
+    /// Adds to the line that is coming, once it is clear what the CR before means. The text has [`room`](Self::room).
     fn append(&mut self, text: &[u8]) {
+        if !matches!(self.course, Course::Kept) {
+            return;
+        }
         if mem::take(&mut self.is_after_cr) {
             self.keep(&[CR]);
             self.keep(text.strip_prefix(&[NUL]).unwrap_or(text));
         } else {
             self.keep(text);
+        }
+        if self.bytes.len() - self.coming > self.line_limit {
+            self.end_line();
+            self.course = Course::Skipped(0);
         }
     }
 
@@ -257,7 +356,11 @@ impl LineBuffer {
     /// Makes the line that is coming one that is too long, because a subnegotiation in it does not end: the client
     /// shall hear of it.
     fn spoil_line(&mut self) {
-        self.bytes.resize(self.coming + self.line_limit + 1, NUL);
+        if let Course::Kept = self.course {
+            self.bytes.resize(self.coming + self.line_limit + 1, NUL);
+            self.end_line();
+            self.course = Course::Skipped(0);
+        }
     }
 
     /// Makes room where lines were taken out, at a cost that their number pays for, and gives memory back that a
@@ -313,20 +416,33 @@ mod tests {
     /// A line that owns its bytes; `None` is one that was too long.
     type OwnedLine = Option<Vec<u8>>;
 
+    /// Nothing is endless here, unless a test is about that.
+    fn buffer_of(line_limit: usize) -> LineBuffer {
+        LineBuffer::new(line_limit, usize::MAX)
+    }
+
+    fn push_all(buffer: &mut LineBuffer, received: &[u8]) {
+        let mut rest = buffer.push(received);
+        while !rest.is_empty() {
+            rest = buffer.push(rest);
+        }
+    }
+
     fn take_lines(buffer: &mut LineBuffer) -> Vec<OwnedLine> {
         let mut lines = vec![];
         while let Some(line) = buffer.next_line() {
             lines.push(match line {
                 Line::Complete(line) => Some(line.to_vec()),
                 Line::TooLong => None,
+                Line::Endless => panic!("nothing is endless here"),
             });
         }
         lines
     }
 
     fn lines_of(received: &[u8]) -> Vec<OwnedLine> {
-        let mut buffer = LineBuffer::new(16);
-        buffer.push(received);
+        let mut buffer = buffer_of(16);
+        push_all(&mut buffer, received);
         take_lines(&mut buffer)
     }
 
@@ -378,34 +494,35 @@ mod tests {
 
     fn oracle(received: &[u8], limit: usize) -> (Vec<OwnedLine>, Vec<u8>) {
         let (data, answers) = data_and_answers(received, limit);
-        let (mut lines, mut line, mut is_spoilt) = (vec![], vec![], false);
+        let (mut lines, mut line, mut is_skipped) = (vec![], vec![], false);
         let mut data = data.into_iter().peekable();
         while let Some(byte) = data.next() {
-            match byte {
-                None => is_spoilt = true,
-                Some(CR) => {
-                    // A spoilt line has no text that a CR could belong to.
-                    while data.next_if_eq(&None).is_some() {
-                        is_spoilt = true;
-                    }
-                    match data.peek() {
-                        Some(Some(LF)) => {}
-                        Some(Some(NUL)) => {
-                            data.next();
-                            line.push(CR);
-                        }
-                        _ => line.push(CR),
-                    }
-                }
+            let is_spoilt = match byte {
                 Some(LF) => {
                     let line = mem::take(&mut line);
-                    lines.push(if mem::take(&mut is_spoilt) || line.len() > limit {
-                        None
-                    } else {
-                        Some(line)
-                    });
+                    if !mem::take(&mut is_skipped) {
+                        lines.push(Some(line));
+                    }
+                    continue;
                 }
-                Some(byte) => line.push(byte),
+                _ if is_skipped => continue,
+                None => true,
+                // What it means is not known before the next byte.
+                Some(CR) => {
+                    let is_text = matches!(data.peek(), Some(Some(next)) if *next != LF);
+                    let _ = data.next_if_eq(&Some(NUL));
+                    line.extend(is_text.then_some(CR));
+                    false
+                }
+                Some(byte) => {
+                    line.push(byte);
+                    false
+                }
+            };
+            if is_spoilt || line.len() > limit {
+                lines.push(None);
+                line.clear();
+                is_skipped = true;
             }
         }
         (lines, answers)
@@ -472,11 +589,11 @@ mod tests {
 
     #[test]
     fn answers_negotiation() {
-        let mut buffer = LineBuffer::new(16);
+        let mut buffer = buffer_of(16);
         assert_eq!(buffer.take_negotiation(), None);
-        buffer.push(&[IAC, WILL, 1, IAC, DO, LF, IAC, WONT, 3, IAC, DONT, 4, IAC, DO]);
+        push_all(&mut buffer, &[IAC, WILL, 1, IAC, DO, LF, IAC, WONT, 3, IAC, DONT, 4, IAC, DO]);
         assert_eq!(buffer.take_negotiation().as_deref(), Some(&[IAC, DONT, 1, IAC, WONT, LF][..]));
-        buffer.push(&[IAC]);
+        push_all(&mut buffer, &[IAC]);
         assert_eq!(
             buffer.take_negotiation().as_deref(),
             Some(&[IAC, WONT, IAC][..]),
@@ -520,14 +637,72 @@ mod tests {
     }
 
     #[test]
-    fn keeps_little_of_a_line_that_is_too_long() {
-        let mut buffer = LineBuffer::new(16);
-        for _ in 0..1000 {
-            buffer.push(&[b'a'; 1000]);
+    fn tells_of_a_line_that_is_too_long_before_it_ends() {
+        let mut buffer = buffer_of(16);
+        push_all(&mut buffer, &[b'a'; 16]);
+        assert_eq!(buffer.next_line(), None);
+        push_all(&mut buffer, b"\r");
+        assert_eq!(buffer.next_line(), None, "it may end here");
+        push_all(&mut buffer, b"b");
+        assert_eq!(buffer.next_line(), Some(Line::TooLong));
+        push_all(&mut buffer, b"c\rd\r\0\xff\xff\r\nNOOP\r\n");
+        assert_eq!(take_lines(&mut buffer), complete(&[b"NOOP"]));
+    }
+
+    /// Each byte counts that comes after the one that made it too long.
+    #[test]
+    fn tells_of_a_line_without_end() {
+        for bytes in
+            [&b"x"[..], b"\r", &[IAC, NOP], &[IAC, SB], &[IAC, DO, 1], &[IAC, IAC], &[IAC, SB, b'x', IAC, SE]]
+        {
+            let mut buffer = LineBuffer::new(16, 100);
+            push_all(&mut buffer, &[b'a'; 17]);
+            let skipped: Vec<u8> = bytes.iter().copied().cycle().take(100).collect();
+            push_all(&mut buffer, &skipped);
+            assert_eq!(take_lines(&mut buffer), [None], "{}", bytes.escape_ascii());
+            assert!(!buffer.is_endless());
+            push_all(&mut buffer, b"\n");
+            assert!(buffer.is_endless());
+            push_all(&mut buffer, b"NOOP\r\n");
+            assert_eq!(buffer.buffered(), 0);
+            assert_eq!(buffer.peek_line(), Some(Line::Endless));
+            assert_eq!(buffer.next_line(), Some(Line::Endless));
+            assert_eq!(buffer.next_line(), Some(Line::Endless), "there is nothing behind it");
+            buffer.clear();
+            push_all(&mut buffer, b"NOOP\r\n");
+            assert_eq!(take_lines(&mut buffer), complete(&[b"NOOP"]));
         }
-        assert_eq!(buffer.buffered(), 17);
-        assert_eq!(buffer.peek_line(), None);
-        buffer.push(b"\nNOOP\n");
+    }
+
+    #[test]
+    fn a_line_without_end_comes_behind_the_others() {
+        let mut buffer = LineBuffer::new(16, 100);
+        push_all(&mut buffer, b"NOOP\r\n");
+        push_all(&mut buffer, &[b'a'; 1000]);
+        assert_eq!(buffer.next_line(), Some(Line::Complete(b"NOOP")));
+        assert_eq!(buffer.next_line(), Some(Line::TooLong));
+        assert_eq!(buffer.next_line(), Some(Line::Endless));
+    }
+
+    #[test]
+    fn a_line_that_ends_is_forgotten() {
+        let mut buffer = LineBuffer::new(16, 100);
+        for _ in 0..100 {
+            push_all(&mut buffer, &[b'a'; 17 + 99]);
+            push_all(&mut buffer, b"\n");
+        }
+        assert_eq!(take_lines(&mut buffer), vec![None; 100]);
+    }
+
+    #[test]
+    fn keeps_little_of_a_line_that_is_too_long() {
+        let mut buffer = buffer_of(16);
+        for _ in 0..1000 {
+            push_all(&mut buffer, &[b'a'; 1000]);
+        }
+        assert_eq!(buffer.buffered(), 18);
+        assert_eq!(buffer.peek_line(), Some(Line::TooLong));
+        push_all(&mut buffer, b"\nNOOP\n");
         assert_eq!(take_lines(&mut buffer), [None, Some(b"NOOP".to_vec())]);
         assert!(buffer.bytes.capacity() <= IDLE_CAPACITY);
     }
@@ -535,12 +710,12 @@ mod tests {
     #[test]
     fn takes_a_line_out_of_the_middle() {
         let is_abor = |line: &[u8]| line == b"ABOR";
-        let mut buffer = LineBuffer::new(8);
-        buffer.push(b"NOOP\r\nAAAAAAAAAABOR\r\nSTAT\r\nABOR\r\nABOR\r\nAB");
+        let mut buffer = buffer_of(8);
+        push_all(&mut buffer, b"NOOP\r\nAAAAAAAAAABOR\r\nSTAT\r\nABOR\r\nABOR\r\nAB");
         assert!(buffer.remove_first(is_abor));
         assert!(buffer.remove_first(is_abor));
         assert!(!buffer.remove_first(is_abor), "the third has not come as a whole");
-        buffer.push(b"OR\r\nABOR\r\n");
+        push_all(&mut buffer, b"OR\r\nABOR\r\n");
         assert!(buffer.remove_first(is_abor));
         assert_eq!(
             take_lines(&mut buffer),
@@ -550,8 +725,8 @@ mod tests {
 
     #[test]
     fn searches_no_line_that_has_been_taken() {
-        let mut buffer = LineBuffer::new(8);
-        buffer.push(b"ABOR\r\nNOOP\r\nSTAT\r\n");
+        let mut buffer = buffer_of(8);
+        push_all(&mut buffer, b"ABOR\r\nNOOP\r\nSTAT\r\n");
         assert_eq!(buffer.next_line(), Some(Line::Complete(b"ABOR")));
         assert!(!buffer.remove_first(|line| line == b"ABOR"));
         assert_eq!(take_lines(&mut buffer), complete(&[b"NOOP", b"STAT"]));
@@ -559,18 +734,18 @@ mod tests {
 
     #[test]
     fn searches_neither_half_a_line_nor_one_that_is_too_long() {
-        let mut buffer = LineBuffer::new(8);
-        buffer.push(b"AAAAAAAAAAAA\r\nAB");
+        let mut buffer = buffer_of(8);
+        push_all(&mut buffer, b"AAAAAAAAAAAA\r\nAB");
         assert!(!buffer.remove_first(|_| true));
-        buffer.push(b"OR\r\n");
+        push_all(&mut buffer, b"OR\r\n");
         assert!(buffer.remove_first(|line| line == b"ABOR"));
         assert_eq!(take_lines(&mut buffer), [None]);
     }
 
     #[test]
     fn peeks_at_what_comes_next() {
-        let mut buffer = LineBuffer::new(8);
-        buffer.push(b"NOOP\r\nQUIT\r\n");
+        let mut buffer = buffer_of(8);
+        push_all(&mut buffer, b"NOOP\r\nQUIT\r\n");
         assert_eq!(buffer.peek_line(), Some(Line::Complete(b"NOOP")));
         assert_eq!(buffer.next_line(), Some(Line::Complete(b"NOOP")));
         assert_eq!(buffer.peek_line(), Some(Line::Complete(b"QUIT")));
@@ -580,10 +755,10 @@ mod tests {
     #[test]
     fn forgets_half_a_command_when_cleared() {
         for half in [&b"US"[..], b"US\r", &[IAC], &[IAC, WILL], &[IAC, SB], &[IAC, SB, IAC], &[IAC, DO, 1]] {
-            let mut buffer = LineBuffer::new(8);
-            buffer.push(half);
+            let mut buffer = buffer_of(8);
+            push_all(&mut buffer, half);
             buffer.clear();
-            buffer.push(b"\0QUIT\r\n");
+            push_all(&mut buffer, b"\0QUIT\r\n");
             assert_eq!(take_lines(&mut buffer), complete(&[b"\0QUIT"]));
             assert_eq!(buffer.take_negotiation(), None);
         }
@@ -591,12 +766,12 @@ mod tests {
 
     #[test]
     fn holds_little_memory_after_a_burst() {
-        let mut buffer = LineBuffer::new(4096);
-        buffer.push(&b"NOOP\r\n".repeat(100_000));
-        buffer.push(b"QU");
+        let mut buffer = buffer_of(4096);
+        push_all(&mut buffer, &b"NOOP\r\n".repeat(100_000));
+        push_all(&mut buffer, b"QU");
         assert_eq!(take_lines(&mut buffer).len(), 100_000);
         assert!(buffer.bytes.capacity() <= IDLE_CAPACITY);
-        buffer.push(b"IT\r\n");
+        push_all(&mut buffer, b"IT\r\n");
         assert_eq!(take_lines(&mut buffer), complete(&[b"QUIT"]));
         assert!(buffer.bytes.capacity() <= IDLE_CAPACITY);
     }
@@ -604,24 +779,24 @@ mod tests {
     /// Else to take n lines, one after each push, would move n² bytes.
     #[test]
     fn moves_lines_only_when_more_were_taken_than_are_left() {
-        let mut buffer = LineBuffer::new(4096);
-        buffer.push(b"1\n2\n3\n4\n");
+        let mut buffer = buffer_of(4096);
+        push_all(&mut buffer, b"1\n2\n3\n4\n");
         for first in [2, 0] {
             assert!(buffer.next_line().is_some());
-            buffer.push(b"");
+            push_all(&mut buffer, b"");
             assert_eq!(buffer.first, first);
         }
     }
 
     #[test]
     fn allocates_nothing_for_a_line_like_the_last_ones() {
-        let mut buffer = LineBuffer::new(4096);
-        buffer.push(b"RETR a file with a name\r\n");
+        let mut buffer = buffer_of(4096);
+        push_all(&mut buffer, b"RETR a file with a name\r\n");
         take_lines(&mut buffer);
         let memory = (buffer.bytes.as_ptr(), buffer.bytes.capacity());
         for _ in 0..1000 {
-            buffer.push(b"RETR a file ");
-            buffer.push(b"with a name\r\n");
+            push_all(&mut buffer, b"RETR a file ");
+            push_all(&mut buffer, b"with a name\r\n");
             assert!(buffer.next_line().is_some());
         }
         assert_eq!((buffer.bytes.as_ptr(), buffer.bytes.capacity()), memory);
@@ -629,8 +804,8 @@ mod tests {
 
     #[test]
     fn shows_no_password() {
-        let mut buffer = LineBuffer::new(4096);
-        buffer.push(b"PASS hunter2");
+        let mut buffer = buffer_of(4096);
+        push_all(&mut buffer, b"PASS hunter2");
         assert_eq!(format!("{buffer:?}"), "LineBuffer { line_limit: 4096, buffered: 12, .. }");
     }
 
@@ -648,9 +823,9 @@ mod tests {
     /// transfer, were 134 million looks.
     #[test]
     fn looks_once_at_a_line_that_is_not_wanted() {
-        let mut buffer = LineBuffer::new(4096);
+        let mut buffer = buffer_of(4096);
         for _ in 0..1000 {
-            buffer.push(b"\n");
+            push_all(&mut buffer, b"\n");
             assert_eq!(search(&mut buffer, b"ABOR"), 1);
             assert_eq!(search(&mut buffer, b"ABOR"), 0);
         }
@@ -659,43 +834,43 @@ mod tests {
     /// What was searched for in vain moves with the lines, and is forgotten with them.
     #[test]
     fn looks_at_every_line_that_came_after_the_search() {
-        let mut buffer = LineBuffer::new(4096);
-        buffer.push(b"1\n2\n3\n4\n5\n");
+        let mut buffer = buffer_of(4096);
+        push_all(&mut buffer, b"1\n2\n3\n4\n5\n");
         assert_eq!(search(&mut buffer, b"ABOR"), 5);
         for _ in 0..4 {
             assert!(buffer.next_line().is_some());
         }
-        buffer.push(b"6\nABOR\n7\n");
+        push_all(&mut buffer, b"6\nABOR\n7\n");
         assert_eq!(search(&mut buffer, b"ABOR"), 3);
         assert_eq!(take_lines(&mut buffer), complete(&[b"5", b"6", b"7"]));
-        buffer.push(b"8\n");
+        push_all(&mut buffer, b"8\n");
         assert_eq!(search(&mut buffer, b"ABOR"), 1);
         buffer.clear();
-        buffer.push(b"9\n");
+        push_all(&mut buffer, b"9\n");
         assert_eq!(search(&mut buffer, b"ABOR"), 1);
     }
 
     proptest! {
         #[test]
         fn gives_what_the_table_says(received in received(), limit in 1..20_usize) {
-            let mut buffer = LineBuffer::new(limit);
-            buffer.push(&received);
+            let mut buffer = buffer_of(limit);
+            push_all(&mut buffer, &received);
             let answers = buffer.take_negotiation().unwrap_or_default();
             prop_assert_eq!((take_lines(&mut buffer), answers.to_vec()), oracle(&received, limit));
         }
 
         #[test]
         fn gives_the_same_however_it_is_split((received, lengths) in split(), limit in 1..20_usize) {
-            let mut whole = LineBuffer::new(limit);
-            whole.push(&received);
+            let mut whole = buffer_of(limit);
+            push_all(&mut whole, &received);
             let answers = whole.take_negotiation().unwrap_or_default();
             let lines = take_lines(&mut whole);
 
-            let (mut late, mut prompt) = (LineBuffer::new(limit), LineBuffer::new(limit));
+            let (mut late, mut prompt) = (buffer_of(limit), buffer_of(limit));
             let (mut prompt_lines, mut prompt_answers) = (vec![], vec![]);
             for piece in pieces(&received, &lengths) {
-                late.push(piece);
-                prompt.push(piece);
+                push_all(&mut late, piece);
+                push_all(&mut prompt, piece);
                 prompt_answers.extend(prompt.take_negotiation().unwrap_or_default());
                 prompt_lines.extend(take_lines(&mut prompt));
             }
@@ -709,11 +884,11 @@ mod tests {
         /// list's.
         #[test]
         fn keeps_its_lines_in_order_like_a_list((received, lengths) in split(), takes in prop::collection::vec(0..3_usize, 1..20)) {
-            let mut buffer = LineBuffer::new(6);
+            let mut buffer = buffer_of(6);
             let mut list = std::collections::VecDeque::new();
             let (mut pushed, mut counted) = (vec![], 0);
             for (piece, takes) in pieces(&received, &lengths).zip(takes.iter().cycle()) {
-                buffer.push(piece);
+                push_all(&mut buffer, piece);
                 pushed.extend_from_slice(piece);
                 let (all, _) = oracle(&pushed, 6);
                 list.extend(all[counted..].iter().cloned());
@@ -740,10 +915,10 @@ mod tests {
         /// Once, however often the search is repeated and whatever is taken or found meanwhile.
         #[test]
         fn looks_at_no_line_twice((received, lengths) in split(), takes in prop::collection::vec(0..3_usize, 1..20)) {
-            let mut buffer = LineBuffer::new(6);
+            let mut buffer = buffer_of(6);
             let (mut pushed, looks) = (vec![], Cell::new(0));
             for (piece, &takes) in pieces(&received, &lengths).zip(takes.iter().cycle()) {
-                buffer.push(piece);
+                push_all(&mut buffer, piece);
                 pushed.extend_from_slice(piece);
                 let come = oracle(&pushed, 6).0.len();
                 for _ in 0..3 {
@@ -761,13 +936,14 @@ mod tests {
 
         #[test]
         fn holds_no_more_than_it_was_given((received, lengths) in split(), limit in 1..20_usize) {
-            let mut buffer = LineBuffer::new(limit);
+            let mut buffer = buffer_of(limit);
             let mut given = 0;
             for piece in pieces(&received, &lengths) {
-                buffer.push(piece);
+                push_all(&mut buffer, piece);
                 given += piece.len();
                 let (lines, _) = oracle(&received[..given], limit);
-                prop_assert!(buffer.buffered() <= given);
+                // A line that is too long has its end before that comes.
+                prop_assert!(buffer.buffered() <= given + 1);
                 prop_assert!(buffer.buffered() <= (lines.len() + 1) * (limit + 2));
             }
         }

@@ -101,7 +101,7 @@ impl Session {
     /// Begins a session; its first action is the `220`.
     #[must_use]
     pub fn new(config: Arc<Config>, control: Endpoints, now: Instant) -> Self {
-        let lines = LineBuffer::new(config.line_limit);
+        let lines = LineBuffer::new(config.line_limit, config.skip_limit);
         Self { lines, pi: ServerPi::new(config, control, now) }
     }
 
@@ -157,23 +157,22 @@ impl Session {
     /// Whether the control connection should be read.
     ///
     /// `false` while [`backlog_limit`](crate::config::Settings::backlog_limit) bytes of commands wait for their turn,
-    /// while the client does not take its replies, while a handshake is under way on the control connection, and after
-    /// [`Event::ControlEnded`] and [`Action::CloseControl`].
+    /// while the client does not take its replies, while a handshake is under way on the control connection, behind a
+    /// line without end, and after [`Event::ControlEnded`] and [`Action::CloseControl`].
     #[must_use]
     pub fn wants_input(&self) -> bool {
         self.pi.is_attentive()
             && !self.pi.has_left()
+            && !self.lines.is_endless()
             && (self.lines.buffered() < self.pi.backlog_limit() || self.lines.peek_line().is_none())
     }
 
     /// Takes one line after the other, so that what is said about Telnet options keeps its place between the replies
     /// (promise 6).
     fn receive(&mut self, bytes: &[u8]) {
-        for piece in bytes.split_inclusive(|&byte| byte == b'\n') {
-            if self.pi.is_deaf() || self.pi.has_left() {
-                return;
-            }
-            self.lines.push(piece);
+        let mut rest = bytes;
+        while !rest.is_empty() && !self.pi.is_deaf() && !self.pi.has_left() {
+            rest = self.lines.push(rest);
             if let Some(answers) = self.lines.take_negotiation() {
                 self.pi.send_telnet(answers);
             }

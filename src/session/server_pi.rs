@@ -165,12 +165,10 @@ impl ServerPi {
     /// Looks the command up in the table and runs it.
     pub(super) fn execute_line(&mut self, line: Line<'_>) {
         self.start_idle();
-        let Line::Complete(line) = line else {
-            self.parameters.forget_sequence();
-            let limit = self.config.line_limit;
-            let reply = self.replies.compose(ReplyCode::SYNTAX_ERROR);
-            let reply = reply.text("The line is longer than ").value(limit).text(" bytes.").finish();
-            return self.send(reply);
+        let line = match line {
+            Line::Complete(line) => line,
+            Line::TooLong => return self.refuse_line(),
+            Line::Endless => return self.give_up("The line has no end."),
         };
         let found = Command::parse(line).ok().and_then(|command| Some((rules::find(command.verb)?, command)));
         let Some((rule, command)) = found else {
@@ -178,6 +176,14 @@ impl ServerPi {
             return self.reply(ReplyCode::SYNTAX_ERROR, "Unknown command; HELP lists the known ones.");
         };
         self.execute(rule, command.argument);
+    }
+
+    fn refuse_line(&mut self) {
+        self.parameters.forget_sequence();
+        let limit = self.config.line_limit;
+        let reply = self.replies.compose(ReplyCode::SYNTAX_ERROR);
+        let reply = reply.text("The line is longer than ").value(limit).text(" bytes.").finish();
+        self.send(reply);
     }
 
     /// Checks the command against its row (promise 4 among others), and calls its method.

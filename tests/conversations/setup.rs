@@ -39,6 +39,7 @@ fn set(settings: &mut Settings, field: &str, value: &str) -> Result<(), String> 
     match field {
         "greeting" => settings.greeting = value.to_owned(),
         "line_limit" => settings.line_limit = parse(value)?,
+        "skip_limit" => settings.skip_limit = parse(value)?,
         "backlog_limit" => settings.backlog_limit = parse(value)?,
         "reply_limit" => settings.reply_limit = parse(value)?,
         "status_entries_limit" => settings.status_entries_limit = parse(value)?,

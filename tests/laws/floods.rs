@@ -137,9 +137,10 @@ pub fn flood_unanswered(begin: Begin<'_>, unit: &[u8]) -> Judgement {
     client.flood_in_vain(unit)
 }
 
-/// A client whose line does not end: it is read for ever, and takes no memory.
+/// A client whose line does not end, with a server that skips as much: it takes no memory.
 pub fn flood_endlessly(begin: Begin<'_>, unit: &[u8]) -> Judgement {
-    let taken = Client::start(begin, Settings::default()).flood(unit)?;
+    let settings = Settings { skip_limit: 2 * ENDLESS, ..Settings::default() };
+    let taken = Client::start(begin, settings).flood(unit)?;
     law(7, taken >= ENDLESS, || format!("{unit:?} was not read to its end: {taken}"))
 }
 
@@ -173,6 +174,16 @@ fn a_transfer_stops_a_flood_of_commands() {
 fn endless_lines_take_no_memory() {
     for unit in [&b"x"[..], b"\r", b"\0", b"\xff\xff", b"\xff\xf1", b"\xff\xfa", b"\xff\xfc\x01"] {
         flood_endlessly(&session, unit).unwrap();
+    }
+}
+
+#[test]
+fn an_endless_line_is_the_last_one() {
+    let settings = Settings::default();
+    let most = settings.line_limit + settings.skip_limit + 2 * SEGMENT;
+    for unit in [&b"x"[..], b"\r", b"\0", b"\xff\xff", b"\xff\xfa"] {
+        let taken = Client::start(&session, settings.clone()).flood(unit).unwrap();
+        assert!(taken <= most, "{taken} bytes of {unit:?} were taken");
     }
 }
 

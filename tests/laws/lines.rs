@@ -26,15 +26,41 @@ pub struct Lines {
     telnet: Telnet,
     is_after_cr: bool,
     line: Vec<u8>,
+    skip_limit: usize,
+    /// The bytes that have come since the line was too long, if its end has not.
+    skipped: Option<usize>,
 }
 
 impl Lines {
-    pub const fn new(line_limit: usize) -> Self {
-        Self { line_limit, telnet: Telnet::Text, is_after_cr: false, line: Vec::new() }
+    pub const fn new(line_limit: usize, skip_limit: usize) -> Self {
+        let telnet = Telnet::Text;
+        Self { line_limit, telnet, is_after_cr: false, line: Vec::new(), skip_limit, skipped: None }
     }
 
-    /// Takes a byte. The line that it ends, if it ends one; one that is longer than the limit is cut off behind it.
+    /// Takes a byte. The line that it ends, if it ends one. One that is longer than the limit ends as soon as it is, and
+    /// what follows of it is no line. If that is too much, nothing that follows is one.
     pub fn take(&mut self, byte: u8) -> Option<Vec<u8>> {
+        if let Some(skipped) = &mut self.skipped {
+            *skipped += 1;
+            if *skipped > self.skip_limit {
+                return None;
+            }
+        }
+        let ended = self.take_byte(byte);
+        match (ended, self.skipped) {
+            (Some(_), Some(_)) => {
+                self.skipped = None;
+                None
+            }
+            (None, None) if self.line.len() > self.line_limit => {
+                self.skipped = Some(0);
+                Some(std::mem::take(&mut self.line))
+            }
+            (ended, _) => ended,
+        }
+    }
+
+    fn take_byte(&mut self, byte: u8) -> Option<Vec<u8>> {
         let telnet = std::mem::replace(&mut self.telnet, Telnet::Text);
         match (telnet, byte) {
             (Telnet::Text, byte) => return self.take_data(byte),

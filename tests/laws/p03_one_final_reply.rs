@@ -16,7 +16,10 @@
 
 use std::{collections::VecDeque, fmt};
 
-use sansftp::session::{Action, DataConnectionMode, Request};
+use sansftp::{
+    config::Config,
+    session::{Action, DataConnectionMode, Request},
+};
 
 use super::{
     facts::{Due, Facts, Phase},
@@ -125,14 +128,17 @@ struct Current {
 pub struct Replies {
     reading: Reading,
     line_limit: usize,
+    skip_limit: usize,
     lines: Lines,
     /// Each is possible: one for a client that reads promptly.
     orders: Vec<Order>,
 }
 
 impl Replies {
-    pub fn new(line_limit: usize, reading: Reading) -> Self {
-        Self { reading, line_limit, lines: Lines::new(line_limit), orders: vec![Order::default()] }
+    pub fn new(config: &Config, reading: Reading) -> Self {
+        let (line_limit, skip_limit) = (config.line_limit, config.skip_limit);
+        let lines = Lines::new(line_limit, skip_limit);
+        Self { reading, line_limit, skip_limit, lines, orders: vec![Order::default()] }
     }
 
     /// The client sends bytes.
@@ -186,7 +192,7 @@ impl Replies {
         self.keep_right(|order| order.note_reply(code))?;
         if code == 234 {
             // What came in clear behind AUTH gets no reply (promise 5).
-            self.lines = Lines::new(self.line_limit);
+            self.lines = Lines::new(self.line_limit, self.skip_limit);
         }
         Ok(())
     }

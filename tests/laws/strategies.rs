@@ -33,6 +33,7 @@ pub fn configs() -> impl Strategy<Value = Config> {
         |((backlog, replies, detached), (detaches, continues), stall, tls)| {
             let settings = Settings {
                 line_limit: 256,
+                skip_limit: 512,
                 backlog_limit: backlog,
                 reply_limit: replies,
                 detached_limit: detached,

@@ -80,7 +80,7 @@ pub struct Watch {
 
 impl Watch {
     pub fn new(config: &Config, reading: Reading) -> Self {
-        Self { facts: Facts::new(config), replies: Replies::new(config.line_limit, reading) }
+        Self { facts: Facts::new(config), replies: Replies::new(config, reading) }
     }
 
     /// What is known of the session.

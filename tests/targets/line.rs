@@ -1,7 +1,7 @@
 //! The lines of a control connection.
 //!
-//! Input: the line limit; eight bytes that say how the stream is split and what is asked of the buffer in between;
-//! the stream.
+//! Input: the line limit, and how much of a longer line is skipped; eight bytes that say how the stream is split and
+//! what is asked of the buffer in between; the stream.
 
 use std::collections::VecDeque;
 
@@ -11,21 +11,28 @@ use sansftp::line::{Line, LineBuffer};
 mod input;
 use self::input::Input;
 
-/// `None` is a line that was too long.
-type OwnedLine = Option<Vec<u8>>;
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum OwnedLine {
+    Complete(Vec<u8>),
+    TooLong,
+    Endless,
+}
 
 pub fn run(data: &[u8]) {
     let mut input = Input::new(data);
-    let [limit] = input.bytes();
+    let limits = input.bytes().map(usize::from);
     let schedule: [u8; 8] = input.bytes();
     let stream = input.rest();
-    check_splitting(stream, usize::from(limit), &schedule);
-    check_operations(stream, usize::from(limit), &schedule);
+    check_splitting(stream, limits, &schedule);
+    check_operations(stream, limits, &schedule);
 }
 
+/// Of a line, and of what is skipped behind it.
+type Limits = [usize; 2];
+
 /// Promise 6: the same lines and the same answers come, however the stream is split, and they are the model's.
-fn check_splitting(stream: &[u8], limit: usize, schedule: &[u8; 8]) {
-    let mut model = Model::new(limit);
+fn check_splitting(stream: &[u8], limits: Limits, schedule: &[u8; 8]) {
+    let mut model = Model::new(limits);
     model.receive(stream);
     let expected = (Vec::from(model.lines), model.answers);
 
@@ -37,28 +44,46 @@ fn check_splitting(stream: &[u8], limit: usize, schedule: &[u8; 8]) {
         pieces.push(piece);
         rest = following;
     }
-    assert_eq!(read(&[stream], limit), expected, "in one piece");
-    assert_eq!(read(&pieces, limit), expected, "in {} pieces", pieces.len());
-    assert_eq!(read(&stream.chunks(1).collect::<Vec<_>>(), limit), expected, "byte by byte");
+    assert_eq!(read(&[stream], limits), expected, "in one piece");
+    assert_eq!(read(&pieces, limits), expected, "in {} pieces", pieces.len());
+    assert_eq!(read(&stream.chunks(1).collect::<Vec<_>>(), limits), expected, "byte by byte");
 }
 
-fn read(pieces: &[&[u8]], limit: usize) -> (Vec<OwnedLine>, Vec<u8>) {
-    let mut buffer = LineBuffer::new(limit);
+fn read(pieces: &[&[u8]], limits: Limits) -> (Vec<OwnedLine>, Vec<u8>) {
+    let mut buffer = LineBuffer::new(limits[0], limits[1]);
     let (mut lines, mut answers) = (vec![], vec![]);
     for piece in pieces {
-        buffer.push(piece);
-        answers.extend(buffer.take_negotiation().unwrap_or_default());
-        while let Some(line) = buffer.next_line() {
-            lines.push(owned(line));
+        let mut rest = *piece;
+        while !rest.is_empty() {
+            rest = buffer.push(rest);
+            answers.extend(buffer.take_negotiation().unwrap_or_default());
+            lines.extend(take_lines(&mut buffer));
+            assert!(buffer.buffered() <= limits[0], "what is left is one line that has not ended");
         }
-        assert!(buffer.buffered() <= limit + 1, "what is left is one line that has not ended");
     }
+    lines.extend(buffer.is_endless().then_some(OwnedLine::Endless));
     (lines, answers)
 }
 
+/// All but the one without end, of which there is no end.
+fn take_lines(buffer: &mut LineBuffer) -> Vec<OwnedLine> {
+    let mut lines = vec![];
+    while let Some(line) = buffer.next_line().filter(|line| *line != Line::Endless) {
+        lines.push(owned(line));
+    }
+    lines
+}
+
+fn push_all(buffer: &mut LineBuffer, piece: &[u8]) {
+    let mut rest = piece;
+    while !rest.is_empty() {
+        rest = buffer.push(rest);
+    }
+}
+
 /// The buffer does what the model does, whatever it is asked between two pieces.
-fn check_operations(stream: &[u8], limit: usize, schedule: &[u8; 8]) {
-    let (mut buffer, mut model) = (LineBuffer::new(limit), Model::new(limit));
+fn check_operations(stream: &[u8], limits: Limits, schedule: &[u8; 8]) {
+    let (mut buffer, mut model) = (LineBuffer::new(limits[0], limits[1]), Model::new(limits));
     let (mut answers, mut rest) = (vec![], stream);
     for step in schedule.iter().cycle() {
         if rest.is_empty() {
@@ -66,30 +91,31 @@ fn check_operations(stream: &[u8], limit: usize, schedule: &[u8; 8]) {
         }
         let (piece, following) = rest.split_at((usize::from(step & 31) + 1).min(rest.len()));
         rest = following;
-        buffer.push(piece);
+        push_all(&mut buffer, piece);
         model.receive(piece);
         answers.extend(buffer.take_negotiation().unwrap_or_default());
         match step >> 5 {
             0..=2 => {}
-            3 => assert_eq!(buffer.next_line().map(owned), model.lines.pop_front()),
+            3 => assert_eq!(buffer.next_line().map(owned), model.take_line()),
             4 | 5 => assert_eq!(buffer.remove_first(is_wanted), model.remove_first()),
             6 => {
-                while let Some(line) = buffer.next_line() {
-                    assert_eq!(Some(owned(line)), model.lines.pop_front());
+                for line in take_lines(&mut buffer) {
+                    assert_eq!(Some(line), model.take_line());
                 }
             }
             _ => {
                 buffer.clear();
-                model = Model { answers: model.answers, ..Model::new(limit) };
+                model = Model { answers: model.answers, ..Model::new(limits) };
             }
         }
         assert_eq!(buffer.peek_line().map(owned), model.lines.front().cloned());
         assert!(buffer.buffered() <= model.held(), "memory is what was received and not taken");
     }
-    while let Some(line) = buffer.next_line() {
-        assert_eq!(Some(owned(line)), model.lines.pop_front());
+    for line in take_lines(&mut buffer) {
+        assert_eq!(Some(line), model.take_line());
     }
-    assert!(model.lines.is_empty());
+    assert_eq!(buffer.next_line().map(owned), model.take_line());
+    assert!(model.lines.iter().all(|line| *line == OwnedLine::Endless));
     assert_eq!(answers, model.answers);
 }
 
@@ -99,31 +125,50 @@ fn is_wanted(line: &[u8]) -> bool {
 
 fn owned(line: Line<'_>) -> OwnedLine {
     match line {
-        Line::Complete(line) => Some(line.to_vec()),
-        Line::TooLong => None,
+        Line::Complete(line) => OwnedLine::Complete(line.to_vec()),
+        Line::TooLong => OwnedLine::TooLong,
+        Line::Endless => OwnedLine::Endless,
     }
 }
 
 /// RFC 854 and RFC 959 5.3, one byte after the other, as the table in `sansftp::line` says.
 struct Model {
-    limit: usize,
+    limits: Limits,
     /// The bytes of the Telnet command that has not ended, from its IAC on; empty amid data.
     telnet: Vec<u8>,
     is_after_cr: bool,
     line: Vec<u8>,
-    is_spoilt: bool,
+    /// The bytes that have come since the line became too long.
+    skipped: Option<usize>,
     lines: VecDeque<OwnedLine>,
     answers: Vec<u8>,
 }
 
 impl Model {
-    fn new(limit: usize) -> Self {
+    fn new(limits: Limits) -> Self {
         let (telnet, line, lines, answers) = (vec![], vec![], VecDeque::new(), vec![]);
-        Self { limit, telnet, is_after_cr: false, line, is_spoilt: false, lines, answers }
+        Self { limits, telnet, is_after_cr: false, line, skipped: None, lines, answers }
+    }
+
+    /// The line without end stays.
+    fn take_line(&mut self) -> Option<OwnedLine> {
+        match self.lines.front() {
+            Some(OwnedLine::Endless) => Some(OwnedLine::Endless),
+            _ => self.lines.pop_front(),
+        }
     }
 
     fn receive(&mut self, stream: &[u8]) {
         for &byte in stream {
+            if self.lines.back() == Some(&OwnedLine::Endless) {
+                return;
+            }
+            if let Some(skipped) = &mut self.skipped {
+                *skipped += 1;
+                if *skipped > self.limits[1] {
+                    return self.lines.push_back(OwnedLine::Endless);
+                }
+            }
             if self.telnet.is_empty() && byte != 255 {
                 self.take_data(byte);
             } else {
@@ -156,10 +201,10 @@ impl Model {
         let parameters = &self.telnet[2..];
         let mut at = 0;
         while let Some(&byte) = parameters.get(at) {
-            if at >= self.limit {
-                self.is_spoilt = true;
+            if at >= self.limits[0] {
                 self.telnet.clear();
-                return self.receive(&[byte]);
+                self.pass_limit();
+                return if byte == 255 { self.telnet.push(byte) } else { self.take_data(byte) };
             }
             match (byte, parameters.get(at + 1)) {
                 (255, Some(240)) => return self.telnet.clear(),
@@ -169,12 +214,27 @@ impl Model {
         }
     }
 
+    /// The line is too long, which is told once.
+    fn pass_limit(&mut self) {
+        if self.skipped.is_none() {
+            self.lines.push_back(OwnedLine::TooLong);
+            self.line.clear();
+            self.is_after_cr = false;
+            self.skipped = Some(0);
+        }
+    }
+
     fn take_data(&mut self, byte: u8) {
+        if self.skipped.is_some() {
+            if byte == b'\n' {
+                self.skipped = None;
+            }
+            return;
+        }
         match byte {
             b'\n' => {
                 let line = std::mem::take(&mut self.line);
-                let is_whole = !std::mem::take(&mut self.is_spoilt) && line.len() <= self.limit;
-                self.lines.push_back(is_whole.then_some(line));
+                self.lines.push_back(OwnedLine::Complete(line));
                 self.is_after_cr = false;
                 return;
             }
@@ -189,16 +249,24 @@ impl Model {
             }
         }
         self.is_after_cr = byte == b'\r';
+        if self.line.len() > self.limits[0] {
+            self.pass_limit();
+        }
     }
 
     fn remove_first(&mut self) -> bool {
-        let found = self.lines.iter().position(|line| line.as_deref().is_some_and(is_wanted));
+        let found =
+            self.lines.iter().position(|line| matches!(line, OwnedLine::Complete(line) if is_wanted(line)));
         found.is_some_and(|at| self.lines.remove(at).is_some())
     }
 
     /// What may be held of it all: each line with its end, one byte more than the limit where it was longer.
     fn held(&self) -> usize {
-        let lines = self.lines.iter().map(|line| line.as_ref().map_or(self.limit + 1, Vec::len) + 1);
-        lines.sum::<usize>() + self.limit + 1
+        let lines = self.lines.iter().map(|line| match line {
+            OwnedLine::Complete(line) => line.len() + 1,
+            OwnedLine::TooLong => self.limits[0] + 2,
+            OwnedLine::Endless => 0,
+        });
+        lines.sum::<usize>() + self.limits[0]
     }
 }

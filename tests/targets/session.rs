@@ -63,6 +63,7 @@ fn conditions(choice: u8) -> Conditions {
     let limit = |is_small| if is_small { 1 } else { 16 << 10 };
     let settings = Settings {
         line_limit: 256,
+        skip_limit: 512,
         backlog_limit: limit(has(SMALL_BACKLOG)),
         reply_limit: limit(has(SMALL_REPLIES)),
         detached_limit: 2,
