@@ -12,6 +12,8 @@ use crate::time_value::TimePrecision;
 
 mod tls;
 
+use crate::dtp::Representation;
+
 pub use self::tls::{SessionReuse, TlsRequirement, TlsSettings, TlsStart, Truncation};
 
 /// The two ends of a control connection.
@@ -257,6 +259,14 @@ pub struct Settings {
     /// Names that `HOST` accepts, in lower case; a client that begins TLS for one of them has thereby chosen it. Default
     /// `None`: all, and [`Credentials::host`](crate::accounts::Credentials::host) tells which.
     pub hosts: Option<Vec<String>>,
+    /// The type that a session begins in, and returns to at `REIN`. Default `Ascii` (RFC 959 5.1). `Image` is for clients
+    /// that send images and never say `TYPE I`.
+    pub initial_type: Representation,
+    /// What `TYPE A` does to the bytes of files. Default `LineEnds` (RFC 959 3.1.1.1).
+    pub ascii_conversion: AsciiConversion,
+    /// What the size binds to that a client announces by `ALLO`. Default `Binding`: a client that is killed leaves no
+    /// part of a file in its place.
+    pub announced_size: AnnouncedSize,
     /// `SITE` commands that [`Storage::site`](crate::storage::Storage::site) runs. Default: none.
     pub site_commands: Vec<SiteCommand>,
 
@@ -297,6 +307,9 @@ impl Default for Settings {
             data_peer: DataPeer::ControlPeer,
             tls: TlsSettings::default(),
             hosts: None,
+            initial_type: Representation::Ascii,
+            ascii_conversion: AsciiConversion::LineEnds,
+            announced_size: AnnouncedSize::Binding,
             site_commands: Vec::new(),
             connections_limit: 1000,
             connections_per_address_limit: 100,
@@ -377,6 +390,28 @@ pub enum DataPeer {
     ControlPeer,
     /// Any address, and ports from 1024 on: transfers between two servers (FXP) work, and so do bounce attacks.
     AnyAddress,
+}
+
+/// What `TYPE A` does to the bytes of files. A listing is text in either case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AsciiConversion {
+    /// Lines end with CR LF on the wire and with LF in the store. A file that is no text is spoilt by it.
+    LineEnds,
+    /// Nothing, as in `TYPE I`: no file is spoilt, and texts keep the line ends that their senders have. `SIZE` and `REST`
+    /// work in `TYPE A`, too.
+    Nothing,
+}
+
+/// What the size means that a client announces by `ALLO`. A store that has no room for it refuses the file in either
+/// case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AnnouncedSize {
+    /// The file is at least as long: one that ends before is cut off, and not stored. In `TYPE A` what came over the wire
+    /// counts, which is never shorter than the client's own file; but what was there before an `APPE` cannot be counted
+    /// so, and then the size binds to nothing.
+    Binding,
+    /// Room is wanted for so much, as RFC 959 4.1.3 has it; the file may be shorter. For clients that round up.
+    Advisory,
 }
 
 /// A `SITE` command of the embedding program.

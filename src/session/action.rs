@@ -143,7 +143,7 @@ pub enum Request {
         pathname: Pathname,
         /// Where the bytes go.
         placement: Placement,
-        /// The size promised by `ALLO`.
+        /// The size announced by `ALLO`.
         announced: Option<u64>,
     },
     /// [`Storage::make_directory`](crate::storage::Storage::make_directory): `Done`.

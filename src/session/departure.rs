@@ -7,7 +7,7 @@
 use super::{
     event::Outcome,
     server_pi::{Presence, ServerPi},
-    transfer::{Phase, Subject, Transfer},
+    transfer::{Announced, Phase, Subject, Transfer},
 };
 use crate::{config::Truncation, reply::Reply, storage::AbortReason};
 
@@ -57,7 +57,9 @@ impl ServerPi {
     /// what it sends if TLS or an announced size will show that it is whole.
     pub(super) fn may_become_certain(&self, transfer: &Transfer) -> bool {
         match &transfer.subject {
-            Subject::Upload(upload) => upload.announced.is_some() || self.security.protects_data(),
+            Subject::Upload(upload) => {
+                matches!(upload.announced, Announced::Whole(_)) || self.security.protects_data()
+            }
             Subject::Download | Subject::Listing => true,
         }
     }

@@ -43,11 +43,11 @@ pub(super) enum DataConnectionSetup {
 }
 
 impl Parameters {
-    /// Those of RFC 959 5.1, at the root.
+    /// Those that a session begins with (RFC 959 5.1), at the root.
     pub(super) fn new(config: &Config) -> Self {
         Self {
             working_directory: Pathname::root(),
-            representation: Representation::Ascii,
+            representation: config.initial_type,
             setup: DataConnectionSetup::Any,
             facts: Facts::default().with_times_in(config.time_precision),
             announced: None,

@@ -22,7 +22,8 @@ use super::{
 };
 use crate::{
     command::{ArgumentError, Command, is_blank},
-    config::{Config, Endpoints, TlsStart},
+    config::{AsciiConversion, Config, Endpoints, TlsStart},
+    dtp::Representation,
     instant::Instant,
     line::Line,
     pathname::{Pathname, names_directory},
@@ -310,6 +311,14 @@ impl ServerPi {
             return None;
         }
         self.resolve(argument)
+    }
+
+    /// What a transfer does to the bytes of a file.
+    pub(super) fn representation(&self) -> Representation {
+        match self.config.ascii_conversion {
+            AsciiConversion::LineEnds => self.parameters.representation,
+            AsciiConversion::Nothing => Representation::Image,
+        }
     }
 
     // Time.

@@ -9,12 +9,13 @@ use super::{
     departure::ORPHANED,
     event::FinishKind,
     server_pi::ServerPi,
-    transfer::{Naming, Subject, Transfer, UploadSubject},
+    transfer::{Announced, Naming, Subject, Transfer, UploadSubject},
 };
 use crate::{
     command::{
         OldMdtm, parse_allo, parse_chmod, parse_mfmt, parse_number, parse_utime, skip_list_flags, split_word,
     },
+    config::AnnouncedSize,
     dtp::{Dtp, Representation},
     listing::ListingFormat,
     pathname::Pathname,
@@ -32,7 +33,7 @@ impl ServerPi {
     pub(super) fn retr(&mut self, argument: &[u8]) {
         let offset = self.parameters.restart.take().unwrap_or(0);
         let Some(pathname) = self.resolve_file(argument, ReplyCode::FILE_UNAVAILABLE) else { return };
-        let movement = Movement::Send(Dtp::new(self.parameters.representation));
+        let movement = Movement::Send(Dtp::new(self.representation()));
         self.begin(Subject::Download, movement, Request::OpenDownload { pathname, offset }, Purpose::Open);
     }
 
@@ -66,13 +67,24 @@ impl ServerPi {
         let upload = UploadSubject {
             pathname: pathname.clone(),
             offset: 0,
-            announced,
+            announced: self.weigh_announced(announced, &placement),
             finish: FinishKind::RunsToItsEnd,
             naming,
         };
-        let movement = Movement::Receive(Dtp::new(self.parameters.representation));
+        let movement = Movement::Receive(Dtp::new(self.representation()));
         let request = Request::OpenUpload { pathname, placement, announced };
         self.begin(Subject::Upload(upload), movement, request, Purpose::Open);
+    }
+
+    /// In `TYPE A` a line is shorter in the store than on the wire. So what was there before an `APPE` cannot be counted,
+    /// and what comes is never shorter than the client's own file, but may be longer.
+    fn weigh_announced(&self, announced: Option<u64>, placement: &Placement) -> Announced {
+        match (announced, self.config.announced_size, self.representation()) {
+            (None, ..) | (_, AnnouncedSize::Advisory, _) => Announced::Nothing,
+            (Some(size), _, Representation::Image) => Announced::Whole(size),
+            (_, _, Representation::Ascii) if *placement == Placement::Append => Announced::Nothing,
+            (Some(size), _, Representation::Ascii) => Announced::Least(size),
+        }
     }
 
     pub(super) fn list(&mut self, argument: &[u8]) {
@@ -122,13 +134,17 @@ impl ServerPi {
     pub(super) fn allo(&mut self, argument: &[u8]) {
         if let Some(size) = self.accept(parse_allo(argument)) {
             self.parameters.announced = Some(size);
-            self.reply(ReplyCode::OK, "A shorter upload will be refused.");
+            let text = match self.config.announced_size {
+                AnnouncedSize::Binding => "A shorter upload will be refused.",
+                AnnouncedSize::Advisory => "Noted; an upload may be shorter.",
+            };
+            self.reply(ReplyCode::OK, text);
         }
     }
 
     pub(super) fn rest(&mut self, argument: &[u8]) {
         let Some(offset) = self.accept(parse_number(argument)) else { return };
-        if offset > 0 && self.parameters.representation == Representation::Ascii {
+        if offset > 0 && self.representation() == Representation::Ascii {
             let why = "A restart needs TYPE I: in TYPE A no byte has a place.";
             return self.reply(ReplyCode::PARAMETER_NOT_IMPLEMENTED, why);
         }
@@ -199,7 +215,7 @@ impl ServerPi {
     }
 
     pub(super) fn size(&mut self, argument: &[u8]) {
-        if self.parameters.representation == Representation::Ascii {
+        if self.representation() == Representation::Ascii {
             return self
                 .reply(ReplyCode::FILE_UNAVAILABLE, "SIZE not allowed in ASCII mode; send TYPE I first.");
         }

@@ -68,12 +68,23 @@ pub(super) struct UploadSubject {
     pub(super) pathname: Pathname,
     /// Bytes of the file that were there before.
     pub(super) offset: u64,
-    /// The size promised by `ALLO`.
-    pub(super) announced: Option<u64>,
+    /// What its size tells of it.
+    pub(super) announced: Announced,
     /// What an `ABOR` does to its finish.
     pub(super) finish: FinishKind,
     /// What the client is told about its name.
     pub(super) naming: Naming,
+}
+
+/// What the size that `ALLO` announced says of an upload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Announced {
+    Nothing,
+    /// Fewer bytes on the wire are not the whole file. More are nothing special: in `TYPE A` the wire has more of them
+    /// than the client's own file.
+    Least(u64),
+    /// Fewer bytes are not the whole file, and as many are.
+    Whole(u64),
 }
 
 /// Whether the client chose the name.
@@ -180,7 +191,7 @@ impl Transfer {
         match &self.subject {
             Subject::Upload(upload) => {
                 let size = upload.offset.saturating_add(self.bytes);
-                size > 0 && upload.announced == Some(size)
+                size > 0 && upload.announced == Announced::Whole(size)
             }
             Subject::Download | Subject::Listing => false,
         }
@@ -189,10 +200,12 @@ impl Transfer {
     /// Whether an upload that ended in good order has fewer bytes than its `ALLO` promised.
     pub(super) fn is_short(&self) -> bool {
         match &self.subject {
-            Subject::Upload(upload) => {
-                upload.announced.is_some_and(|size| upload.offset.saturating_add(self.bytes) < size)
-            }
-            Subject::Download | Subject::Listing => false,
+            Subject::Upload(UploadSubject {
+                announced: Announced::Least(least) | Announced::Whole(least),
+                offset,
+                ..
+            }) => offset.saturating_add(self.bytes) < *least,
+            Subject::Upload(_) | Subject::Download | Subject::Listing => false,
         }
     }
 }

@@ -235,8 +235,9 @@ pub trait Storage: Send + Sync + 'static {
 
     /// Opens a file to be stored at `path`, as `placement` says.
     ///
-    /// `announced` is the size that the client promised by `ALLO`: the file has at least so many bytes when it is
-    /// finished. A store that has no room for it refuses here, before the client has sent a byte.
+    /// `announced` is the size that the client announced by `ALLO`. A store that has no room for it refuses here, before
+    /// the client has sent a byte. The file may be longer, and shorter where lines end with fewer bytes in the store
+    /// (`TYPE A`), or where the settings allow it.
     ///
     /// What was at `path` stays whole and readable until [`Upload::finish`] succeeds.
     ///

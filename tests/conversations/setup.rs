@@ -7,9 +7,10 @@ use std::{
 
 use sansftp::{
     config::{
-        Config, DataPeer, Endpoints, FinishOverdue, FinishPatience, PassiveAddress, SessionReuse, Settings,
-        SiteCommand, TlsRequirement, TlsStart, Truncation,
+        AnnouncedSize, AsciiConversion, Config, DataPeer, Endpoints, FinishOverdue, FinishPatience,
+        PassiveAddress, SessionReuse, Settings, SiteCommand, TlsRequirement, TlsStart, Truncation,
     },
+    dtp::Representation,
     time_value::TimePrecision,
 };
 
@@ -76,6 +77,9 @@ fn set(settings: &mut Settings, field: &str, value: &str) -> Result<(), String> 
         }
         "tls.session_reuse" if value == "Require" => settings.tls.session_reuse = SessionReuse::Require,
         "tls.truncation" if value == "Accept" => settings.tls.truncation = Truncation::Accept,
+        "initial_type" if value == "Image" => settings.initial_type = Representation::Image,
+        "ascii_conversion" if value == "Nothing" => settings.ascii_conversion = AsciiConversion::Nothing,
+        "announced_size" if value == "Advisory" => settings.announced_size = AnnouncedSize::Advisory,
         "hosts" => settings.hosts = Some(value.split(',').map(String::from).collect()),
         "site_command" => {
             let (verb, syntax) = value.split_once(' ').unwrap_or((value, ""));

@@ -39,6 +39,14 @@ const PORT: &str = "PORT 198,51,100,7,195,80";
 const LOG_IN: &[Step] =
     &[Step::Send("USER anna"), Step::Send("PASS secret"), Step::Answer("LoggedIn", RequestId(1))];
 
+/// In `TYPE I` a size can tell that an upload is whole.
+const LOG_IN_FOR_IMAGES: &[Step] = &[
+    Step::Send("USER anna"),
+    Step::Send("PASS secret"),
+    Step::Answer("LoggedIn", RequestId(1)),
+    Step::Send("TYPE I"),
+];
+
 /// What most of the small walks have.
 const SMALL_WALK: Plan = Plan {
     name: "",
@@ -75,7 +83,7 @@ pub(super) const SMALL: &[Plan] = &[
     },
     Plan {
         name: "a client that leaves",
-        before: LOG_IN,
+        before: LOG_IN_FOR_IMAGES,
         alphabet: Alphabet {
             lines: &["PASV", "ALLO 1", "STOR a", "LIST a", "ABOR"],
             waiting: 1,

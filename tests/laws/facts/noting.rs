@@ -3,7 +3,8 @@
 use sansftp::{
     config::Truncation,
     session::{
-        Action, Answer, DataConnectionMode, Event, FinishKind, Outcome, Request, RequestId, TransferId,
+        Action, Answer, DataConnectionMode, Event, FinishKind, Movement, Outcome, Request, RequestId,
+        TransferId,
     },
     storage::StorageErrorKind,
 };
@@ -143,6 +144,8 @@ impl Facts {
             Action::CloseDataConnection => self.data = Data::Nothing,
             Action::Transfer(id, movement) => {
                 self.opened = None;
+                // In TYPE A no number of bytes tells that a file is whole.
+                self.awaited.take_if(|_| matches!(movement, Movement::Receive(dtp) if !dtp.is_identity()));
                 self.add(*id, content(movement), Phase::Moving);
                 self.data = Data::InUse;
             }
