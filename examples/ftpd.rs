@@ -3,6 +3,8 @@
 #[cfg(feature = "accounts-file")]
 #[path = "ftpd/accounts.rs"]
 mod accounts;
+#[path = "ftpd/customs.rs"]
+mod customs;
 #[path = "ftpd/servers.rs"]
 mod servers;
 #[path = "ftpd/store.rs"]
@@ -117,6 +119,9 @@ struct Options {
     /// The async runtime that the sessions run on; those that the program was built with
     #[arg(long, value_name = "NAME", value_enum, default_value = "tokio")]
     runtime: RuntimeOption,
+
+    #[command(flatten)]
+    customs: customs::CustomsOptions,
 
     #[cfg(feature = "accounts-file")]
     #[command(flatten)]

@@ -14,7 +14,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use suppaftp::{FtpError, FtpStream, Status};
+use suppaftp::{
+    FtpError, FtpStream, Status,
+    types::{FileType, FormatControl},
+};
 
 #[cfg(feature = "tls")]
 #[path = "ftpd/certificate.rs"]
@@ -298,6 +301,26 @@ fn users_and_rights_are_as_the_options_say() {
 }
 
 #[test]
+fn customs_of_clients_are_met_as_the_options_say() {
+    let folder = tempfile::tempdir().unwrap();
+    let stored = || std::fs::read(folder.path().join("file")).unwrap();
+    let image = b"an image\r\n, as far as bytes say";
+
+    let running = Running::start(&folder, &["--user", "anna:secret", "--initial-type", "image"]);
+    running.log_in("anna", "secret").unwrap().put_file("file", &mut &image[..]).unwrap();
+    assert_eq!(stored(), image);
+
+    let options = ["--user", "anna:secret", "--keep-line-ends", "--announced-size", "advisory"];
+    let running = Running::start(&folder, &options);
+    let mut client = running.log_in("anna", "secret").unwrap();
+    client.transfer_type(FileType::Ascii(FormatControl::Default)).unwrap();
+    client.custom_command("ALLO 100", &[Status::CommandOk]).unwrap();
+    client.put_file("file", &mut &image[..]).unwrap();
+    assert_eq!(stored(), image);
+    assert_eq!(client.size("file").unwrap(), image.len());
+}
+
+#[test]
 fn files_can_be_kept_in_memory() {
     let running = Running::start_store(&["--user", "anna:secret", "--store", "memory"]);
     running.log_in("anna", "secret").unwrap().put_file("file", &mut &b"content"[..]).unwrap();
@@ -322,7 +345,7 @@ fn passive_ports_address_and_limits_are_as_the_options_say() {
 
 #[test]
 fn a_wrong_option_is_explained_with_exit_2() {
-    let cases: [(&[&str], &str); 17] = [
+    let cases: [(&[&str], &str); 19] = [
         (&[], "<DIR>"),
         (&[".", "--store", "memory"], "cannot be used with"),
         (&["--store", "disk"], "give memory, or s3://"),
@@ -336,6 +359,8 @@ fn a_wrong_option_is_explained_with_exit_2() {
         (&[".", "--passive-ports", "20-30"], "two ports from 1024 to 65535"),
         (&[".", "--public-ip", "here"], "--public-ip <IP>"),
         (&[".", "--durability", "hope"], "[possible values: sync, rename]"),
+        (&[".", "--initial-type", "ebcdic"], "[possible values: ascii, image]"),
+        (&[".", "--announced-size", "half"], "[possible values: binding, advisory]"),
         (&[".", "--max-connections", "0"], "--max-connections <N>"),
         (&[".", "--max-per-address", "-1"], "'-1'"),
         (&[".", "--runtime", "none"], "[possible values: tokio"),
