@@ -175,7 +175,7 @@ impl Oracle<'_> {
                 })
             }
             AbortReason::Incomplete => {
-                upload.announced.is_some_and(|size| size > (upload.base.len() + upload.written.len()) as u64)
+                upload.least_size.is_some_and(|size| size > (upload.base.len() + upload.written.len()) as u64)
             }
             AbortReason::StoreFailed => upload.has_failed,
             AbortReason::ShuttingDown => state.is_shutdown_overdue(attempt.since),
@@ -206,7 +206,7 @@ impl Oracle<'_> {
             format!("torn: {found} bytes are stored, and {whole} were sent, or others")
         })?;
         let is_short =
-            upload.announced.is_some_and(|size| size > (upload.base.len() + upload.wire.len()) as u64);
+            upload.least_size.is_some_and(|size| size > (upload.base.len() + upload.wire.len()) as u64);
         ensure(!is_short, || "stored, though shorter than announced".into())
     }
 

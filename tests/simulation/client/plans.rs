@@ -52,7 +52,7 @@ impl Plan {
             whole: self.whole.clone(),
             wire: self.wire.clone(),
             is_given_up: false,
-            announced: self.announced,
+            least_size: self.announced.filter(|_| self.verb != "APPE" || !self.is_ascii),
             path: self.path.clone(),
             is_ascii: self.is_ascii,
             base: Bytes::new(),

@@ -80,7 +80,8 @@ pub struct Upload {
     pub wire: Bytes,
     /// Whether the client has sent ABOR.
     pub is_given_up: bool,
-    pub announced: Option<u64>,
+    /// The size that the client has announced, if it binds: with an `APPE` in `TYPE A` it does not.
+    pub least_size: Option<u64>,
     pub path: String,
     /// Whether bytes may wait for others before they are written.
     pub is_ascii: bool,
@@ -212,12 +213,11 @@ impl Upload {
         [&self.base[..], &self.whole].concat()
     }
 
-    /// Whether just the bytes have come that were announced.
+    /// Whether just the bytes have come that were announced. In `TYPE A` that tells nothing: the wire has more of them
+    /// than the client's own file.
     pub fn has_announced_size(&self) -> bool {
-        let size = self.announced.filter(|size| *size > 0);
-        let count = size.and_then(|size| (size as usize).checked_sub(self.base.len()));
-        let announced = count.and_then(|count| self.wire.get(..count));
-        announced.is_some_and(|wire| *self.written == self.stored_form(wire))
+        let size = (self.base.len() + self.written.len()) as u64;
+        size > 0 && !self.is_ascii && self.least_size == Some(size)
     }
 
     /// What the store gets of bytes on the wire.
