@@ -12,7 +12,7 @@ use crate::time_value::TimePrecision;
 
 mod tls;
 
-use crate::dtp::Representation;
+use crate::{command::parse_host, dtp::Representation};
 
 pub use self::tls::{SessionReuse, TlsRequirement, TlsSettings, TlsStart, Truncation};
 
@@ -52,6 +52,7 @@ impl Config {
         config.check_sizes()?;
         config.check_times()?;
         config.check_texts()?;
+        config.check_hosts()?;
         config.check_tls()?;
         Ok(config)
     }
@@ -138,6 +139,18 @@ impl Config {
             });
         }
         Ok(())
+    }
+
+    /// A host in another form is never the one that a client has said.
+    fn check_hosts(&self) -> Result<(), ConfigError> {
+        let is_wrong = |host: &&String| parse_host(host.as_bytes()).as_ref() != Ok(*host);
+        match self.hosts.iter().flatten().find(is_wrong) {
+            Some(host) => Err(ConfigError {
+                field: "hosts",
+                problem: format!("{host:?} is no name or address as HOST is compared with it"),
+            }),
+            None => Ok(()),
+        }
     }
 
     fn check_tls(&self) -> Result<(), ConfigError> {
@@ -256,7 +269,7 @@ pub struct Settings {
     /// What the server does about TLS. Default: it has none.
     pub tls: TlsSettings,
 
-    /// Names that `HOST` accepts, in lower case; a client that begins TLS for one of them has thereby chosen it. Default
+    /// Names that `HOST` accepts, in lower case, and addresses, an IPv6 address in brackets (`[2001:db8::1]`); a client that begins TLS for one of them has thereby chosen it. Default
     /// `None`: all, and [`Credentials::host`](crate::accounts::Credentials::host) tells which.
     pub hosts: Option<Vec<String>>,
     /// The type that a session begins in, and returns to at `REIN`. Default `Ascii` (RFC 959 5.1). `Image` is for clients
@@ -532,6 +545,19 @@ mod tests {
         ] {
             let expected = format!("the setting site_commands is not usable: {problem}");
             assert_eq!(mistake(verb, syntax), Some(expected));
+        }
+    }
+
+    #[test]
+    fn hosts_are_as_they_are_compared() {
+        let mistake = |host: &str| mistake(|settings| settings.hosts = Some(Vec::from([host.into()])));
+        for host in ["ftp.example.com", "192.0.2.1", "[2001:db8::1]"] {
+            assert_eq!(mistake(host), None);
+        }
+        for host in ["FTP.example.com", "ftp.example.com.", "ftp.example.com:21", "[2001:DB8::1]", "::1", ""]
+        {
+            let problem = format!("{host:?} is no name or address as HOST is compared with it");
+            assert_eq!(mistake(host), Some(format!("the setting hosts is not usable: {problem}")));
         }
     }
 
