@@ -316,11 +316,10 @@ impl LineBuffer {
 
     /// Takes a byte that was part of a Telnet command, and is data.
     fn take_data_byte(&mut self, byte: u8) {
-        match self.course {
-            Course::Kept => {
-                self.take_data(&[byte]);
-            }
-            Course::Skipped(_) | Course::Endless => self.skip(byte),
+        if let Course::Kept = self.course {
+            self.take_data(&[byte]);
+        } else {
+            self.skip(byte);
         }
     }
 
