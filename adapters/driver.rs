@@ -207,7 +207,8 @@ impl<R: Runtime, A: Accounts> Driver<R, A> {
 
             Action::Transfer(id, movement) => {
                 let chunk_size = self.config.chunk_size;
-                let begin = Begin { now, time_of_day: self.runtime.time_of_day(), chunk_size };
+                let grace = rest_of(self.runtime.clone(), now + self.config.data_close_grace);
+                let begin = Begin { now, time_of_day: self.runtime.time_of_day(), chunk_size, grace };
                 self.transfers.start(id, movement, self.data.take(), begin);
             }
             Action::AwaitFinish(id) => self.transfers.finish(id),
@@ -383,6 +384,14 @@ impl<R: Runtime, A: Accounts> Driver<R, A> {
     /// Whether the client is gone and nothing of it is left to be done.
     fn is_over(&self) -> bool {
         self.control.is_closed() && self.requests.is_idle() && self.transfers.is_idle()
+    }
+}
+
+/// What is left of the time to this deadline when it is first asked for.
+async fn rest_of<R: Runtime>(runtime: R, deadline: Instant) {
+    let rest = deadline.saturating_since(runtime.now());
+    if !rest.is_zero() {
+        runtime.sleep(rest).await;
     }
 }
 

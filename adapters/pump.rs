@@ -173,12 +173,14 @@ pub(super) enum Source<D, L> {
     Text(Bytes),
 }
 
-/// Sends a file or a listing. The data connection is closed when this ends.
+/// Sends a file or a listing. The data connection is closed when this ends, for which the client's end of it is awaited,
+/// but no longer than for `grace`.
 pub(super) async fn send<U, D: Download, L: Listing, S: AsyncRead + AsyncWrite + Unpin>(
     source: Source<D, L>,
     stream: Stream<S>,
     chunk_size: usize,
     progress: Arc<Progress>,
+    grace: impl Future<Output = ()>,
 ) -> Moved<U> {
     let sending = async {
         let mut wire = Wire { stream, progress: &progress, turn: Turn::default() };
@@ -188,7 +190,7 @@ pub(super) async fn send<U, D: Download, L: Listing, S: AsyncRead + AsyncWrite +
             Source::Text(text) => wire.write(&text).await?,
         }
         wire.close().await?;
-        wire.forget_input().await;
+        wire.await_end(grace).await;
         Ok(())
     };
     match progress.until_stopped(sending).await {
@@ -319,15 +321,17 @@ impl<S: AsyncWrite + Unpin> Wire<'_, S> {
 }
 
 impl<S: AsyncRead + Unpin> Wire<'_, S> {
-    /// Reads what the client has sent, as far as it is there already. To close a connection with unread bytes is to
-    /// reset it, and then the client loses what it has not yet received.
-    async fn forget_input(&mut self) {
+    /// Waits until the client has closed the connection, too, or the grace is over, and reads what the client has sent.
+    /// To close a connection with unread bytes is to reset it, and then the client loses what it has not yet received.
+    async fn await_end(&mut self, grace: impl Future<Output = ()>) {
+        let (mut grace, mut forgotten) = (pin!(grace), 0);
         poll_fn(|cx| {
-            let (mut forgotten, mut buffer) = (0, [0; 1 << 10]);
+            let mut buffer = [0; 1 << 10];
             while forgotten < FORGOTTEN {
                 match Pin::new(&mut self.stream).poll_read(cx, &mut buffer) {
                     Poll::Ready(Ok(count)) if count > 0 => forgotten += count,
-                    _ => break,
+                    Poll::Ready(_) => break,
+                    Poll::Pending => return grace.as_mut().poll(cx),
                 }
             }
             Poll::Ready(())
@@ -339,7 +343,7 @@ impl<S: AsyncRead + Unpin> Wire<'_, S> {
 #[cfg(test)]
 mod tests {
     use std::{
-        future::ready,
+        future::{pending, ready},
         task::{Context, Waker},
         vec,
         vec::Vec,
@@ -446,7 +450,7 @@ mod tests {
                 let progress = Arc::new(Progress::default());
                 let source = Source::<_, Endless>::File(Endless, Dtp::new(representation));
                 assert_bounded(
-                    send(source, Stream::Clear(Endless), chunk_size, Arc::clone(&progress)),
+                    send(source, Stream::Clear(Endless), chunk_size, Arc::clone(&progress), ready(())),
                     &progress,
                 );
             }
@@ -454,7 +458,10 @@ mod tests {
         let progress = Arc::new(Progress::default());
         let format = ListingFormat::Names { prefix: Bytes::new() };
         let source = Source::<Endless, _>::Listing(Endless, format, TimeValue::from_unix(0, 0));
-        assert_bounded(send(source, Stream::Clear(Endless), 512, Arc::clone(&progress)), &progress);
+        assert_bounded(
+            send(source, Stream::Clear(Endless), 512, Arc::clone(&progress), ready(())),
+            &progress,
+        );
     }
 
     /// A client that takes every byte and then breaks the connection.
@@ -483,8 +490,13 @@ mod tests {
     #[test]
     fn a_file_is_not_sent_before_its_end_is() {
         let source = Source::<Endless, Endless>::Text(Bytes::from_static(b"all of it"));
-        let sending =
-            pin!(send::<Endless, _, _, _>(source, Stream::Clear(BreaksAtTheEnd), 512, Arc::default()));
+        let sending = pin!(send::<Endless, _, _, _>(
+            source,
+            Stream::Clear(BreaksAtTheEnd),
+            512,
+            Arc::default(),
+            pending()
+        ));
         let sent = sending.poll(&mut Context::from_waker(Waker::noop()));
         assert!(matches!(sent, Poll::Ready(Moved::Sent(Outcome::Lost))));
     }
@@ -509,7 +521,8 @@ mod tests {
     #[test]
     fn a_client_that_sends_without_end_delays_no_end() {
         let source = Source::<Endless, Endless>::Text(Bytes::from_static(b"all of it"));
-        let sending = pin!(send::<Endless, _, _, _>(source, Stream::Clear(Talks(0)), 512, Arc::default()));
+        let sending =
+            pin!(send::<Endless, _, _, _>(source, Stream::Clear(Talks(0)), 512, Arc::default(), pending()));
         let sent = sending.poll(&mut Context::from_waker(Waker::noop()));
         assert!(matches!(sent, Poll::Ready(Moved::Sent(Outcome::Complete { bytes: 9 }))));
     }

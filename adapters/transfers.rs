@@ -153,14 +153,15 @@ impl<S: Storage> Transfers<S> {
         id: TransferId,
         movement: Movement,
         stream: Option<Stream<Counted<C>>>,
-        begin: Begin,
+        begin: Begin<impl Future<Output = ()> + Send + 'static>,
     ) where
         C: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         if let Movement::Text(_) = movement {
             self.record = Record::listing();
         }
-        self.record.started = begin.now;
+        let now = begin.now;
+        self.record.started = now;
         let opened = match mem::replace(&mut self.stage, Stage::Idle) {
             Stage::Opened(opened) => Some(opened),
             _ => None,
@@ -175,7 +176,7 @@ impl<S: Storage> Transfers<S> {
         let movement = stream
             .and_then(|stream| begin.start(movement, opened, stream, Arc::clone(&progress)))
             .unwrap_or_else(|| Box::pin(ready(Moved::Sent(Outcome::Lost))));
-        let last = (0, begin.now);
+        let last = (0, now);
         self.stage = Stage::Moving(Moving { id, progress, carried, direction, last, movement });
     }
 
@@ -351,15 +352,17 @@ impl<S: Storage> Transfers<S> {
 }
 
 /// What a movement starts with, besides what is moved.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Begin {
+#[derive(Debug)]
+pub(super) struct Begin<G> {
     pub(super) now: Instant,
     /// For the lines of `ls`.
     pub(super) time_of_day: TimeValue,
     pub(super) chunk_size: usize,
+    /// Ends when a client that has been sent everything has had its time to close the data connection.
+    pub(super) grace: G,
 }
 
-impl Begin {
+impl<G: Future<Output = ()> + Send + 'static> Begin<G> {
     /// The future that moves the bytes; `None` if what was opened is not what is to be moved.
     fn start<S: Storage, C>(
         self,
@@ -382,6 +385,6 @@ impl Begin {
             (Movement::Text(text), _) => Source::Text(text),
             _ => return None,
         };
-        Some(Box::pin(pump::send(source, stream, self.chunk_size, progress)))
+        Some(Box::pin(pump::send(source, stream, self.chunk_size, progress, self.grace)))
     }
 }

@@ -237,6 +237,12 @@ pub struct Settings {
     /// Default 5 ms: up to half a millisecond was measured between them, and two on a busy machine. A small file that
     /// came in one go does not wait. Zero is for stores that would rather have part of a file than wait.
     pub killed_client_grace: Duration,
+    /// From the preliminary reply of a download or a listing on, for the client to close its side of the data
+    /// connection, before the final reply leaves: a client that has done so has read the preliminary one. Some that find
+    /// both in one read lose the file, or wait for ever (Erlang's `ftp`, snarf). Default 20 ms, for a client that waits
+    /// for its turn on a busy machine. Only what is small waits, and only for clients that close late, or are far away.
+    /// Zero is for clients that wait for the final reply before they close.
+    pub data_close_grace: Duration,
     /// For [`Upload::finish`](crate::storage::Upload::finish). Default 5 min: the most patient client (lftp) waits so
     /// long. Clients that give up earlier (15 to 60 s) then upload again.
     pub finish_timeout: Duration,
@@ -310,6 +316,7 @@ impl Default for Settings {
             data_connect_timeout: Duration::from_secs(20),
             data_stall_timeout: Duration::from_secs(5 * 60),
             killed_client_grace: Duration::from_millis(5),
+            data_close_grace: Duration::from_millis(20),
             finish_timeout: Duration::from_secs(5 * 60),
             finish_patience: FinishPatience::Silent,
             finish_overdue: FinishOverdue::Abort,
@@ -429,6 +436,7 @@ mod tests {
             assert_eq!(mistake(|settings| *deadline(settings) = Duration::from_nanos(1)), None);
         }
         assert_eq!(mistake(|settings| settings.killed_client_grace = Duration::ZERO), None);
+        assert_eq!(mistake(|settings| settings.data_close_grace = Duration::ZERO), None);
         assert_eq!(mistake(|settings| settings.passive_port_rest = Duration::ZERO), None);
         for (silence, every, is_right) in [(0, 1, false), (1, 0, false), (1, 1, true)] {
             let (silence, every) = (Duration::from_secs(silence), Duration::from_secs(every));

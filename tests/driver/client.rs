@@ -28,6 +28,7 @@ pub fn settings() -> Settings {
         data_connect_timeout: Duration::from_secs(20),
         data_stall_timeout: Duration::from_secs(60),
         killed_client_grace: Duration::ZERO,
+        data_close_grace: Duration::ZERO,
         finish_timeout: Duration::from_secs(300),
         abort_timeout: Duration::from_secs(30),
         detached_timeout: Duration::from_secs(3600),

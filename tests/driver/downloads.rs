@@ -1,5 +1,7 @@
 //! Files and listings on their way to the client.
 
+use std::time::Duration;
+
 use sansftp::Settings;
 
 use super::client::{Client, Scene, noise, receive_all, settings};
@@ -43,6 +45,53 @@ fn the_226_waits_until_the_last_byte_is_handed_over() {
         scene.world.run();
     }
     user.expect(&[226]);
+}
+
+/// A client that finds both replies in one read may wait for ever.
+#[test]
+fn the_226_of_what_is_small_waits_until_the_client_has_closed_its_side() {
+    let mut scene = Scene::new(patient_settings());
+    scene.store.put("/f", b"short");
+    scene.store.set_entries(3);
+    let mut user = scene.user();
+    for command in ["RETR /f", "LIST", "NLST", "MLSD", "LIST /f"] {
+        let data = user.data();
+        user.say(command);
+        user.expect(&[125]);
+        assert!(!receive_all(&scene.world, &data).is_empty(), "{command}");
+        user.expect(&[]);
+        data.finish();
+        user.expect(&[226]);
+    }
+}
+
+#[test]
+fn a_client_that_does_not_close_its_side_is_waited_for_only_a_moment() {
+    let mut scene = Scene::new(patient_settings());
+    scene.store.put("/f", b"short");
+    let mut user = scene.user();
+    let data = begin(&mut user, "RETR /f");
+    assert_eq!(receive_all(&scene.world, &data), b"short");
+    scene.world.advance(Duration::from_millis(19));
+    user.expect(&[]);
+    scene.world.advance(Duration::from_millis(1));
+    user.expect(&[226]);
+}
+
+#[test]
+fn after_a_download_that_took_longer_nobody_is_waited_for() {
+    let mut scene = Scene::new(patient_settings());
+    let content = noise(200_000);
+    scene.store.put("/f", &content);
+    let mut user = scene.user();
+    let data = begin(&mut user, "RETR /f");
+    scene.world.advance(Duration::from_millis(20));
+    assert!(receive_all(&scene.world, &data) == content);
+    user.expect(&[226]);
+}
+
+fn patient_settings() -> Settings {
+    Settings { data_close_grace: Duration::from_millis(20), ..settings() }
 }
 
 #[test]

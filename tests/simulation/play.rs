@@ -157,6 +157,7 @@ fn settings(world: &World, clients: u64) -> Settings {
     let ports = chance.pick(&[None, None, Some(1), Some(5)]);
     Settings {
         killed_client_grace: Duration::from_millis(chance.pick(&[5, 20, 0])),
+        data_close_grace: Duration::from_millis(chance.pick(&[20, 0])),
         finish_overdue: chance.pick(&[FinishOverdue::Abort, FinishOverdue::Detach]),
         detached_limit: chance.pick(&[8, 1]),
         chunk_size: chance.pick(&[256 << 10, 4096, 512]),
