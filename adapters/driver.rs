@@ -131,7 +131,7 @@ impl<R: Runtime, A: Accounts> Driver<R, A> {
             data: DataConnection::new(runtime.clone(), ports),
             tls: tls.map(|tls| SessionTls::new(&tls, config.tls.session_reuse)),
             store: None,
-            requests: Requests::new(runtime.clone(), accounts),
+            requests: Requests::new(runtime.clone(), accounts, config.sorted_entries_limit),
             transfers: Transfers::new(Journal::new(endpoints.peer), config.killed_client_grace),
             advance: None,
             timer: Timer::new(runtime.clone()),

@@ -148,7 +148,7 @@ impl Record {
     /// The transfer that a request opens; `None` if it opens none.
     pub(super) fn of(request: &Request) -> Option<Self> {
         let (verb, pathname) = match request {
-            Request::OpenListing(pathname) => ("LIST", pathname),
+            Request::OpenListing(pathname, _) => ("LIST", pathname),
             Request::OpenDownload { pathname, .. } => ("RETR", pathname),
             Request::OpenUpload { pathname, placement, .. } => match placement {
                 Placement::Replace | Placement::Resume { .. } => ("STOR", pathname),

@@ -7,6 +7,7 @@
 
 #[cfg(feature = "accounts-file")]
 pub mod accounts_file;
+mod arranged;
 #[cfg(any(feature = "async-std", feature = "smol"))]
 mod async_io;
 #[cfg(feature = "async-std")]
@@ -39,6 +40,7 @@ mod tls;
 #[cfg(feature = "tokio")]
 pub mod tokio;
 mod transfers;
+mod turn;
 pub mod users;
 
 pub use self::{

@@ -5,7 +5,6 @@
 //! ends with the transfer.
 
 mod receive_buffer;
-mod turn;
 
 use std::{
     future::{Future, poll_fn},
@@ -21,11 +20,8 @@ use std::{
 use bytes::{Bytes, BytesMut};
 use futures_io::{AsyncRead, AsyncWrite};
 
-use self::{
-    receive_buffer::{Filled, ReceiveBuffer},
-    turn::Turn,
-};
-use super::stream::Stream;
+use self::receive_buffer::{Filled, ReceiveBuffer};
+use super::{stream::Stream, turn::Turn};
 use crate::{
     dtp::Dtp,
     listing::ListingFormat,
@@ -349,7 +345,7 @@ mod tests {
         vec::Vec,
     };
 
-    use super::{turn::TURN, *};
+    use super::{super::turn::TURN, *};
     use crate::{
         dtp::Representation,
         storage::{Entry, Metadata, Stored},

@@ -3,14 +3,13 @@
 use std::{
     sync::Arc,
     task::{Context, Poll, ready},
-    vec::Vec,
 };
 
-use super::{journal::Record, runtime::Runtime, slot::Slot, transfers::Opened};
+use super::{arranged::Arranged, journal::Record, runtime::Runtime, slot::Slot, transfers::Opened};
 use crate::{
     accounts::{Accounts, Credentials, Denied},
-    session::{Answer, Extent, FinishKind, Request, RequestId},
-    storage::{Listing, Storage, StorageError, StorageErrorKind, Upload},
+    session::{Answer, FinishKind, Request, RequestId},
+    storage::{Storage, StorageError, StorageErrorKind, Upload},
     time_value::TimeValue,
 };
 
@@ -43,8 +42,14 @@ pub(super) enum Gain<S: Storage> {
 }
 
 impl<S: Storage> Requests<S> {
-    pub(super) fn new<R: Runtime, A: Accounts<Storage = S>>(runtime: R, accounts: Arc<A>) -> Self {
-        let slot = Slot::new(move |question| answer(runtime.clone(), Arc::clone(&accounts), question));
+    pub(super) fn new<R: Runtime, A: Accounts<Storage = S>>(
+        runtime: R,
+        accounts: Arc<A>,
+        sorted_entries_limit: usize,
+    ) -> Self {
+        let slot = Slot::new(move |question| {
+            answer(runtime.clone(), Arc::clone(&accounts), question, sorted_entries_limit)
+        });
         Self { running: None, slot }
     }
 
@@ -88,10 +93,11 @@ async fn answer<R: Runtime, A: Accounts>(
     runtime: R,
     accounts: Arc<A>,
     question: Question<A::Storage>,
+    sorted_entries_limit: usize,
 ) -> Answered<A::Storage> {
     match (question.request, question.store) {
         (Request::LogIn(credentials), _) => log_in(&*accounts, credentials).await,
-        (request, Some(store)) => ask(&*store, request, || runtime.time_of_day())
+        (request, Some(store)) => ask(&*store, request, sorted_entries_limit, || runtime.time_of_day())
             .await
             .unwrap_or_else(|error| Answer::Failed(error).into()),
         // Only a session that broke promise 4 would come here.
@@ -112,6 +118,7 @@ async fn log_in<A: Accounts>(accounts: &A, credentials: Credentials) -> Answered
 async fn ask<S: Storage>(
     store: &S,
     request: Request,
+    sorted_entries_limit: usize,
     now: impl Fn() -> TimeValue,
 ) -> Result<Answered<S>, StorageError> {
     let record = Record::of(&request);
@@ -121,12 +128,13 @@ async fn ask<S: Storage>(
             let metadata = store.stat(&path).await?;
             Answer::Metadata { metadata, now: now() }
         }
-        Request::ListFirst(path, limit) => {
-            let (entries, extent) = first_entries(store.list(&path).await?, limit).await?;
+        Request::ListFirst(path, selection, most) => {
+            let listing = Arranged::open(store.list(&path).await?, selection, sorted_entries_limit).await?;
+            let (entries, extent) = listing.first(most).await?;
             Answer::Entries { entries, extent, now: now() }
         }
-        Request::OpenListing(path) => {
-            let listing = store.list(&path).await?;
+        Request::OpenListing(path, selection) => {
+            let listing = Arranged::open(store.list(&path).await?, selection, sorted_entries_limit).await?;
             return Ok(Answered::opened(Answer::Opened, Opened::Listing(listing), record));
         }
         Request::OpenDownload { pathname, offset } => {
@@ -155,23 +163,4 @@ async fn ask<S: Storage>(
 
 const fn done((): ()) -> Answer {
     Answer::Done
-}
-
-/// At most `limit` entries.
-async fn first_entries<L: Listing>(
-    mut listing: L,
-    limit: usize,
-) -> Result<(Vec<crate::storage::Entry>, Extent), StorageError> {
-    let mut entries = Vec::new();
-    loop {
-        let page = listing.next_page().await?;
-        if page.is_empty() {
-            return Ok((entries, Extent::Whole));
-        }
-        entries.extend(page);
-        if entries.len() > limit {
-            entries.truncate(limit);
-            return Ok((entries, Extent::Truncated));
-        }
-    }
 }

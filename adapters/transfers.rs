@@ -14,6 +14,7 @@ use std::{
 use futures_io::{AsyncRead, AsyncWrite};
 
 use super::{
+    arranged::Arranged,
     counted::{Carried, Counted},
     journal::{Journal, Record},
     pump::{self, End, Moved, Progress, Source},
@@ -38,7 +39,7 @@ type Running<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 pub(super) enum Opened<S: Storage> {
     Upload(S::Upload),
     Download(S::Download),
-    Listing(S::Listing),
+    Listing(Arranged<S::Listing>),
 }
 
 /// The transfer of a session, and its finishes in the background.

@@ -210,6 +210,14 @@ pub struct Settings {
     pub reply_limit: usize,
     /// Lines in the reply to `STAT pathname`. Default 1000: the reply is held in memory, `LIST` is not.
     pub status_entries_limit: usize,
+    /// Longest pattern (`*.csv`) in `LIST`, `NLST` and `STAT pathname`, in bytes; a longer one is a name like others. Default
+    /// 255: no name is longer in most file systems, and this bounds the time that a client can have a server spend on
+    /// each name. 0 is for no patterns at all.
+    pub pattern_limit: usize,
+    /// Entries of a directory that are sorted by name for `LIST`, `NLST`, `MLSD` and `STAT`; if there are more, they come in
+    /// the order of the store. Default 4000: they are held in memory together, and take no more of it than a transfer's
+    /// two chunks, unless their names are long. 0 is for never sorting.
+    pub sorted_entries_limit: usize,
     /// How exactly `MDTM`, `MFMT` and the fact `modify` tell times. Default: in whole seconds, for countless scripts read
     /// 14 digits and no more. Times that clients set may have fractions all the same.
     pub time_precision: TimePrecision,
@@ -307,6 +315,8 @@ impl Default for Settings {
             backlog_limit: 16 << 10,
             reply_limit: 16 << 10,
             status_entries_limit: 1000,
+            pattern_limit: 255,
+            sorted_entries_limit: 4000,
             time_precision: TimePrecision::Seconds,
             chunk_size: 256 << 10,
             log_in_attempts: 3,

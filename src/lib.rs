@@ -46,6 +46,7 @@ pub mod instant;
 pub mod line;
 pub mod listing;
 pub mod pathname;
+pub mod pattern;
 pub mod reply;
 pub mod session;
 pub mod storage;

@@ -39,6 +39,20 @@ pub enum ListingFormat {
 }
 
 impl ListingFormat {
+    /// The format for what has a name of its own in the argument, or matches its last segment, where `self` is that for
+    /// the entries of a directory of this name.
+    pub(crate) fn beside_argument(&self) -> Self {
+        match self {
+            // The prefix is the argument, but for the slash that it has got.
+            Self::Names { prefix } => {
+                let argument = prefix.strip_suffix(b"/").unwrap_or(prefix);
+                let start = argument.iter().rposition(|&byte| byte == b'/').map_or(0, |slash| slash + 1);
+                Self::Names { prefix: prefix.slice(..start) }
+            }
+            other => other.clone(),
+        }
+    }
+
     /// Appends the line of `entry` with its CR LF; nothing if its name [cannot be sent](entry_name_is_sendable).
     ///
     /// `now` is the time of day, which only [`Long`](Self::Long) looks at.

@@ -36,6 +36,8 @@ mod listing;
 mod notation;
 #[path = "targets/pathname.rs"]
 mod pathname;
+#[path = "targets/pattern.rs"]
+mod pattern;
 #[allow(dead_code, reason = "the laws look at what it records, too")]
 #[path = "targets/session.rs"]
 mod session;
@@ -57,6 +59,7 @@ const TARGETS: &[Target] = &[
     ("line", line::run),
     ("listing", listing::run),
     ("pathname", pathname::run),
+    ("pattern", pattern::run),
     ("session", session::run),
     ("time_value", time_value::run),
 ];

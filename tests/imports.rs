@@ -10,7 +10,7 @@ use std::{
 /// Modules by storey, the lowest first: the grammar of both connections; stores, accounts and their listings; the
 /// session and its settings; all I/O, and what stores are tested with. A module imports from its own storey and below.
 const STOREYS: [&[&str]; 4] = [
-    &["address", "command", "dtp", "instant", "line", "pathname", "reply", "time_value"],
+    &["address", "command", "dtp", "instant", "line", "pathname", "pattern", "reply", "time_value"],
     &["accounts", "listing", "storage"],
     &["config", "session"],
     &["adapters", "testing"],

@@ -188,7 +188,7 @@ impl Driver {
             Request::ListFirst(..) => {
                 Answer::Entries { entries: Vec::new(), extent: Extent::Whole, now: NOW }
             }
-            Request::OpenListing(_) | Request::OpenDownload { .. } => Answer::Opened,
+            Request::OpenListing(..) | Request::OpenDownload { .. } => Answer::Opened,
             Request::OpenUpload { pathname, .. } => opened(pathname),
             Request::Available(_) => Answer::Available(1),
             Request::Site(_) => Answer::Text("done".into()),

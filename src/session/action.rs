@@ -9,6 +9,7 @@ use crate::{
     dtp::Dtp,
     listing::ListingFormat,
     pathname::Pathname,
+    pattern::Pattern,
     reply::Reply,
     storage::{AbortReason, Placement, SiteCall},
     time_value::TimeValue,
@@ -117,6 +118,16 @@ pub enum Movement {
     Text(Bytes),
 }
 
+/// Which entries of a directory are wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Selection {
+    /// All that the store lists.
+    All,
+    /// Those whose names match. If there is none, the answer is
+    /// [`NotFound`](crate::storage::StorageErrorKind::NotFound).
+    Matching(Pattern),
+}
+
 /// What the accounts or the user's store are asked. Each has the answers that its comment names, or
 /// [`Answer::Failed`](super::Answer::Failed).
 #[derive(Debug)]
@@ -126,10 +137,10 @@ pub enum Request {
     LogIn(Credentials),
     /// [`Storage::stat`](crate::storage::Storage::stat): `Metadata`.
     Stat(Pathname),
-    /// The first entries of a directory, at most so many: `Entries`.
-    ListFirst(Pathname, usize),
-    /// [`Storage::list`](crate::storage::Storage::list): `Opened`.
-    OpenListing(Pathname),
+    /// The first entries of a directory, at most so many of those that are wanted: `Entries`.
+    ListFirst(Pathname, Selection, usize),
+    /// [`Storage::list`](crate::storage::Storage::list): `Opened`. The listing has the entries that are wanted.
+    OpenListing(Pathname, Selection),
     /// [`Storage::open_download`](crate::storage::Storage::open_download): `Opened`.
     OpenDownload {
         /// The file.

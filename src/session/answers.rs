@@ -3,17 +3,19 @@
 use bytes::{Bytes, BytesMut};
 
 use super::{
-    action::{Movement, Request, RequestId},
-    event::{Answer, Extent},
+    action::{Request, RequestId},
+    event::Answer,
+    listings::Listed,
     server_pi::ServerPi,
     timer::Timer,
-    transfer::{Phase, Subject},
+    transfer::Subject,
 };
 use crate::{
     listing::ListingFormat,
     pathname::{Pathname, names_directory},
+    pattern::Pattern,
     reply::{Reply, ReplyCode},
-    storage::{Entry, EntryKind, Metadata, Right, StorageError, StorageErrorKind},
+    storage::{EntryKind, Metadata, Right, StorageError, StorageErrorKind},
     time_value::TimeValue,
 };
 
@@ -34,8 +36,8 @@ pub(super) enum Purpose {
     RenameFrom(Pathname, Wanted),
     /// The running transfer.
     Open,
-    /// The running transfer, which turns to the one entry if this is no directory.
-    OpenListing(Pathname, ListingFormat),
+    /// The running transfer, which turns to the one entry if this is no directory, and to a pattern if it is nothing.
+    OpenListing(Listed),
     /// The one entry.
     ListFile(Pathname, ListingFormat),
     Facts(Pathname),
@@ -50,9 +52,11 @@ pub(super) enum Purpose {
     },
     /// The time that a file has now that this one was set.
     ModifiedIsSet(TimeValue, TimeReply),
-    /// `STAT` of a directory, which turns to the one entry if this is none.
-    Status(Pathname),
+    /// `STAT` of a directory, which turns to the one entry if this is none, and to the pattern if it is nothing.
+    Status(Pathname, Option<Pattern>),
     StatusOfFile(Pathname),
+    /// `STAT` of a pattern.
+    StatusOfMatches,
     Available,
     Text,
     Rename,
@@ -118,7 +122,7 @@ impl ServerPi {
                 self.ask(Request::Stat(pathname), Purpose::ModifiedIsSet(modified, told));
             }
             (purpose, Answer::Metadata { metadata, now }) => self.handle_metadata(purpose, metadata, now),
-            (Purpose::Status(_), Answer::Entries { entries, extent, now }) => {
+            (Purpose::Status(..) | Purpose::StatusOfMatches, Answer::Entries { entries, extent, now }) => {
                 self.reply_status(ReplyCode::DIRECTORY_STATUS, &entries, extent, now);
             }
             (Purpose::Available, Answer::Available(bytes)) => self.reply_number(bytes),
@@ -128,31 +132,14 @@ impl ServerPi {
     }
 
     fn handle_failed(&mut self, purpose: Purpose, error: StorageError) {
-        // The root has no name that a line of a listing could tell.
-        let is_file = |pathname: &Pathname| {
-            error.kind() == StorageErrorKind::NotADirectory && pathname.name().is_some()
-        };
-        let is_nobodys_name =
-            matches!(error.kind(), StorageErrorKind::NotFound | StorageErrorKind::NameRefused);
+        let is_nobodys_name = is_nobodys_name(&error);
         let code = self.refusal_code(&purpose, error.kind());
         match purpose {
-            Purpose::OpenListing(pathname, format)
-                if is_file(&pathname) && !matches!(format, ListingFormat::Machine(_)) =>
-            {
-                self.ask(Request::Stat(pathname.clone()), Purpose::ListFile(pathname, format));
-            }
-            Purpose::OpenListing(pathname, ListingFormat::Machine(_)) if is_file(&pathname) => {
-                self.refuse_transfer(
-                    ReplyCode::ARGUMENT_ERROR,
-                    "That is not a directory; MLST tells of a file.",
-                );
-            }
-            Purpose::Open | Purpose::OpenListing(..) | Purpose::ListFile(..) => {
+            Purpose::OpenListing(listed) => self.handle_listing_failed(listed, &error, code),
+            Purpose::Open | Purpose::ListFile(..) => {
                 self.refuse_transfer(code, error.message());
             }
-            Purpose::Status(pathname) if is_file(&pathname) => {
-                self.ask(Request::Stat(pathname.clone()), Purpose::StatusOfFile(pathname));
-            }
+            Purpose::Status(pathname, pattern) => self.handle_status_failed(pathname, pattern, &error, code),
             Purpose::ModificationTime(_, TimeToSet::Of(name, modified)) if is_nobodys_name => {
                 self.set_modified(&name, modified, TimeReply::Digits);
             }
@@ -210,10 +197,7 @@ impl ServerPi {
             }
             Purpose::Facts(pathname) => self.reply_facts(&pathname, &metadata),
             Purpose::ListFile(pathname, format) => self.list_file(&pathname, &format, metadata, now),
-            Purpose::StatusOfFile(pathname) => {
-                let entry = entry_of(&pathname, metadata);
-                self.reply_status(ReplyCode::FILE_STATUS, &[entry], Extent::Whole, now);
-            }
+            Purpose::StatusOfFile(pathname) => self.reply_status_of_file(&pathname, metadata, now),
             purpose => self.handle_failed(purpose, no_answer()),
         }
     }
@@ -224,27 +208,6 @@ impl ServerPi {
 
     fn reply_denied(&mut self) {
         self.reply(ReplyCode::FILE_UNAVAILABLE, "Permission denied.");
-    }
-
-    /// `LIST` or `NLST` of a file: the one line is sent.
-    fn list_file(&mut self, pathname: &Pathname, format: &ListingFormat, metadata: Metadata, now: TimeValue) {
-        let format = match format {
-            // The prefix is the argument, and so the whole line, but for the slash that it has got.
-            ListingFormat::Names { prefix } => {
-                let argument = prefix.strip_suffix(b"/").unwrap_or(prefix);
-                let start = argument.iter().rposition(|&byte| byte == b'/').map_or(0, |slash| slash + 1);
-                ListingFormat::Names { prefix: prefix.slice(..start) }
-            }
-            other => other.clone(),
-        };
-        let mut line = BytesMut::new();
-        format.line(now, &entry_of(pathname, metadata), &mut line);
-        if let Some(transfer) = &mut self.transfer
-            && let (Phase::Opening(movement), Subject::Listing) = (&mut transfer.phase, &transfer.subject)
-        {
-            *movement = Movement::Text(line.freeze());
-        }
-        self.handle_opened();
     }
 
     fn reply_number(&mut self, number: u64) {
@@ -271,25 +234,6 @@ impl ServerPi {
         self.send(reply);
     }
 
-    /// `STAT pathname`: the lines of `LIST`, over the control connection.
-    fn reply_status(&mut self, code: ReplyCode, entries: &[Entry], extent: Extent, now: TimeValue) {
-        let mut reply = self.replies.compose(code).text("Status:");
-        let mut line = BytesMut::new();
-        for entry in entries {
-            line.clear();
-            ListingFormat::Long.line(now, entry, &mut line);
-            if let Some(text) = line.strip_suffix(b"\r\n") {
-                reply = reply.inner_line().bytes(text);
-            }
-        }
-        let end = match extent {
-            Extent::Whole => "End",
-            Extent::Truncated => "There are more; LIST shows all.",
-        };
-        let reply = reply.last_line().text(end).finish();
-        self.send(reply);
-    }
-
     /// The store or the accounts took too long.
     pub(super) fn handle_request_overdue(&mut self) {
         let Some(pending) = self.cancel_request() else { return };
@@ -306,9 +250,9 @@ impl ServerPi {
     }
 }
 
-fn entry_of(pathname: &Pathname, metadata: Metadata) -> Entry {
-    let name = Bytes::copy_from_slice(pathname.name().unwrap_or_default());
-    Entry::new(name, metadata)
+/// Whether the store says that nothing has this name, or that nothing can have it.
+pub(super) fn is_nobodys_name(error: &StorageError) -> bool {
+    matches!(error.kind(), StorageErrorKind::NotFound | StorageErrorKind::NameRefused)
 }
 
 /// For an answer that does not fit its request, which only a wrong driver gives.

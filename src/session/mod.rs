@@ -50,7 +50,7 @@
 //!
 //! `rules` is the table of commands. `login`, `security`, `data_connection`, `transfer` and `timer` are five small
 //! machines that do not know each other. `server_pi` joins them, and its methods are in `access`, `protection`,
-//! `parameters`, `service`, `status` (the commands, in the order of RFC 959 4.1), `answers` (what the store says),
+//! `parameters`, `service`, `listings`, `status` (the commands, in the order of RFC 959 4.1), `answers` (what the store says),
 //! `conduct` (what happens to a transfer) and `departure` (the client leaves).
 
 mod access;
@@ -61,6 +61,7 @@ mod data_connection;
 mod departure;
 mod detached;
 mod event;
+mod listings;
 mod login;
 mod parameters;
 mod protection;
@@ -75,7 +76,7 @@ mod transfer;
 use alloc::sync::Arc;
 
 pub use self::{
-    action::{Action, DataConnectionMode, Direction, Movement, Request, RequestId, TransferId},
+    action::{Action, DataConnectionMode, Direction, Movement, Request, RequestId, Selection, TransferId},
     event::{Answer, Event, Extent, FinishKind, Outcome, Resumption, TlsClient},
 };
 use self::{

@@ -1,6 +1,6 @@
 //! Service commands (RFC 959 4.1.3, RFC 3659): transfers, and what is done with files and directories.
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 
 use super::{
     action::{Movement, Request, TransferId},
@@ -12,12 +12,9 @@ use super::{
     transfer::{Announced, Naming, Subject, Transfer, UploadSubject},
 };
 use crate::{
-    command::{
-        OldMdtm, parse_allo, parse_chmod, parse_mfmt, parse_number, parse_utime, skip_list_flags, split_word,
-    },
+    command::{OldMdtm, parse_allo, parse_chmod, parse_mfmt, parse_number, parse_utime, split_word},
     config::AnnouncedSize,
     dtp::{Dtp, Representation},
-    listing::ListingFormat,
     pathname::Pathname,
     reply::{Reply, ReplyCode},
     storage::{EntryKind, Placement, SiteCall},
@@ -87,32 +84,8 @@ impl ServerPi {
         }
     }
 
-    pub(super) fn list(&mut self, argument: &[u8]) {
-        self.list_as(ListingFormat::Long, skip_list_flags(argument));
-    }
-
-    /// RFC 1123 4.1.2.7: the names can be used as arguments, so they begin as the argument does.
-    pub(super) fn nlst(&mut self, argument: &[u8]) {
-        let argument = skip_list_flags(argument);
-        let mut prefix = BytesMut::from(argument);
-        if !matches!(argument, [] | [.., b'/']) {
-            prefix.put_u8(b'/');
-        }
-        self.list_as(ListingFormat::Names { prefix: prefix.freeze() }, argument);
-    }
-
-    pub(super) fn mlsd(&mut self, argument: &[u8]) {
-        self.list_as(ListingFormat::Machine(self.parameters.facts), argument);
-    }
-
-    fn list_as(&mut self, format: ListingFormat, argument: &[u8]) {
-        let Some(pathname) = self.resolve(argument) else { return };
-        let purpose = Purpose::OpenListing(pathname.clone(), format.clone());
-        self.begin(Subject::Listing, Movement::List(format), Request::OpenListing(pathname), purpose);
-    }
-
     /// Starts a transfer by asking the store to open its subject. An `ALLO` is for this one at most, whatever it is.
-    fn begin(&mut self, subject: Subject, movement: Movement, request: Request, purpose: Purpose) {
+    pub(super) fn begin(&mut self, subject: Subject, movement: Movement, request: Request, purpose: Purpose) {
         self.parameters.announced = None;
         if !self.is_data_secure_enough() {
             return;

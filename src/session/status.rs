@@ -3,14 +3,12 @@
 use alloc::string::String;
 
 use super::{
-    action::Request,
-    answers::Purpose,
     rules::{self, FEATURES, RULES, SITE_RULES},
     server_pi::ServerPi,
     transfer::{Phase, Subject, Transfer},
 };
 use crate::{
-    command::{Verb, skip_list_flags, split_word},
+    command::{Verb, split_word},
     config::TlsStart,
     dtp::Representation,
     listing::Facts,
@@ -103,10 +101,7 @@ impl ServerPi {
         if !self.requires_login() {
             return;
         }
-        if let Some(pathname) = self.resolve(skip_list_flags(argument)) {
-            let limit = self.config.status_entries_limit;
-            self.ask(Request::ListFirst(pathname.clone(), limit), Purpose::Status(pathname));
-        }
+        self.reply_entries(argument);
     }
 
     fn reply_session_status(&mut self) {

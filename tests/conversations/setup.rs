@@ -44,6 +44,7 @@ fn set(settings: &mut Settings, field: &str, value: &str) -> Result<(), String> 
         "backlog_limit" => settings.backlog_limit = parse(value)?,
         "reply_limit" => settings.reply_limit = parse(value)?,
         "status_entries_limit" => settings.status_entries_limit = parse(value)?,
+        "pattern_limit" => settings.pattern_limit = parse(value)?,
         "time_precision" if value == "Milliseconds" => settings.time_precision = TimePrecision::Milliseconds,
         "log_in_attempts" => settings.log_in_attempts = parse(value)?,
         "detached_limit" => settings.detached_limit = parse(value)?,

@@ -182,6 +182,50 @@ fn a_big_directory_is_listed_page_by_page_as_the_client_takes_it() {
 }
 
 #[test]
+fn a_directory_that_is_not_too_big_is_listed_by_name() {
+    let mut scene = Scene::new(Settings { sorted_entries_limit: 1200, ..settings() });
+    for (count, is_sorted) in [(1200, true), (1201, false)] {
+        scene.store.set_entries(count);
+        let mut expected: Vec<_> = (0..count).map(|number| format!("file {number}")).collect();
+        if is_sorted {
+            expected.sort();
+        }
+        for command in ["NLST", "LIST", "MLSD"] {
+            let mut user = scene.user();
+            let data = user.data();
+            user.say(command);
+            let listing = String::from_utf8(receive_all(&scene.world, &data)).unwrap();
+            let names: Vec<_> = listing.lines().map(|line| &line[line.find("file ").unwrap()..]).collect();
+            assert!(names == expected, "{command} of {count} entries: {:?}", &names[..20]);
+            user.expect(&[125, 226]);
+        }
+        let mut user = scene.user();
+        user.say("STAT /");
+        let status = user.replies();
+        assert!(status.contains(&format!(" {}\r\n", expected[2])), "{status}");
+    }
+}
+
+#[test]
+fn a_pattern_lists_what_matches() {
+    let mut scene = Scene::new(settings());
+    scene.store.set_entries(5000);
+    let mut user = scene.user();
+    let data = user.data();
+    user.say("NLST ./*file 1?");
+    assert_eq!(String::from_utf8(receive_all(&scene.world, &data)).unwrap().lines().count(), 10);
+    user.expect(&[125, 226]);
+    let mut user = scene.user();
+    user.data();
+    user.say("LIST *.csv");
+    user.expect(&[550]);
+    user.say("STAT file 499[0-4]");
+    let status = user.replies();
+    assert!(status.contains("file 4990\r\n") && status.contains("file 4994\r\n"), "{status}");
+    assert_eq!(status.lines().count(), 7, "{status}");
+}
+
+#[test]
 fn one_file_is_listed_as_one_line() {
     let mut scene = Scene::new(settings());
     scene.store.put("/f", b"12345");
@@ -195,7 +239,8 @@ fn one_file_is_listed_as_one_line() {
 
 #[test]
 fn status_of_a_big_directory_is_cut_at_its_limit() {
-    let mut scene = Scene::new(Settings { status_entries_limit: 150, ..settings() });
+    let mut scene =
+        Scene::new(Settings { status_entries_limit: 150, sorted_entries_limit: 100, ..settings() });
     scene.store.set_entries(100_000);
     let mut user = scene.user();
     user.say("STAT /");

@@ -165,6 +165,9 @@ impl Storage for Store {
         if self.content(&path.to_string()).is_some() {
             return Err(StorageErrorKind::NotADirectory.into());
         }
+        if !path.is_root() {
+            return Err(StorageErrorKind::NotFound.into());
+        }
         Ok(Pages { store: self.clone(), next: 0 })
     }
 

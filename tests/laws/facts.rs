@@ -250,7 +250,7 @@ impl Facts {
             Request::LogIn(_) => Asked::LogIn,
             Request::OpenUpload { .. } => Asked::Open(Content::Upload),
             Request::OpenDownload { .. } => Asked::Open(Content::Download),
-            Request::OpenListing(_) => Asked::Open(Content::Listing),
+            Request::OpenListing(..) => Asked::Open(Content::Listing),
             Request::Stat(_) if self.lists_file => Asked::Open(Content::Line),
             Request::Stat(_) => Asked::Stat,
             Request::ListFirst(..) => Asked::ListFirst,

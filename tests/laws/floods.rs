@@ -117,7 +117,7 @@ fn answer(request: &Request) -> Answer {
             metadata: sansftp::storage::Metadata::directory(),
             now: crate::notation::events::NOW,
         },
-        Request::OpenListing(_) | Request::OpenDownload { .. } => Answer::Opened,
+        Request::OpenListing(..) | Request::OpenDownload { .. } => Answer::Opened,
         _ => Answer::Done,
     }
 }

@@ -18,7 +18,7 @@ use std::{collections::VecDeque, fmt};
 
 use sansftp::{
     config::Config,
-    session::{Action, DataConnectionMode, Request},
+    session::{Action, DataConnectionMode, Request, Selection},
 };
 
 use super::{
@@ -255,12 +255,11 @@ impl Order {
     fn note_request(&mut self, request: &Request) -> Judgement {
         let is_transfer = matches!(
             request,
-            Request::OpenListing(_) | Request::OpenDownload { .. } | Request::OpenUpload { .. }
+            Request::OpenListing(..) | Request::OpenDownload { .. } | Request::OpenUpload { .. }
         );
         match &self.current {
             None => self.begin(is_transfer),
-            // LIST and STAT of a file ask a second time.
-            Some(_) if matches!(request, Request::Stat(_)) => Ok(()),
+            Some(_) if is_further(request) => Ok(()),
             Some(current) => {
                 broken(format!("{request:?} while {:?} is being executed", current.command.text))
             }
@@ -345,4 +344,16 @@ impl Order {
     fn is_at_once(&self, code: u16) -> bool {
         matches!(code, 200 | 211) && self.waiting.front().is_some_and(|command| command.is_at_once)
     }
+}
+
+/// What is asked behind another question of the same command: LIST and STAT of a file, or of a pattern; MDTM that sets a
+/// time; MFMT, which reads it back.
+const fn is_further(request: &Request) -> bool {
+    matches!(
+        request,
+        Request::Stat(_)
+            | Request::SetModified(..)
+            | Request::OpenListing(_, Selection::Matching(_))
+            | Request::ListFirst(_, Selection::Matching(_), _)
+    )
 }

@@ -50,8 +50,8 @@ fn pathnames(request: &Request) -> Vec<&Pathname> {
         Request::Site(call) => vec![&call.working_directory],
         Request::OpenDownload { pathname, .. } | Request::OpenUpload { pathname, .. } => vec![pathname],
         Request::Stat(pathname)
-        | Request::ListFirst(pathname, _)
-        | Request::OpenListing(pathname)
+        | Request::ListFirst(pathname, ..)
+        | Request::OpenListing(pathname, _)
         | Request::MakeDirectory(pathname)
         | Request::RemoveDirectory(pathname)
         | Request::RemoveFile(pathname)

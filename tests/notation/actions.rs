@@ -5,7 +5,7 @@ use sansftp::{
     accounts::Credentials,
     dtp::Dtp,
     listing::{Facts, ListingFormat},
-    session::{Action, DataConnectionMode, Movement, Request},
+    session::{Action, DataConnectionMode, Movement, Request, Selection},
     storage::{EntryKind, Metadata, Permissions, Placement, UnixAttributes},
     time_value::TimeValue,
 };
@@ -65,8 +65,12 @@ fn describe_request(request: &Request) -> String {
     match request {
         Request::LogIn(credentials) => describe_credentials(credentials),
         Request::Stat(path) => format!("Stat {}", escape(path.as_bytes())),
-        Request::ListFirst(path, most) => format!("ListFirst {} {most}", escape(path.as_bytes())),
-        Request::OpenListing(path) => format!("OpenListing {}", escape(path.as_bytes())),
+        Request::ListFirst(path, selection, most) => {
+            format!("ListFirst {}{} {most}", escape(path.as_bytes()), describe_selection(selection))
+        }
+        Request::OpenListing(path, selection) => {
+            format!("OpenListing {}{}", escape(path.as_bytes()), describe_selection(selection))
+        }
         Request::OpenDownload { pathname, offset: 0 } => {
             format!("OpenDownload {}", escape(pathname.as_bytes()))
         }
@@ -116,6 +120,13 @@ fn describe_credentials(credentials: &Credentials) -> String {
         text += &format!(" host={}", escape(host.as_bytes()));
     }
     text
+}
+
+fn describe_selection(selection: &Selection) -> String {
+    match selection {
+        Selection::All => String::new(),
+        Selection::Matching(pattern) => format!(" matching {}", quote(pattern.as_bytes())),
+    }
 }
 
 fn describe_movement(movement: &Movement) -> String {

@@ -316,9 +316,9 @@ fn time(text: &[u8]) -> Option<TimeValue> {
 /// A pathname that the store is asked about is absolute, and means the same when it is said.
 fn check_pathname(command: Command<'_>, said: &Said) {
     let pathname = match &said.request {
-        Some(Request::Stat(pathname) | Request::ListFirst(pathname, _) | Request::OpenListing(pathname)) => {
-            pathname
-        }
+        Some(
+            Request::Stat(pathname) | Request::ListFirst(pathname, ..) | Request::OpenListing(pathname, _),
+        ) => pathname,
         Some(Request::OpenDownload { pathname, .. } | Request::OpenUpload { pathname, .. }) => pathname,
         Some(Request::MakeDirectory(pathname) | Request::RemoveDirectory(pathname)) => pathname,
         Some(Request::RemoveFile(pathname) | Request::Available(pathname)) => pathname,

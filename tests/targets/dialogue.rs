@@ -115,7 +115,7 @@ fn answer(request: &Request) -> Answer {
         Request::ListFirst(..) => {
             Answer::Entries { entries: vec![], extent: Extent::Whole, now: TimeValue::from_unix(0, 0) }
         }
-        Request::OpenListing(_) | Request::OpenDownload { .. } | Request::OpenUpload { .. } => {
+        Request::OpenListing(..) | Request::OpenDownload { .. } | Request::OpenUpload { .. } => {
             Answer::Failed(StorageErrorKind::NotFound.into())
         }
         Request::Available(_) => Answer::Available(0),

@@ -85,7 +85,7 @@ pub(super) const SMALL: &[Plan] = &[
         name: "a client that leaves",
         before: LOG_IN_FOR_IMAGES,
         alphabet: Alphabet {
-            lines: &["PASV", "ALLO 1", "STOR a", "LIST a", "ABOR"],
+            lines: &["PASV", "ALLO 1", "STOR a", "LIST a*", "ABOR"],
             waiting: 1,
             events: LEAVES,
             early: 0,

@@ -1,0 +1,177 @@
+//! `LIST`, `NLST`, `MLSD` and `STAT` of a pathname, from the command to what the store says of it.
+
+use bytes::{BufMut, Bytes, BytesMut};
+
+use super::{
+    action::{Movement, Request, Selection},
+    answers::{Purpose, is_nobodys_name},
+    event::Extent,
+    server_pi::ServerPi,
+    transfer::{Phase, Subject},
+};
+use crate::{
+    command::skip_list_flags,
+    listing::ListingFormat,
+    pathname::Pathname,
+    pattern::Pattern,
+    reply::ReplyCode,
+    storage::{Entry, Metadata, StorageError, StorageErrorKind},
+    time_value::TimeValue,
+};
+
+/// What is listed.
+#[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
+pub(super) struct Listed {
+    pathname: Pathname,
+    /// The pattern that the last segment is, if nothing has that very name.
+    pattern: Option<Pattern>,
+    format: ListingFormat,
+}
+
+impl ServerPi {
+    pub(super) fn list(&mut self, argument: &[u8]) {
+        let argument = skip_list_flags(argument);
+        let pattern = self.pattern_in(argument);
+        self.list_as(ListingFormat::Long, argument, pattern);
+    }
+
+    /// RFC 1123 4.1.2.7: the names can be used as arguments, so they begin as the argument does.
+    pub(super) fn nlst(&mut self, argument: &[u8]) {
+        let argument = skip_list_flags(argument);
+        let pattern = self.pattern_in(argument);
+        let mut prefix = BytesMut::from(argument);
+        if !matches!(argument, [] | [.., b'/']) {
+            prefix.put_u8(b'/');
+        }
+        self.list_as(ListingFormat::Names { prefix: prefix.freeze() }, argument, pattern);
+    }
+
+    /// RFC 3659 2.2.2: here, and wherever else that RFC has a pathname, a pattern is a name like others.
+    pub(super) fn mlsd(&mut self, argument: &[u8]) {
+        self.list_as(ListingFormat::Machine(self.parameters.facts), argument, None);
+    }
+
+    fn list_as(&mut self, format: ListingFormat, argument: &[u8], pattern: Option<Pattern>) {
+        let Some(pathname) = self.resolve(argument) else { return };
+        let request = Request::OpenListing(pathname.clone(), Selection::All);
+        let purpose = Purpose::OpenListing(Listed { pathname, pattern, format: format.clone() });
+        self.begin(Subject::Listing, Movement::List(format), request, purpose);
+    }
+
+    /// `STAT pathname`.
+    pub(super) fn reply_entries(&mut self, argument: &[u8]) {
+        let argument = skip_list_flags(argument);
+        let pattern = self.pattern_in(argument);
+        if let Some(pathname) = self.resolve(argument) {
+            let limit = self.config.status_entries_limit;
+            let request = Request::ListFirst(pathname.clone(), Selection::All, limit);
+            self.ask(request, Purpose::Status(pathname, pattern));
+        }
+    }
+
+    /// The pattern that the last segment of a pathname is. What is above it is never one.
+    fn pattern_in(&self, argument: &[u8]) -> Option<Pattern> {
+        let segment = argument.rsplit(|&byte| byte == b'/').next()?;
+        Pattern::parse(segment, self.config.pattern_limit)
+    }
+
+    pub(super) fn handle_listing_failed(&mut self, listed: Listed, error: &StorageError, code: ReplyCode) {
+        let Listed { pathname, pattern, format } = listed;
+        match (&format, pattern, pathname.parent()) {
+            (ListingFormat::Machine(_), ..) if is_file(&pathname, error) => self
+                .refuse_transfer(ReplyCode::ARGUMENT_ERROR, "That is not a directory; MLST tells of a file."),
+            _ if is_file(&pathname, error) => {
+                self.ask(Request::Stat(pathname.clone()), Purpose::ListFile(pathname, format));
+            }
+            (_, Some(pattern), Some(parent)) if is_nobodys_name(error) => {
+                self.replace_movement(Movement::List(format.beside_argument()));
+                self.ask(Request::OpenListing(parent, Selection::Matching(pattern)), Purpose::Open);
+            }
+            _ => self.refuse_transfer(code, error.message()),
+        }
+    }
+
+    /// `LIST` or `NLST` of a file: the one line is sent.
+    pub(super) fn list_file(
+        &mut self,
+        pathname: &Pathname,
+        format: &ListingFormat,
+        metadata: Metadata,
+        now: TimeValue,
+    ) {
+        let mut line = BytesMut::new();
+        format.beside_argument().line(now, &entry_of(pathname, metadata), &mut line);
+        self.replace_movement(Movement::Text(line.freeze()));
+        self.handle_opened();
+    }
+
+    /// What is listed is not what it was taken for.
+    fn replace_movement(&mut self, other: Movement) {
+        if let Some(transfer) = &mut self.transfer
+            && let (Phase::Opening(movement), Subject::Listing) = (&mut transfer.phase, &transfer.subject)
+        {
+            *movement = other;
+        }
+    }
+
+    pub(super) fn handle_status_failed(
+        &mut self,
+        pathname: Pathname,
+        pattern: Option<Pattern>,
+        error: &StorageError,
+        code: ReplyCode,
+    ) {
+        match (pattern, pathname.parent()) {
+            _ if is_file(&pathname, error) => {
+                self.ask(Request::Stat(pathname.clone()), Purpose::StatusOfFile(pathname));
+            }
+            (Some(pattern), Some(parent)) if is_nobodys_name(error) => {
+                let limit = self.config.status_entries_limit;
+                let request = Request::ListFirst(parent.clone(), Selection::Matching(pattern), limit);
+                self.ask(request, Purpose::StatusOfMatches);
+            }
+            _ => self.reply(code, error.message()),
+        }
+    }
+
+    pub(super) fn reply_status_of_file(&mut self, pathname: &Pathname, metadata: Metadata, now: TimeValue) {
+        let entry = entry_of(pathname, metadata);
+        self.reply_status(ReplyCode::FILE_STATUS, &[entry], Extent::Whole, now);
+    }
+
+    /// The lines of `LIST`, over the control connection.
+    pub(super) fn reply_status(
+        &mut self,
+        code: ReplyCode,
+        entries: &[Entry],
+        extent: Extent,
+        now: TimeValue,
+    ) {
+        let mut reply = self.replies.compose(code).text("Status:");
+        let mut line = BytesMut::new();
+        for entry in entries {
+            line.clear();
+            ListingFormat::Long.line(now, entry, &mut line);
+            if let Some(text) = line.strip_suffix(b"\r\n") {
+                reply = reply.inner_line().bytes(text);
+            }
+        }
+        let end = match extent {
+            Extent::Whole => "End",
+            Extent::Truncated => "There are more; LIST shows all.",
+        };
+        let reply = reply.last_line().text(end).finish();
+        self.send(reply);
+    }
+}
+
+/// Whether the store says that this is no directory, and a line of a listing can tell its name, which the root has not.
+fn is_file(pathname: &Pathname, error: &StorageError) -> bool {
+    error.kind() == StorageErrorKind::NotADirectory && pathname.name().is_some()
+}
+
+fn entry_of(pathname: &Pathname, metadata: Metadata) -> Entry {
+    let name = Bytes::copy_from_slice(pathname.name().unwrap_or_default());
+    Entry::new(name, metadata)
+}
