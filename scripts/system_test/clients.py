@@ -1,12 +1,15 @@
-"""The clients: curl, lftp, and a socket that is cut."""
+"""The clients: curl, lftp, any other program, and a socket that is cut."""
 
 import os
 import socket
 import struct
 import subprocess
 
-from .checks import PATIENCE, check
+from .checks import PATIENCE, Failure, check
 from .servers import PASSWORD, USER
+
+SYSTEM_PYTHON = "/usr/bin/python3"  # has the modules of the system's packages
+CLIENT_PATIENCE = 30  # seconds, in which every one is done that does not hang
 
 
 def curl(*arguments, **options):
@@ -53,6 +56,24 @@ def lftp_done(server, commands, settings="", user=(USER, PASSWORD)):
     return subprocess.run(
         ["lftp", "-c", script], stdin=subprocess.DEVNULL, capture_output=True, text=True, env=environment, timeout=600
     )
+
+
+def client(folder, *command, script="", **environment):
+    """What any client says that has to end well. It begins in this folder, with a home of its own beside it, and with
+    nobody's settings or proxies."""
+    home = folder.parent / "home"
+    home.mkdir(exist_ok=True)
+    environment |= {"PATH": os.environ["PATH"], "HOME": str(home), "LC_ALL": "C.UTF-8", "TZ": "UTC", "TERM": "dumb"}
+    try:
+        done = subprocess.run(
+            command, cwd=folder, env=environment, input=script, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            text=True, errors="replace", timeout=CLIENT_PATIENCE,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired as hanging:
+        said = (hanging.stdout or b"").decode(errors="replace")
+        raise Failure(f"{command[0]} hangs: {said[-2000:]}") from None
+    check(done.returncode == 0, f"{command[0]}: exit {done.returncode}: {done.stdout[-2000:]}")
+    return done.stdout
 
 
 def reset(connection):

@@ -1,0 +1,73 @@
+"""A library and an editor that speak FTP: Erlang's, and Emacs."""
+
+import re
+
+from .checks import check
+from .clients import client
+from .quirks import check_files, make_links, serving
+from .servers import PASSWORD, USER
+
+PROGRAMS = ("escript", "emacs")
+
+ERLANG = """#!/usr/bin/env escript
+main([Port, User, Password]) ->
+    {ok, _} = application:ensure_all_started(ftp),
+    {ok, Client} = ftp:open("127.0.0.1", [{port, list_to_integer(Port)}, {timeout, 20000}]),
+    ok = ftp:user(Client, User, Password),
+    ok = ftp:type(Client, binary),
+    lists:foreach(fun(Number) ->
+        Name = "file " ++ integer_to_list(Number),
+        Content = binary:copy(<<"erlang\\n">>, Number),
+        ok = ftp:send_bin(Client, Content, Name),
+        {Number, {ok, Content}} = {Number, ftp:recv_bin(Client, Name)},
+        {ok, Names} = ftp:nlist(Client),
+        Number = length(string:split(Names, "\\r\\n", all)) - 1
+    end, lists:seq(1, 20)),
+    ok = ftp:close(Client).
+"""
+
+
+def erlang_gets_what_it_sent(programs, folder):
+    """Erlang's ftp, whose recv_bin comes back empty where a small file's 226 comes together with its 125, sends, gets
+    and lists twenty files."""
+    with serving(programs, folder) as (server, served, got):
+        (folder / "client").write_text(ERLANG)
+        client(got, "escript", str(folder / "client"), str(server.port), USER, PASSWORD)
+        check_files(served, {f"file {number}": b"erlang\n" * number for number in range(1, 21)}, "Erlang")
+
+
+EMACS = """
+(require 'ange-ftp)
+(setq ange-ftp-ftp-program-name "tnftp" backup-inhibited t)
+(defvar host (format "127.0.0.1#%s" (getenv "FTP_PORT")))
+(ange-ftp-set-passwd host (getenv "FTP_USER") (getenv "FTP_PASSWORD"))
+(defvar root (format "/ftp:%s@%s:/" (getenv "FTP_USER") host))
+(copy-file (concat root "link") "copied")
+(write-region "by emacs\\n" nil (concat root "sub/written"))
+(princ (format "%S\\n" (list (directory-files root) (file-symlink-p (concat root "link"))
+                            (not (file-directory-p (concat root "sub"))) (file-symlink-p (concat root "file")))))
+(with-temp-buffer
+  (insert-directory root "-al" nil t)
+  (princ (buffer-string)))
+"""
+
+
+def emacs_shows_a_folder(programs, folder):
+    """Emacs (ange-ftp, over tnftp) reads behind a link, writes, and shows a folder in order, with where links lead."""
+    files = {"zz": b"z", "file": b"content\n", "sub/old": b"old\n"}
+    with serving(programs, folder, files=files) as (server, served, got):
+        make_links(served, {"link": "file"})
+        login = {"FTP_PORT": str(server.port), "FTP_USER": USER, "FTP_PASSWORD": PASSWORD}
+        said = client(got, "emacs", "-Q", "--batch", "--eval", f"(progn {EMACS})", **login)
+        check_files(got, {"copied": b"content\n"}, "Emacs")
+        check_files(served, files | {"link": b"content\n", "sub/written": b"by emacs\n"}, "Emacs")
+        answers = '(("." ".." "file" "link" "sub" "zz") "file" nil nil)'
+        check(answers in said, f"{said}")
+        shown = [line.split(":", 1)[1][3:] for line in said.splitlines() if re.match(r" *[-dl][rwx-]{9} ", line)]
+        check(shown == ["file", "link -> file", "sub", "zz"], f"{said}")
+
+
+STEPS = [
+    erlang_gets_what_it_sent,
+    emacs_shows_a_folder,
+]
