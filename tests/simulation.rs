@@ -37,12 +37,13 @@ const SEEDS: u64 = 700;
 /// Worlds that are played twice.
 const SEEDS_TWICE: u64 = 60;
 /// What a run of this many worlds must have come to, so that it does not go soft unnoticed.
-const OUTCOMES: [&str; 40] = [
+const OUTCOMES: [&str; 42] = [
     "answers: The server is shutting down",
     "answers: did not answer in time",
     "answers: it goes on, and STAT",
     "answers: it was stopped, and what was there",
     "clients: ABOR at once",
+    "clients: ended their side, and got all answers",
     "clients: killed in an upload",
     "clients: lost the control connection in an upload",
     "clients: tired of waiting",
@@ -72,6 +73,7 @@ const OUTCOMES: [&str; 40] = [
     "uploads: dropped",
     "uploads: dropped in the finish",
     "uploads: finish failed",
+    "uploads: finished for a client that had left, and certain all the same",
     "uploads: repeated in another session",
     "uploads: stored after the client was told that it may be",
     "uploads: stored, and nobody read it",

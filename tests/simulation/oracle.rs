@@ -32,6 +32,9 @@ pub fn judge(world: &World, store: &Store, settings: &Settings) {
     if ledger.tree.is_directory("/smuggled") {
         violations.push("promise 5: a command that was said in clear is executed under TLS".into());
     }
+    if ledger.tree.is_directory("/cut-off") {
+        violations.push("a command is executed whose line has no end".into());
+    }
     if ledger.tree.reserved > 0 || ledger.open_sources > 0 {
         let (reserved, open) = (ledger.tree.reserved, ledger.open_sources);
         violations
@@ -121,6 +124,10 @@ impl Oracle<'_> {
                     self.world.count("uploads: finished for a killed client, where the promise ends");
                 }
                 let is_certain = has_said_so || upload.has_announced_size();
+                if is_finished && is_certain {
+                    self.world
+                        .count("uploads: finished for a client that had left, and certain all the same");
+                }
                 ensure(!is_finished || is_beyond || is_certain, || {
                     format!("finished, though the client was killed: {:?}", attempt.ended)
                 })
@@ -170,8 +177,14 @@ impl Oracle<'_> {
             AbortReason::ControlConnectionLost => {
                 let mut connections = state.connections().map(|(_, connection)| connection);
                 let control = connections.find(|one| one.is_control() && one.client() == attempt.peer);
+                let is_certain = upload.has_announced_size() || attempt.has_said_so();
                 control.is_none_or(|control| {
-                    control.is_harmed || control.client_ended().is_some_and(|ended| ended <= attempt.since)
+                    let has_ended = if attempt.reads_on && is_certain {
+                        control.client_closed
+                    } else {
+                        control.client_ended()
+                    };
+                    control.is_harmed || has_ended.is_some_and(|ended| ended <= attempt.since)
                 })
             }
             AbortReason::Incomplete => {
@@ -196,7 +209,8 @@ impl Oracle<'_> {
     fn judge_content(&self, attempt: &Attempt, upload: &Upload) -> Judgement {
         let Some(commit) = &upload.committed else { return Ok(()) };
         let is_torn = commit.content != upload.result();
-        if is_torn && matches!(attempt.ended, Ended::Killed { .. } | Ended::Truncated) {
+        let is_cut = matches!(attempt.ended, Ended::Killed { .. } | Ended::Truncated);
+        if is_torn && is_cut && !attempt.has_said_so() {
             return ensure(upload.is_begun_by(&commit.content), || {
                 "stored for a client that was cut off, and it is nothing that it sent".into()
             });

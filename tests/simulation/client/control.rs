@@ -1,11 +1,13 @@
 //! A client's end of the control connection. It holds the server to the rules of replies.
 
 mod checks;
+mod side;
 
 use std::{collections::VecDeque, io::ErrorKind, mem, time::Duration};
 
 use sansftp::TlsStart;
 
+pub use self::side::ClientSide;
 use super::{
     fitting::{is_fitting, is_fitting_under_tls, is_transfer},
     is_easy,
@@ -45,7 +47,8 @@ pub struct Control {
     last_said: Duration,
     /// Whether the server has said that it ends.
     is_dismissed: bool,
-    pub has_half_closed: bool,
+    /// Whether the client has ended its side, and reads on.
+    pub side: ClientSide,
     /// Whether a handshake is under way, as far as the client knows: if it does not succeed, nothing can be said. What
     /// comes under TLS shows that the server is done with it, too.
     pub is_shaking_hands: bool,
@@ -80,7 +83,7 @@ impl Control {
             is_good,
             last_said: Duration::ZERO,
             is_dismissed: false,
-            has_half_closed: false,
+            side: ClientSide::Open,
             is_shaking_hands: false,
             patience,
         }

@@ -28,9 +28,9 @@ enum Ending {
 
 /// A download or a listing that has been asked for: its tag, the number of its command, and what the client does when
 /// it has received so much.
-struct Asked {
+pub struct Asked {
     tag: Tag,
-    id: u64,
+    pub id: u64,
     ending: Ending,
     most: usize,
 }
@@ -63,7 +63,6 @@ impl Client {
         }
         let source = Source { is_ascii: self.is_ascii, ..Source::default() };
         let tag = self.begin(verb, Subject::Source(source));
-        self.store.lock().attempt(tag).port = self.port;
         self.world.count("downloads and listings: attempted");
         let wildness = self.habits.wildness;
         let ending = self.choose(|chance| if chance.one_in(wildness) { wild(chance) } else { Ending::Whole });
@@ -78,30 +77,52 @@ impl Client {
             }
         }
         let id = self.control.say(verb, &format!("{path}~{}", tag.0), Some(tag)).await?;
+        let most = if ending == Ending::Whole || is_early { usize::MAX } else { stop };
+        let answer = self.collect(&Asked { tag, id, ending, most }, way, data).await?;
+        if verb != "RETR" && path == "/" {
+            answer.into_iter().for_each(|answer| self.check_success(&answer, "a listing"));
+        }
+        Ok(())
+    }
+
+    /// Asks for all of something.
+    pub async fn ask_whole(&mut self, verb: &'static str, path: &str) -> Result<Asked, Gone> {
+        let source = Source { is_ascii: self.is_ascii, ..Source::default() };
+        let tag = self.begin(verb, Subject::Source(source));
+        self.world.count("downloads and listings: attempted");
+        let id = self.control.say(verb, &format!("{path}~{}", tag.0), Some(tag)).await?;
+        Ok(Asked { tag, id, ending: Ending::Whole, most: usize::MAX })
+    }
+
+    /// Gets what has been asked for, or not, over a data connection that is there already or is to be made. The final
+    /// reply, if the client did nothing to the transfer.
+    pub async fn collect(
+        &mut self,
+        asked: &Asked,
+        way: Option<Way>,
+        mut data: Option<Link>,
+    ) -> Result<Option<Answer>, Gone> {
+        let Asked { tag, id, ending, .. } = *asked;
+        self.note_transfer(tag);
         if ending == Ending::NeverConnects {
             self.control.answer(id).await?;
-            return Ok(());
+            return Ok(None);
         }
         if !self.habits.reads_late && matches!(way, Some(Way::Accept(_))) {
             self.control.preliminary(id).await?;
         }
         if self.control.is_answered(id) {
-            return Ok(());
+            return Ok(None);
         }
         if let Some(way) = way {
             data = self.connect(way).await;
         }
         let Some(data) = data else {
             self.control.answer(id).await?;
-            return Ok(());
+            return Ok(None);
         };
         self.store.lock().source(tag).connection = Some(data.socket.id);
-        let most = if ending == Ending::Whole || is_early { usize::MAX } else { stop };
-        let answer = self.get(&Asked { tag, id, ending, most }, data).await?;
-        if verb != "RETR" && path == "/" {
-            answer.into_iter().for_each(|answer| self.check_success(&answer, "a listing"));
-        }
-        Ok(())
+        self.get(asked, data).await
     }
 
     /// Receives what has been asked for. The final reply, if the client did nothing to the transfer.

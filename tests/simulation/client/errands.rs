@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{Client, Gone};
+use crate::simulation::chance::Chance;
 
 /// Commands that can be sent in one go; the store is asked about some of them.
 const SMALL: [(&str, &str); 16] = [
@@ -23,6 +24,13 @@ const SMALL: [(&str, &str); 16] = [
     ("ABOR", ""),
     ("junk", "\u{fffd}? nobody knows this"),
 ];
+
+/// The same of a script, which does not look at replies.
+pub fn small_or_altering(chance: &mut Chance) -> (&'static str, &'static str) {
+    const ALTERING: [(&str, &str); 6] =
+        [("MKD", "/d"), ("RMD", "/d"), ("DELE", "/a"), ("RNFR", "/b"), ("RNTO", "/c"), ("RNTO", "/d/a")];
+    if chance.one_in(2) { chance.pick(&SMALL) } else { chance.pick(&ALTERING) }
+}
 
 impl Client {
     pub async fn log_in(&mut self) -> Result<(), Gone> {
@@ -135,11 +143,7 @@ impl Client {
             3 => {
                 self.control.say("QUIT", "", None).await?;
             }
-            4 => {
-                self.control.link.socket.finish();
-                self.control.has_half_closed = true;
-                return Err(self.control.outlast().await);
-            }
+            4 => return self.say_the_rest().await,
             _ => {}
         }
         Err(Gone::Left)

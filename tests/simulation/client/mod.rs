@@ -9,6 +9,7 @@ mod link;
 mod plans;
 mod protection;
 mod reading;
+mod script;
 mod series;
 mod uploads;
 
@@ -23,7 +24,7 @@ pub use self::{
     reading::{Hearings, confirmations},
 };
 use self::{
-    control::{ANSWERED, Control},
+    control::{ANSWERED, ClientSide, Control},
     data::{Sent, Way},
     link::Link,
     protection::Protection,
@@ -43,6 +44,8 @@ pub struct Habits {
     wildness: u64,
     /// It sends commands before it has read the replies to others.
     pipelines: bool,
+    /// It says what it wants in one go, ends its side, and reads what comes.
+    is_script: bool,
     /// It does not read replies while it sends.
     reads_late: bool,
     /// Bytes that it sends and receives at once, at most.
@@ -62,6 +65,7 @@ impl Habits {
             patience: Duration::from_secs(4000),
             wildness: 0,
             pipelines: false,
+            is_script: chance.one_in(12),
             reads_late: chance.one_in(6),
             piece: chance.pick(&[64 << 10, 4000, 700]),
             pause: Duration::ZERO,
@@ -156,6 +160,9 @@ impl Client {
     }
 
     async fn serve_oneself(&mut self, repeated: &mut Option<String>) -> Result<(), Gone> {
+        if self.habits.is_script {
+            return self.recite().await;
+        }
         self.be_greeted().await?;
         self.protect().await?;
         self.log_in().await?;
@@ -183,6 +190,13 @@ impl Client {
     fn begin(&self, verb: &'static str, subject: Subject) -> Tag {
         let peer = self.control.link.socket.local();
         self.store.lock().begin(peer, verb, subject, self.protects_data())
+    }
+
+    /// What is known of a transfer when it is the next one.
+    fn note_transfer(&self, tag: Tag) {
+        let mut ledger = self.store.lock();
+        let attempt = ledger.attempt(tag);
+        (attempt.port, attempt.reads_on) = (self.port, self.control.side != ClientSide::Open);
     }
 
     /// Where nothing goes wrong, a client that does nothing wrong gets what it wants.

@@ -70,8 +70,18 @@ impl Plan {
 
     /// Whether nothing but a failure can keep it from being stored.
     pub fn is_plain(&self) -> bool {
+        self.is_simple() && self.announced.is_none()
+    }
+
+    /// Whether the same is true of a client that has ended its side of the control connection before.
+    pub fn is_certain(&self, is_secure: bool) -> bool {
+        let has_size = self.announced.is_some_and(|size| size > 0 && size == self.wire.len() as u64);
+        self.is_simple() && (has_size || is_secure && self.announced.is_none())
+    }
+
+    fn is_simple(&self) -> bool {
         let is_in_root = self.path.rfind('/') == Some(0);
-        self.verb != "APPE" && is_in_root && self.offset == 0 && self.announced.is_none()
+        self.verb != "APPE" && is_in_root && self.offset == 0
     }
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{
     Client, Gone, Link, Sent, Way,
+    control::ClientSide,
     plans::{Ending, Plan},
 };
 use crate::simulation::store::{Answer, Ended, Subject, Tag, Upload};
@@ -61,7 +62,7 @@ impl Client {
         way: Option<Way>,
         mut data: Option<Link>,
     ) -> Result<(), Gone> {
-        self.store.lock().attempt(asked.tag).port = self.port;
+        self.note_transfer(asked.tag);
         let result = self.perform(asked, way, &mut data).await;
         self.part(asked.tag, result, data)
     }
@@ -208,7 +209,13 @@ impl Client {
         if !is_truncated && link.is_secure() {
             self.await_close_notify(*tag, &mut link).await;
         }
+        let bytes = self.world.bytes_arrival(&link.socket);
         let ended = self.world.close_late(&link.socket, Duration::ZERO);
+        if let ClientSide::Ended(control) = self.control.side {
+            // As far as the server can tell, the client may have been killed.
+            let has_said_so = link.is_secure() && !is_truncated;
+            self.set_ended(*tag, Ended::Killed { bytes, data: ended, control, has_said_so });
+        }
         drop(link);
         if self.habits.reads_late {
             self.world.wait(Duration::from_secs(3)).await;
@@ -232,10 +239,16 @@ impl Client {
     }
 
     async fn conclude(&mut self, asked: &Asked, answer: Answer) -> Result<(), Gone> {
-        if asked.plan.is_plain() {
+        let can_talk = self.control.side == ClientSide::Open;
+        let is_given_up = self.store.lock().upload(asked.tag).is_given_up;
+        let counts = match can_talk {
+            true => asked.plan.is_plain(),
+            false => asked.plan.is_certain(self.protects_data()) && !is_given_up,
+        };
+        if counts {
             self.check_success(&answer, "an upload");
         }
-        if answer.text.contains("SITE UPLOADS") && self.control.is_settled() {
+        if can_talk && answer.text.contains("SITE UPLOADS") && self.control.is_settled() {
             self.ask_later().await?;
         }
         Ok(())
@@ -256,8 +269,7 @@ impl Client {
     async fn lose_control(&mut self, asked: &Asked, mut link: Link) -> Result<(), Gone> {
         let Asked { plan, tag, .. } = asked;
         if plan.ending == Ending::HalfCloses {
-            self.control.link.socket.finish();
-            self.control.has_half_closed = true;
+            self.control.cut_off_side();
         } else {
             self.world.close_late(&self.control.link.socket, Duration::ZERO);
         }

@@ -33,6 +33,8 @@ pub struct Attempt {
     pub resumption: Option<bool>,
     /// The passive port that the client was told for it, by its index.
     pub port: Option<usize>,
+    /// Whether the client had ended its side of the control connection by then, and reads on.
+    pub reads_on: bool,
     /// Whether somebody else's data connection came to it, who sent what nobody knows.
     pub is_beyond_judgement: bool,
     /// How the client ended the data connection.
@@ -173,6 +175,7 @@ impl Ledger {
             is_secure,
             resumption: None,
             port: None,
+            reads_on: false,
             is_beyond_judgement: false,
             ended: Ended::NotInOrder,
             answer: None,
@@ -204,6 +207,11 @@ impl Attempt {
     /// Whether it has come to a finish, whatever became of that.
     pub const fn is_finished(&self) -> bool {
         matches!(self.fate, Fate::Finished(_) | Fate::DroppedInFinish)
+    }
+
+    /// Whether the client has said by TLS that it is whole, though it has ended its control connection.
+    pub const fn has_said_so(&self) -> bool {
+        matches!(self.ended, Ended::Killed { has_said_so: true, .. })
     }
 }
 

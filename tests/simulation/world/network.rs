@@ -45,6 +45,10 @@ pub struct Connection {
     /// Those that lead to the dialler and to the acceptor.
     pipes: [Pipe; 2],
     is_closed: [bool; 2],
+    /// When the client closed it.
+    pub client_closed: Option<Duration>,
+    /// When the words arrive with which TLS ends what the client sends.
+    pub said_end: Option<Duration>,
     /// Whether the network has done something to it, or it was closed with bytes that it did not take.
     pub is_harmed: bool,
     /// Whether TLS has begun on it, so that who looks at it does not see what is said.
@@ -129,6 +133,10 @@ impl Pipe {
         self.end_arrival.filter(|_| !self.is_hole)
     }
 
+    pub const fn is_hole(&self) -> bool {
+        self.is_hole
+    }
+
     fn wake(&mut self) {
         for waker in [self.reader.take(), self.writer.take()].into_iter().flatten() {
             waker.wake();
@@ -171,7 +179,8 @@ impl Connection {
 
     /// When the client's end arrives at the server; none if it does not.
     pub fn client_ended(&self) -> Option<Duration> {
-        self.pipes[self.server as usize].end_arrival()
+        let end = self.pipes[self.server as usize].end_arrival();
+        [self.said_end, end].into_iter().flatten().min()
     }
 
     pub fn is_control(&self) -> bool {
@@ -211,6 +220,8 @@ impl State {
             server,
             pipes,
             is_closed: [false; 2],
+            client_closed: None,
+            said_end: None,
             is_harmed: false,
             is_secret: false,
             transcript: Vec::new(),
@@ -244,9 +255,13 @@ impl State {
 
     /// Closes an end as the system does: unread bytes make a reset of what should be an end in good order.
     pub(super) fn close(&mut self, id: u64, side: Side, earliest: Duration) {
+        let now = self.now;
         let connection = self.connection_mut(id);
         if std::mem::replace(&mut connection.is_closed[side as usize], true) {
             return;
+        }
+        if connection.server != side {
+            connection.client_closed = Some(now);
         }
         if connection.is_control() && connection.server == side && connection.has_said_good_bye() {
             self.check_last_words(id);

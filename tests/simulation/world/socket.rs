@@ -56,11 +56,6 @@ impl Socket {
         self.world.lock().connection_mut(self.id).is_secret = true;
     }
 
-    /// Ends the sending side; the socket can still be read.
-    pub fn finish(&self) {
-        self.world.lock().finish(self.outgoing(), Duration::ZERO);
-    }
-
     pub fn reset(self) {
         self.break_off();
     }
@@ -81,6 +76,15 @@ impl World {
     pub fn close_late(&self, socket: &Socket, earliest: Duration) -> Duration {
         self.lock().close(socket.id, socket.side, earliest);
         self.end_arrival(socket)
+    }
+
+    /// Ends what a client sends; the socket can still be read. Under TLS a `close_notify` may have said so before.
+    pub fn end_side(&self, socket: &Socket, has_said_so: bool) {
+        let mut state = self.lock();
+        let connection = state.connection_mut(socket.id);
+        let sending = connection.pipe(socket.side.other());
+        connection.said_end = (has_said_so && !sending.is_hole()).then_some(sending.bytes_arrival);
+        state.finish(socket.outgoing(), Duration::ZERO);
     }
 
     /// Sends bytes that arrive together with the end behind them.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{ANSWERED, Command, Control, is_easy};
+use super::{ANSWERED, ClientSide, Command, Control, is_easy};
 use crate::simulation::world::{LAG, Socket};
 
 /// What is said so long after the server's last words still comes before it has closed the connection.
@@ -19,13 +19,18 @@ impl Control {
         let is_harmed = self.link.socket.is_harmed();
         let state = self.world.lock();
         let is_excused = is_harmed
-            || self.has_half_closed
+            || self.side == ClientSide::CutOff
             || self.is_shaking_hands
             || state.excuses_ends()
             || state.was_not_let_in(self.link.socket.id);
         drop(state);
-        if !self.is_dismissed && !is_excused {
-            self.violate("the server closes the connection without a word");
+        if self.is_dismissed || is_excused {
+            return;
+        }
+        match (self.side, self.waiting.front()) {
+            (ClientSide::Open, _) => self.violate("the server closes the connection without a word"),
+            (_, Some(first)) => self.violate(&format!("{} is not answered before the end", first.verb)),
+            (_, None) => self.world.count("clients: ended their side, and got all answers"),
         }
     }
 
@@ -70,8 +75,15 @@ impl Control {
     /// In fair weather a server with a good store always answers.
     pub(super) fn check_silence(&self) {
         let is_fair = self.world.lock().weather.is_fair() && self.store.moods.is_good();
-        if is_fair && !self.waiting.is_empty() && self.patience > Duration::from_secs(1000) {
-            self.violate(&format!("no reply to {}", self.waiting[0].verb));
+        if !is_fair || self.patience <= Duration::from_secs(1000) {
+            return;
+        }
+        match self.waiting.front() {
+            Some(first) => self.violate(&format!("no reply to {}", first.verb)),
+            None if self.side != ClientSide::Open => {
+                self.violate("nothing is left to say, and it does not end")
+            }
+            None => {}
         }
     }
 }
