@@ -40,7 +40,7 @@ pub(super) enum Purpose {
     OpenListing(Listed),
     /// The one entry.
     ListFile(Pathname, ListingFormat),
-    Facts(Pathname),
+    Facts(Pathname, Wanted),
     Size,
     /// `MDTM`, and what it sets if there is nothing of that name.
     ModificationTime(Wanted, TimeToSet),
@@ -175,7 +175,9 @@ impl ServerPi {
                 self.parameters.working_directory = pathname;
                 self.reply(ReplyCode::FILE_ACTION_DONE, "Directory changed.");
             }
-            Purpose::RenameFrom(_, wanted) | Purpose::ModificationTime(wanted, _)
+            Purpose::RenameFrom(_, wanted)
+            | Purpose::ModificationTime(wanted, _)
+            | Purpose::Facts(_, wanted)
                 if !wanted.is_met_by(metadata.kind) =>
             {
                 self.reply_no_directory();
@@ -195,7 +197,7 @@ impl ServerPi {
             Purpose::ModifiedIsSet(modified, told) => {
                 self.reply_modified(metadata.modified.unwrap_or(modified), told);
             }
-            Purpose::Facts(pathname) => self.reply_facts(&pathname, &metadata),
+            Purpose::Facts(pathname, _) => self.reply_facts(&pathname, &metadata),
             Purpose::ListFile(pathname, format) => self.list_file(&pathname, &format, metadata, now),
             Purpose::StatusOfFile(pathname) => self.reply_status_of_file(&pathname, metadata, now),
             purpose => self.handle_failed(purpose, no_answer()),

@@ -183,7 +183,8 @@ impl ServerPi {
 
     pub(super) fn mlst(&mut self, argument: &[u8]) {
         if let Some(pathname) = self.resolve(argument) {
-            self.ask(Request::Stat(pathname.clone()), Purpose::Facts(pathname));
+            let purpose = Purpose::Facts(pathname.clone(), Wanted::by_name(argument));
+            self.ask(Request::Stat(pathname), purpose);
         }
     }
 
