@@ -1,5 +1,6 @@
-"""A library and an editor that speak FTP: Erlang's, and Emacs."""
+"""Libraries and an editor that speak FTP: Erlang's, Ruby's, and Emacs."""
 
+import json
 import re
 
 from .checks import check
@@ -7,7 +8,7 @@ from .clients import client
 from .quirks import check_files, make_links, serving
 from .servers import PASSWORD, USER
 
-PROGRAMS = ("escript", "emacs")
+PROGRAMS = ("escript", "ruby", "emacs")
 
 ERLANG = """#!/usr/bin/env escript
 main([Port, User, Password]) ->
@@ -34,6 +35,41 @@ def erlang_gets_what_it_sent(programs, folder):
         (folder / "client").write_text(ERLANG)
         client(got, "escript", str(folder / "client"), str(server.port), USER, PASSWORD)
         check_files(served, {f"file {number}": b"erlang\n" * number for number in range(1, 21)}, "Erlang")
+
+
+RUBY = """
+require "json"
+require "net/ftp"
+port, user, password, *secure = ARGV
+options = { port: port.to_i, username: user, password: password, read_timeout: 20 }
+options[:ssl] = { verify_mode: OpenSSL::SSL::VERIFY_NONE } unless secure.empty?
+Net::FTP.open("127.0.0.1", options) do |ftp|
+  ftp.mkdir("ruby")
+  ftp.chdir("ruby")
+  %w[b.csv a.csv c.txt].each { |name| File.write(name, name * 1000); ftp.putbinaryfile(name) }
+  ftp.sendcmd("MFMT 19690720201740 a.csv")
+  got = %w[a.csv b.csv c.txt].map { |name| ftp.getbinaryfile(name, nil) == name * 1000 }
+  facts = ftp.mlsd.select(&:file?).map { |entry| [entry.pathname, entry.size, entry.modify.to_i] }
+  puts JSON.generate({ got: got, nlst: ftp.nlst("*.csv"), none: (ftp.nlst("*.none") rescue $!.class), list: ftp.list("*.txt").length,
+                       facts: facts.map { |name, size, _| [name, size] }, mdtm: ftp.mtime("a.csv").to_i,
+                       modify: facts.assoc("a.csv")[2] })
+end
+"""
+
+
+def ruby_lists_by_pattern(programs, folder):
+    """Ruby's net-ftp stores, retrieves, lists by a pattern, and reads times before 1970, in clear and under TLS."""
+    moon = -14_182_940
+    for ways in ((), ("secure",)):
+        place = folder / ("secure" if ways else "clear")
+        place.mkdir()
+        with serving(programs, place, "--tls-self-signed") as (server, served, got):
+            said = json.loads(client(got, "ruby", "-e", RUBY, str(server.port), USER, PASSWORD, *ways))
+            check(said["got"] == [True] * 3, f"{said}")
+            check((said["nlst"], said["none"], said["list"]) == (["a.csv", "b.csv"], "Net::FTPPermError", 1), f"{said}")
+            check(said["facts"] == [[name, 5000] for name in ("a.csv", "b.csv", "c.txt")], f"{said}")
+            check((said["mdtm"], said["modify"]) == (moon, moon), f"{said}")
+            check_files(served / "ruby", {path.name: path.read_bytes() for path in got.iterdir()}, "Ruby")
 
 
 EMACS = """
@@ -69,5 +105,6 @@ def emacs_shows_a_folder(programs, folder):
 
 STEPS = [
     erlang_gets_what_it_sent,
+    ruby_lists_by_pattern,
     emacs_shows_a_folder,
 ]

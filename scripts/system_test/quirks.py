@@ -1,15 +1,15 @@
-"""Programs with ways of their own: links, old dates, scripts, and replies that have to come one by one."""
+"""Programs with ways of their own: patterns, links, old dates, scripts, and replies that have to come one by one."""
 
 import contextlib
 import os
 import re
 
 from .checks import check
-from .clients import client, lftp
+from .clients import SYSTEM_PYTHON, client, lftp
 from .servers import PASSWORD, USER, ftpd
 from .trees import check_same
 
-PROGRAMS = ("tnftp", "ncftpget", "wget", "rclone", "nc", "snarf")
+PROGRAMS = ("tnftp", "inetutils-ftp", "ncftpget", "wget", "rclone", "nc", "snarf")
 NCFTP = ("-V", "-r", "0", "-t", "20", "-u", USER, "-p", PASSWORD)
 
 
@@ -54,6 +54,60 @@ def empty(folder):
         for name in directories:
             path = os.path.join(parent, name)
             os.unlink(path) if os.path.islink(path) else os.rmdir(path)
+
+
+SHEETS = {
+    "reports/c.csv": b"third\n" * 3000, "reports/a.csv": b"first\n", "reports/b 2.csv": b"second\n" * 20_000
+}  # fmt: skip
+OTHERS = {"reports/notes.txt": b"notes\n", "reports/.hidden.csv": b"hidden\n"}
+
+
+def sheets():
+    """The files that the pattern is for, by what they are called where the client puts them."""
+    return {name.removeprefix("reports/"): content for name, content in SHEETS.items()}
+
+
+def mget_takes_a_pattern(programs, folder):
+    """mget of tnftp and inetutils' ftp, and ncftpget, get the files that a pattern names, and nothing else."""
+    with serving(programs, folder, files=SHEETS | OTHERS) as (server, _, got):
+        for program in ("tnftp", "inetutils-ftp"):
+            log_in = f"open 127.0.0.1 {server.port}\nuser {USER} {PASSWORD}\nbinary\nprompt\ncd reports\n"
+            said = client(got, program, "-n", "-v", script=f"{log_in}mget *.csv\nbye\n")
+            check_files(got, sheets(), f"{program} {said[-1000:]}")
+            empty(got)
+            said = client(got, program, "-n", "-v", script=f"{log_in}mget [ab]*.c?[!u] notes.*\nbye\n")
+            expected = {**sheets(), "notes.txt": b"notes\n"}
+            del expected["c.csv"]
+            check_files(got, expected, f"{program} {said[-1000:]}")
+            empty(got)
+            client(got, program, "-n", "-v", script=f"{log_in}mget *.none\nbye\n")
+            check_files(got, {}, f"{program}, with a pattern that nothing has")
+        client(got, "ncftpget", *NCFTP, "-P", str(server.port), "127.0.0.1", ".", "/reports/*.csv")
+        check_files(got, sheets(), "ncftpget")
+
+
+WILDCARD = """
+import pycurl, sys
+curl = pycurl.Curl()
+with open("came", "wb") as came:
+    for option, value in {
+        pycurl.URL: sys.argv[1], pycurl.WILDCARDMATCH: 1, pycurl.PROXY: "", pycurl.TIMEOUT: 50, pycurl.WRITEDATA: came
+    }.items():
+        curl.setopt(option, value)
+    curl.perform()
+"""
+
+
+def libcurl_takes_a_wildcard(programs, folder):
+    """libcurl's wildcard download of a directory with links and folders gets the files that it names, in order."""
+    with serving(programs, folder, files=SHEETS | OTHERS | {"reports/old.csv/file": b"old\n"}) as (server, served, got):
+        write_files(folder, {"outside": b"outside\n"})
+        links = {"link.csv": "a.csv", "lost.csv": "nowhere", "out.csv": folder / "outside", "up.csv": ".."}
+        make_links(served / "reports", links)
+        client(got, SYSTEM_PYTHON, "-I", "-c", WILDCARD, server.url("reports/") + "*.csv")
+        # It leaves out folders, and links, which are listed as such. All that comes is one file here.
+        expected = {**SHEETS, "reports/.hidden.csv": b"hidden\n"}
+        check_files(got, {"came": b"".join(expected[name] for name in sorted(expected))}, "libcurl")
 
 
 # Links to nothing that a client could get, or to what never ends.
@@ -160,6 +214,8 @@ def snarf_gets_small_files(programs, folder):
 
 
 STEPS = [
+    mget_takes_a_pattern,
+    libcurl_takes_a_wildcard,
     mirrors_follow_links,
     rclone_keeps_old_dates,
     nc_plays_a_script,
