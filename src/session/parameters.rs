@@ -10,10 +10,10 @@ use super::{
 use crate::{
     address::{AddressError, EpsvArgument, ExtendedPort, HostPort, parse_eprt, parse_port},
     command::{ArgumentError, parse_only, parse_type, split_word},
-    config::{Config, DataPeer, PassiveAddress},
+    config::{AsciiConversion, Config, DataPeer, PassiveAddress},
     dtp::Representation,
     listing::Facts,
-    pathname::Pathname,
+    pathname::{Pathname, names_directory},
     reply::{Reply, ReplyCode},
     storage::EntryKind,
 };
@@ -236,6 +236,36 @@ impl ServerPi {
         match tag.as_slice() {
             b"" | b"EN" | [b'E', b'N', b'-', ..] => self.reply(ReplyCode::OK, "Replies are in English."),
             _ => self.reply(ReplyCode::PARAMETER_NOT_IMPLEMENTED, "English (EN) is the only language here."),
+        }
+    }
+
+    // What they mean for the other commands.
+
+    /// The pathname that an argument means (promise 11); if it means none, the client is told.
+    pub(super) fn resolve(&mut self, argument: &[u8]) -> Option<Pathname> {
+        match self.parameters.working_directory.resolve(argument) {
+            Ok(pathname) => Some(pathname),
+            Err(error) => {
+                self.reply_error(ReplyCode::ARGUMENT_ERROR, error);
+                None
+            }
+        }
+    }
+
+    /// The same for a file. A name that ends in a slash is a directory's, there or not; the client is told with `code`.
+    pub(super) fn resolve_file(&mut self, argument: &[u8], code: ReplyCode) -> Option<Pathname> {
+        if names_directory(argument) {
+            self.reply(code, "A name that ends in a slash is a directory's.");
+            return None;
+        }
+        self.resolve(argument)
+    }
+
+    /// What a transfer does to the bytes of a file.
+    pub(super) fn representation(&self) -> Representation {
+        match self.config.ascii_conversion {
+            AsciiConversion::LineEnds => self.parameters.representation,
+            AsciiConversion::Nothing => Representation::Image,
         }
     }
 }

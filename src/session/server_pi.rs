@@ -22,11 +22,9 @@ use super::{
 };
 use crate::{
     command::{ArgumentError, Command, is_blank},
-    config::{AsciiConversion, Config, Endpoints, TlsStart},
-    dtp::Representation,
+    config::{Config, Endpoints, TlsStart},
     instant::Instant,
     line::Line,
-    pathname::{Pathname, names_directory},
     reply::{Reply, ReplyBuffer, ReplyCode},
 };
 
@@ -291,34 +289,6 @@ impl ServerPi {
     pub(super) fn next_id(&mut self) -> u64 {
         self.last_id += 1;
         self.last_id
-    }
-
-    /// The pathname that an argument means (promise 11); if it means none, the client is told.
-    pub(super) fn resolve(&mut self, argument: &[u8]) -> Option<Pathname> {
-        match self.parameters.working_directory.resolve(argument) {
-            Ok(pathname) => Some(pathname),
-            Err(error) => {
-                self.reply_error(ReplyCode::ARGUMENT_ERROR, error);
-                None
-            }
-        }
-    }
-
-    /// The same for a file. A name that ends in a slash is a directory's, there or not; the client is told with `code`.
-    pub(super) fn resolve_file(&mut self, argument: &[u8], code: ReplyCode) -> Option<Pathname> {
-        if names_directory(argument) {
-            self.reply(code, "A name that ends in a slash is a directory's.");
-            return None;
-        }
-        self.resolve(argument)
-    }
-
-    /// What a transfer does to the bytes of a file.
-    pub(super) fn representation(&self) -> Representation {
-        match self.config.ascii_conversion {
-            AsciiConversion::LineEnds => self.parameters.representation,
-            AsciiConversion::Nothing => Representation::Image,
-        }
     }
 
     // Time.
