@@ -321,6 +321,35 @@ fn customs_of_clients_are_met_as_the_options_say() {
 }
 
 #[test]
+fn links_are_listed_as_the_options_say() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("file"), "content").unwrap();
+    std::os::unix::fs::symlink("file", folder.path().join("link")).unwrap();
+    let listed = |options: &[&str]| {
+        let running = Running::start(&folder, &[&["--user", "anna:secret"], options].concat());
+        let mut client = running.log_in("anna", "secret").unwrap();
+        let facts = client.mlsd(None).unwrap();
+        let of_link = facts.into_iter().find(|line| line.ends_with(" link"));
+        let lines = client.list(None).unwrap();
+        (
+            of_link.map(|line| line.split(';').next().unwrap().to_owned()),
+            lines.into_iter().find(|line| line.contains(" link")),
+        )
+    };
+    for (options, kind) in [
+        (&[][..], "type=file"),
+        (&["--links", "follow"], "type=file"),
+        (&["--links", "show"], "type=OS.unix=symlink"),
+    ] {
+        let (of_link, line) = listed(options);
+        assert_eq!(of_link.as_deref(), Some(kind), "{options:?}");
+        let line = line.unwrap();
+        assert!(line.starts_with("lrwxrwxrwx ") && line.ends_with(" link -> file"), "{line}");
+    }
+    assert_eq!(listed(&["--links", "hide"]), (None, None));
+}
+
+#[test]
 fn files_can_be_kept_in_memory() {
     let running = Running::start_store(&["--user", "anna:secret", "--store", "memory"]);
     running.log_in("anna", "secret").unwrap().put_file("file", &mut &b"content"[..]).unwrap();
@@ -345,8 +374,9 @@ fn passive_ports_address_and_limits_are_as_the_options_say() {
 
 #[test]
 fn a_wrong_option_is_explained_with_exit_2() {
-    let cases: [(&[&str], &str); 19] = [
+    let cases: [(&[&str], &str); 20] = [
         (&[], "<DIR>"),
+        (&[".", "--links", "sometimes"], "[possible values: follow, show, hide]"),
         (&[".", "--store", "memory"], "cannot be used with"),
         (&["--store", "disk"], "give memory, or s3://"),
         (&["--store", "s3:///prefix"], "give the bucket"),
