@@ -468,6 +468,7 @@ async fn without_file_descriptors_what_fails_changes_nothing() {
         assert_eq!(exists(&store, "/b/to").await, moved.is_ok(), "{moved:?}");
         assert_eq!(exists(&store, "/a/from").await, moved.is_err());
         let _ = store.remove_directory(&path("/made")).await;
+        let _ = store.remove_file(&path("/b/to")).await;
         outcomes.push([stored.is_ok(), made.is_ok(), moved.is_ok()]);
     }
     assert_eq!([outcomes[0], outcomes[7]], [[false; 3], [true; 3]], "{outcomes:?}");

@@ -328,18 +328,56 @@ async fn who_may_use_a_file_can_be_changed_while_it_is_stored() {
     assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o7777, 0o600);
 }
 
+/// Many clients store under another name first.
 #[tokio::test]
-async fn a_rename_over_a_file_takes_nothing_from_that() {
+async fn nobody_gains_by_a_rename_over_a_file() {
+    if !apart::is_root() {
+        return apart::skip(
+            "privacy::nobody_gains_by_a_rename_over_a_file",
+            "only root can be all the users that it takes",
+        );
+    }
+    for case in &CASES {
+        for (group, moved_list) in [(0, None), (GROUP, None), (SERVER, Some(DEFAULT)), (GROUP, Some(DEFAULT))]
+        {
+            let folder = tempfile::tempdir().unwrap();
+            prepare(case, &folder);
+            let (file, moved) = (folder.path().join("file"), folder.path().join("moved"));
+            make_file(case, &file);
+            fs::write(&moved, "new").unwrap();
+            chown(&moved, None, Some(group)).unwrap();
+            set_mode(&moved, 0o666);
+            if let Some(entries) = moved_list {
+                setxattr(&moved, LIST, &list(entries), XattrFlags::empty()).unwrap();
+            }
+            let before = powers(&file);
+            let store = Filesystem::open(folder.path()).unwrap();
+            store.rename(&path("/moved"), &path("/file")).await.unwrap();
+            assert_eq!(fs::read(&file).unwrap(), b"new");
+            assert_nobody_gains(before, powers(&file), &format!("{group}, {moved_list:?}, {case:?}"));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_is_moved_gets_nothing_from_the_one_that_it_replaces() {
     let folder = tempfile::tempdir().unwrap();
     let store = Filesystem::open(folder.path()).unwrap();
-    for (moved, replaced) in [(0o600, 0o666), (0o644, 0o600)] {
+    for (moved, replaced, expected) in [
+        (0o600, 0o666, 0o600),
+        (0o644, 0o600, 0o600),
+        (0o664, 0o640, 0o640),
+        (0o640, 0o777, 0o640),
+        // Whether it is a program is its own affair.
+        (0o755, 0o640, 0o751),
+    ] {
         for (name, mode) in [("moved", moved), ("replaced", replaced)] {
             fs::write(folder.path().join(name), name).unwrap();
             set_mode(&folder.path().join(name), mode);
         }
         store.rename(&path("/moved"), &path("/replaced")).await.unwrap();
         let file = folder.path().join("replaced");
-        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o7777, moved);
+        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o7777, expected);
     }
 }
 

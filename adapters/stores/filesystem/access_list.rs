@@ -12,6 +12,7 @@ use rustix::{
 /// significant byte first: a tag of two bytes, rights of two bytes, and the number of a user or group.
 const LIST: &CStr = c"system.posix_acl_access";
 const VERSION: [u8; 4] = [2, 0, 0, 0];
+const OWNER: u8 = 0x01;
 const OWNING_GROUP: u8 = 0x04;
 const NAMED_GROUP: u8 = 0x08;
 const MASK: u8 = 0x10;
@@ -21,7 +22,7 @@ const OTHER: u8 = 0x20;
 const USER_ATTRIBUTE: &[u8] = b"user.";
 
 /// The list that says who may do what with a file, beside its permission bits.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(super) enum AccessList {
     /// There is none: the permission bits say it all.
     Absent,
@@ -61,6 +62,19 @@ impl AccessList {
             }
         }
         Self::Entries(entries)
+    }
+
+    /// What everybody may do but the owner: to read (4), write (2) and execute (1). `mode` are the file's permission bits.
+    pub(super) fn shared(&self, mode: u32) -> u32 {
+        match self {
+            Self::Absent => mode >> 3 & mode & 0o7,
+            Self::Entries(entries) => {
+                let (list, _) = entries.get(VERSION.len()..).unwrap_or_default().as_chunks::<8>();
+                let others = list.iter().filter(|[tag, ..]| *tag != OWNER);
+                others.fold(0o7, |shared, [_, _, rights, ..]| shared & u32::from(*rights))
+            }
+            Self::Unknown => 0,
+        }
     }
 
     /// Makes it the list of a file, whose permission bits it changes, too.

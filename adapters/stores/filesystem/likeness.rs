@@ -93,6 +93,36 @@ impl Likeness {
         }
         Ok(())
     }
+
+    /// Takes from the group and others of this file what they may not do with `replaced`, whose name it is to get; not
+    /// the right to execute it. `None` if they may do no more, or if the file is not the server's to change.
+    pub(super) fn narrow_to(&self, replaced: &Self) -> Option<Narrowed<'_>> {
+        // Who belongs to one group need not belong to the other.
+        let is_alike = self.group == replaced.group && self.access_list == replaced.access_list;
+        let limit = match is_alike && self.access_list != AccessList::Unknown {
+            true => replaced.mode,
+            false => replaced.access_list.shared(replaced.mode) * 0o11,
+        };
+        let file = self.file.as_ref()?;
+        let mode = file.metadata().ok()?.mode() & 0o7777;
+        let narrow = mode & (limit | 0o7711);
+        (narrow != mode && set_mode(file, narrow).is_ok()).then_some(Narrowed { file, mode })
+    }
+}
+
+/// The permissions that a file had before it was [narrowed](Likeness::narrow_to).
+#[derive(Debug)]
+pub(super) struct Narrowed<'a> {
+    file: &'a File,
+    mode: u32,
+}
+
+impl Narrowed<'_> {
+    pub(super) fn undo(self) {
+        if let Err(error) = set_mode(self.file, self.mode) {
+            tracing::debug!(%error, "a file that could not be renamed does not get its permissions back");
+        }
+    }
 }
 
 /// The old group's members are others then, and the new group's were, so neither gets more than both had.

@@ -156,7 +156,8 @@ pub enum Links {
 /// Nobody but the server may read or write a file after an upload who could not before, and only the server may while it
 /// is stored. Where its group cannot be kept, because the server is neither root nor a member, others and the group
 /// that it gets may do what others and the old group could both do; where a list cannot be kept, nobody but the owner may
-/// do anything. `RNTO` moves a file with its own permissions, as `mv` does, also over another one.
+/// do anything. `RNTO` moves a file with its own permissions, as `mv` does; over another file, its group and others
+/// keep of their rights to read and write what they have there, as far as the server may change it.
 ///
 /// The temporary files have names of 25 bytes that begin with `.sansftp-`. Clients neither see nor reach any name
 /// that begins like this: it is [`NotFound`](crate::storage::StorageErrorKind::NotFound), or

@@ -2,7 +2,7 @@
 
 use std::{fs::File, io};
 
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 #[allow(dead_code, reason = "the other cases are Linux's")]
 pub(super) enum AccessList {
     Absent,
@@ -18,6 +18,14 @@ impl AccessList {
         match self {
             Self::Absent => Self::Absent,
             Self::Unknown => Self::Unknown,
+        }
+    }
+
+    /// What everybody may do but the owner: to read (4), write (2) and execute (1). `mode` are the file's permission bits.
+    pub(super) const fn shared(&self, mode: u32) -> u32 {
+        match self {
+            Self::Absent => mode >> 3 & mode & 0o7,
+            Self::Unknown => 0,
         }
     }
 

@@ -18,6 +18,7 @@ use super::{
     credentials::Credentials,
     directory_sync::DirectorySync,
     leftovers::{self, Remains},
+    likeness::Likeness,
     names::{existing, new_name},
     rights::Surroundings,
     system,
@@ -162,6 +163,17 @@ impl Root {
             Ok(present) if present.is_dir() => return Err(StorageErrorKind::AlreadyExists.into()),
             Ok(present) if !present.is_file() && !present.is_symlink() => {
                 return Err(StorageErrorKind::NotAFile.into());
+            }
+            Ok(present) if present.is_file() => {
+                let moved = Likeness::of(&from_parent, from_name)?;
+                let replaced = Likeness::of(&to_parent, to_name)?;
+                let narrowed =
+                    moved.as_ref().zip(replaced.as_ref()).and_then(|(it, other)| it.narrow_to(other));
+                let renamed = from_parent.rename(from_name, &to_parent, to_name);
+                if let (Err(_), Some(narrowed)) = (&renamed, narrowed) {
+                    narrowed.undo();
+                }
+                renamed?;
             }
             _ => from_parent.rename(from_name, &to_parent, to_name)?,
         }
