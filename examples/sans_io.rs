@@ -173,6 +173,9 @@ impl Driver {
                 dtp.encode(&self.open.1, &mut content);
                 data.write_all(&content)?;
                 data.shutdown(Shutdown::Write)?;
+                // Some clients must not read the 226 together with the 125; one that closes has read that.
+                data.set_read_timeout(Some(Duration::from_millis(20)))?;
+                let _ = data.read(&mut [0]);
                 Ok(Outcome::Complete { bytes: content.len() as u64 })
             }
             Movement::List(_) | Movement::Text(_) => Ok(Outcome::Lost), // no listing is ever opened

@@ -85,7 +85,8 @@ pub struct TlsClient {
 pub enum Outcome {
     /// The end of the file or listing. When receiving, the client closed the data connection in good order and the
     /// store has taken every byte; when sending, every byte was handed to the data connection and it was shut down
-    /// in good order.
+    /// in good order, and the client has closed it or had its time for that
+    /// ([`Settings::data_close_grace`](crate::Settings::data_close_grace)).
     Complete {
         /// Bytes that moved over the data connection.
         bytes: u64,
