@@ -76,7 +76,7 @@ impl Plan {
     /// Whether the same is true of a client that has ended its side of the control connection before.
     pub fn is_certain(&self, is_secure: bool) -> bool {
         let has_size = self.announced.is_some_and(|size| size > 0 && size == self.wire.len() as u64);
-        self.is_simple() && (has_size || is_secure && self.announced.is_none())
+        self.is_simple() && (has_size && !self.is_ascii || is_secure && self.announced.is_none())
     }
 
     fn is_simple(&self) -> bool {
