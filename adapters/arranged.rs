@@ -5,7 +5,7 @@ use std::{mem, vec::Vec};
 use super::turn::{TURN, Turn};
 use crate::{
     pattern::Pattern,
-    session::{Extent, Selection},
+    session::Extent,
     storage::{Entry, Listing, StorageError, StorageErrorKind},
 };
 
@@ -17,6 +17,8 @@ const WORK_COUNTED: usize = TURN / 16;
 #[derive(Debug)]
 pub(super) struct Arranged<L> {
     listing: L,
+    /// `.` and `..`.
+    dots: Vec<Entry>,
     pattern: Option<Pattern>,
     order: Order,
     turn: Turn,
@@ -31,14 +33,15 @@ enum Order {
 }
 
 impl<L: Listing> Arranged<L> {
-    /// Looks for the first entries if some may not match.
-    pub(super) async fn open(listing: L, selection: Selection, limit: usize) -> Result<Self, StorageError> {
-        let pattern = match selection {
-            Selection::All => None,
-            Selection::Matching(pattern) => Some(pattern),
-        };
+    /// `dots` come before all others. If not all may match, this looks for the first that does.
+    pub(super) async fn open(
+        listing: L,
+        dots: Vec<Entry>,
+        pattern: Option<Pattern>,
+        limit: usize,
+    ) -> Result<Self, StorageError> {
         let order = Order::Open { first: Vec::new(), limit };
-        let mut arranged = Self { listing, pattern, order, turn: Turn::default() };
+        let mut arranged = Self { listing, dots, pattern, order, turn: Turn::default() };
         if arranged.pattern.is_some() {
             let found = arranged.next_wanted().await?;
             if found.is_empty() {
@@ -72,6 +75,7 @@ impl<L: Listing> Arranged<L> {
             if page.is_empty() {
                 return Ok(page);
             }
+            page.retain(|entry| !matches!(&entry.name[..], b"." | b".."));
             if let Some(pattern) = &self.pattern {
                 page = matching(page, pattern, &mut self.turn).await;
             }
@@ -85,6 +89,9 @@ impl<L: Listing> Arranged<L> {
 
 impl<L: Listing> Listing for Arranged<L> {
     async fn next_page(&mut self) -> Result<Vec<Entry>, StorageError> {
+        if !self.dots.is_empty() {
+            return Ok(mem::take(&mut self.dots));
+        }
         loop {
             let found = self.next_wanted().await?;
             let Order::Open { first, limit } = &mut self.order else { return Ok(found) };
@@ -160,14 +167,14 @@ mod tests {
         unreachable!("it waits for nothing")
     }
 
-    fn matching(text: &str) -> Selection {
-        Selection::Matching(Pattern::parse(text.as_bytes(), 255).unwrap())
+    fn matching(text: &str) -> Option<Pattern> {
+        Some(Pattern::parse(text.as_bytes(), 255).unwrap())
     }
 
     /// The pages that come of it, each as its names.
     fn pages(
         pages: &[&'static [&'static str]],
-        selection: Selection,
+        pattern: Option<Pattern>,
         limit: usize,
     ) -> Result<Vec<String>, StorageErrorKind> {
         let names = |page: Vec<Entry>| {
@@ -175,7 +182,7 @@ mod tests {
             names.join(" ")
         };
         let arranging = async {
-            let mut listing = Arranged::open(Pages(pages.to_vec()), selection, limit).await?;
+            let mut listing = Arranged::open(Pages(pages.to_vec()), vec![], pattern, limit).await?;
             let mut all = vec![];
             loop {
                 let page = listing.next_page().await?;
@@ -193,18 +200,18 @@ mod tests {
 
     #[test]
     fn what_is_not_too_much_is_sorted_by_bytes() {
-        assert_eq!(pages(&PAGES, Selection::All, 6).unwrap(), [".x B a.csv b.csv c d.csv"]);
+        assert_eq!(pages(&PAGES, None, 6).unwrap(), [".x B a.csv b.csv c d.csv"]);
         assert_eq!(pages(&PAGES, matching("*.csv"), 3).unwrap(), ["a.csv b.csv d.csv"]);
-        assert_eq!(pages(&[], Selection::All, 6).unwrap(), [""; 0]);
+        assert_eq!(pages(&[], None, 6).unwrap(), [""; 0]);
     }
 
     /// No more than the limit and a page are held.
     #[test]
     fn what_is_too_much_comes_as_it_is() {
-        assert_eq!(pages(&PAGES, Selection::All, 5).unwrap(), ["c .x b.csv a.csv B d.csv"]);
-        assert_eq!(pages(&PAGES, Selection::All, 3).unwrap(), ["c .x b.csv a.csv", "B d.csv"]);
+        assert_eq!(pages(&PAGES, None, 5).unwrap(), ["c .x b.csv a.csv B d.csv"]);
+        assert_eq!(pages(&PAGES, None, 3).unwrap(), ["c .x b.csv a.csv", "B d.csv"]);
         assert_eq!(pages(&PAGES, matching("*.csv"), 2).unwrap(), ["b.csv a.csv d.csv"]);
-        assert_eq!(pages(&PAGES, Selection::All, 0).unwrap(), ["c .x b.csv", "a.csv", "B d.csv"]);
+        assert_eq!(pages(&PAGES, None, 0).unwrap(), ["c .x b.csv", "a.csv", "B d.csv"]);
         assert_eq!(pages(&PAGES, matching("*.csv"), 0).unwrap(), ["b.csv a.csv", "d.csv"]);
     }
 
@@ -218,7 +225,7 @@ mod tests {
     fn the_first_entries_are_those_of_the_sorted_ones() {
         let first = |most, limit| {
             let first = async {
-                let listing = Arranged::open(Pages(PAGES.to_vec()), Selection::All, limit).await?;
+                let listing = Arranged::open(Pages(PAGES.to_vec()), vec![], None, limit).await?;
                 listing.first(most).await
             };
             let (entries, extent) = turns(first).0.unwrap();
@@ -230,11 +237,28 @@ mod tests {
         assert_eq!((all.len(), extent), (6, Extent::Whole));
     }
 
+    #[test]
+    fn dots_come_first() {
+        const PAGES: &[&str] = &["b", ".", "..", "a", "-"];
+        let listed = |limit| {
+            let dots = [".", ".."]
+                .map(|name| Entry::new(Bytes::from_static(name.as_bytes()), Metadata::directory()));
+            let listed = async {
+                let listing = Arranged::open(Pages(vec![PAGES]), dots.to_vec(), None, limit).await?;
+                listing.first(10).await
+            };
+            let (entries, _) = turns(listed).0.unwrap();
+            entries.iter().map(|entry| entry.name.clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(listed(10), [".", "..", "-", "a", "b"], "once, though the store lists them, too");
+        assert_eq!(listed(0), [".", "..", "b", "a", "-"]);
+    }
+
     /// A store that never waits leaves others their turn all the same.
     #[test]
     fn a_search_gives_way() {
         const PAGE: &[&str] = &["name"; 4];
-        let search = Arranged::open(Pages(vec![PAGE; 1000]), matching("*.csv"), 10);
+        let search = Arranged::open(Pages(vec![PAGE; 1000]), vec![], matching("*.csv"), 10);
         let (found, turns) = turns(search);
         assert_eq!(found.unwrap_err().kind(), StorageErrorKind::NotFound);
         assert!(turns >= 1000 / 16, "it gave way {turns} times");
@@ -246,7 +270,7 @@ mod tests {
         const LONG: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
         const PAGE: &[&str] = &[LONG; 1000];
         let pattern = matching(&std::format!("*{}b", "a".repeat(62)));
-        let (_, turns) = turns(Arranged::open(Pages(vec![PAGE]), pattern, 10));
+        let (_, turns) = turns(Arranged::open(Pages(vec![PAGE]), vec![], pattern, 10));
         assert!(turns >= 1000 * 64 * 64 / TURN, "it gave way {turns} times");
     }
 }

@@ -3,13 +3,17 @@
 use std::{
     sync::Arc,
     task::{Context, Poll, ready},
+    vec::Vec,
 };
+
+use bytes::Bytes;
 
 use super::{arranged::Arranged, journal::Record, runtime::Runtime, slot::Slot, transfers::Opened};
 use crate::{
     accounts::{Accounts, Credentials, Denied},
-    session::{Answer, FinishKind, Request, RequestId},
-    storage::{Storage, StorageError, StorageErrorKind, Upload},
+    pathname::Pathname,
+    session::{Answer, FinishKind, Request, RequestId, Selection},
+    storage::{Entry, Storage, StorageError, StorageErrorKind, Upload},
     time_value::TimeValue,
 };
 
@@ -129,12 +133,12 @@ async fn ask<S: Storage>(
             Answer::Metadata { metadata, now: now() }
         }
         Request::ListFirst(path, selection, most) => {
-            let listing = Arranged::open(store.list(&path).await?, selection, sorted_entries_limit).await?;
+            let listing = list(store, &path, selection, sorted_entries_limit).await?;
             let (entries, extent) = listing.first(most).await?;
             Answer::Entries { entries, extent, now: now() }
         }
         Request::OpenListing(path, selection) => {
-            let listing = Arranged::open(store.list(&path).await?, selection, sorted_entries_limit).await?;
+            let listing = list(store, &path, selection, sorted_entries_limit).await?;
             return Ok(Answered::opened(Answer::Opened, Opened::Listing(listing), record));
         }
         Request::OpenDownload { pathname, offset } => {
@@ -163,4 +167,31 @@ async fn ask<S: Storage>(
 
 const fn done((): ()) -> Answer {
     Answer::Done
+}
+
+async fn list<S: Storage>(
+    store: &S,
+    path: &Pathname,
+    selection: Selection,
+    sorted_entries_limit: usize,
+) -> Result<Arranged<S::Listing>, StorageError> {
+    let listing = store.list(path).await?;
+    let (pattern, dots) = match selection {
+        Selection::All => (None, Vec::new()),
+        Selection::WithDots => (None, dots(store, path).await),
+        Selection::Matching(pattern) => (Some(pattern), Vec::new()),
+    };
+    Arranged::open(listing, dots, pattern, sorted_entries_limit).await
+}
+
+/// `.` and `..`, as far as the store tells of them. Above the root is the root.
+async fn dots<S: Storage>(store: &S, path: &Pathname) -> Vec<Entry> {
+    let above = path.parent().unwrap_or_else(Pathname::root);
+    let mut entries = Vec::new();
+    for (name, path) in [(".", path), ("..", &above)] {
+        if let Ok(metadata) = store.stat(path).await {
+            entries.push(Entry::new(Bytes::from_static(name.as_bytes()), metadata));
+        }
+    }
+    entries
 }

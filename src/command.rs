@@ -292,6 +292,13 @@ pub(crate) fn skip_list_flags(mut argument: &[u8]) -> &[u8] {
     if is_blank(pathname) { &[] } else { pathname }
 }
 
+/// Whether one of the flags that [`skip_list_flags`] skips is this letter.
+pub(crate) fn has_list_flag(argument: &[u8], letter: u8) -> bool {
+    let flags = argument.len() - skip_list_flags(argument).len();
+    let words = argument.get(..flags).unwrap_or_default().split(|&byte| byte == b' ');
+    words.take_while(|word| *word != b"--").any(|word| word.contains(&letter))
+}
+
 #[cfg(test)]
 mod tests {
     use std::format;
@@ -434,6 +441,16 @@ mod tests {
         assert_eq!(skip_list_flags(b"-la -- -odd"), b"-odd");
         assert_eq!(skip_list_flags(b"plain -a"), b"plain -a");
         assert_eq!(skip_list_flags(b"-"), b"-");
+    }
+
+    #[test]
+    fn list_flags_are_letters() {
+        for argument in [&b"-F"[..], b"-lF", b"-l -aF some -dir", b"-F -- -l", b"-lF  "] {
+            assert!(has_list_flag(argument, b'F'), "{}", argument.escape_ascii());
+        }
+        for argument in [&b""[..], b"F", b"-l F", b"-l -- -F", b"-la -Fx.txt", b"-f", b"- F"] {
+            assert!(!has_list_flag(argument, b'F'), "{}", argument.escape_ascii());
+        }
     }
 
     #[test]

@@ -29,6 +29,10 @@ pub enum ListingFormat {
     /// neither enter nor retrieve. A symbolic link has ` -> ` and its target behind its name, or a `?` where that is not
     /// for clients, who take the line for broken without it.
     Long,
+    /// `LIST -F`: the same, with a `/` behind the name of a directory, and a `*` behind that of a file which somebody may
+    /// execute. Of a symbolic link, that stands behind its target, as with `ls -lF`: a client that cuts the target off
+    /// would take a `@` for a part of the link's name.
+    Marked,
     /// `NLST`: the names.
     Names {
         /// Stands before each name, so that the client can use the line as an argument: `dir/` for `NLST dir`.
@@ -53,9 +57,10 @@ impl ListingFormat {
         }
     }
 
-    /// Appends the line of `entry` with its CR LF; nothing if its name [cannot be sent](entry_name_is_sendable).
+    /// Appends the line of `entry` with its CR LF; nothing if its name [cannot be sent](entry_name_is_sendable), but that
+    /// `LIST` shows `.` and `..`, too.
     ///
-    /// `now` is the time of day, which only [`Long`](Self::Long) looks at.
+    /// `now` is the time of day, which only `LIST` looks at.
     ///
     /// ```
     /// use bytes::{Bytes, BytesMut};
@@ -70,12 +75,13 @@ impl ListingFormat {
     /// ```
     pub fn line(&self, now: TimeValue, entry: &Entry, out: &mut BytesMut) {
         let Entry { name, metadata, link } = entry;
-        if !entry_name_is_sendable(name) {
+        let is_list = matches!(self, Self::Long | Self::Marked);
+        if !entry_name_is_sendable(name) && !(is_list && matches!(&name[..], b"." | b"..")) {
             return;
         }
         out.reserve(ROOM_FOR_A_LINE);
         match self {
-            Self::Long => put_long(now, metadata, link.as_ref(), out),
+            Self::Long | Self::Marked => put_long(now, metadata, link.as_ref(), out),
             Self::Names { prefix } => out.put_slice(prefix),
             Self::Machine(facts) => {
                 facts.write(metadata, out);
@@ -83,8 +89,12 @@ impl ListingFormat {
             }
         }
         out.put_slice(name);
-        if matches!(self, Self::Long) && (link.is_some() || metadata.kind == EntryKind::Symlink) {
+        let is_link = link.is_some() || metadata.kind == EntryKind::Symlink;
+        if is_list && is_link {
             put_target(link.as_ref(), out);
+        }
+        if matches!(self, Self::Marked) {
+            out.put_slice(mark(metadata));
         }
         out.put_slice(b"\r\n");
     }
@@ -289,6 +299,16 @@ fn put_long(now: TimeValue, metadata: &Metadata, link: Option<&Link>, out: &mut 
 }
 
 /// ` -> ` and what the link says, in which no byte may break the line.
+/// What `ls -F` has behind a name.
+fn mark(metadata: &Metadata) -> &'static [u8] {
+    let is_program = metadata.unix.is_some_and(|unix| unix.mode & 0o111 != 0);
+    match metadata.kind {
+        EntryKind::Directory => b"/",
+        EntryKind::File if is_program => b"*",
+        _ => b"",
+    }
+}
+
 fn put_target(link: Option<&Link>, out: &mut BytesMut) {
     out.put_slice(b" -> ");
     let target = link.map_or(&b"?"[..], |link| &link.target);
@@ -547,6 +567,36 @@ mod tests {
     }
 
     #[test]
+    fn marks_are_those_of_ls() {
+        let link = |metadata| Entry {
+            link: Some(Link { target: Bytes::from_static(b"there"), modified: None, unix: None }),
+            ..entry(b"name", metadata)
+        };
+        let file = |mode| Metadata { unix: unix(mode), ..Metadata::file(1) };
+        for (entry, expected) in [
+            (entry(b"name", Metadata::file(1)), " name"),
+            (entry(b"name", file(0o644)), " name"),
+            (entry(b"name", file(0o4644)), " name"),
+            (entry(b"name", file(0o100)), " name*"),
+            (entry(b"name", file(0o655)), " name*"),
+            (entry(b"name", Metadata::directory()), " name/"),
+            (entry(b".", Metadata::directory()), " ./"),
+            (entry(b"..", Metadata::directory()), " ../"),
+            (entry(b"name", Metadata { kind: EntryKind::Symlink, ..file(0o777) }), " name -> ?"),
+            (entry(b"name", Metadata { kind: EntryKind::Other, ..file(0o777) }), " name"),
+            (link(file(0o644)), " name -> there"),
+            (link(file(0o755)), " name -> there*"),
+            (link(Metadata::directory()), " name -> there/"),
+        ] {
+            let marked = line(&ListingFormat::Marked, time("20261122213000"), &entry);
+            assert!(marked.ends_with(&format!("{expected}\r\n")), "{marked:?} should end with {expected:?}");
+            let long = line(&ListingFormat::Long, time("20261122213000"), &entry);
+            let unmarked = expected.trim_end_matches(['/', '*']);
+            assert!(long.ends_with(&format!("{unmarked}\r\n")), "{long:?} has a mark");
+        }
+    }
+
+    #[test]
     fn names_have_their_prefix() {
         let now = TimeValue::from_unix(0, 0);
         let entry = entry(b"a b", Metadata::file(0));
@@ -634,7 +684,13 @@ mod tests {
             ListingFormat::Names { prefix: Bytes::from_static(b"x/") },
             ListingFormat::Machine(Facts::default()),
         ];
-        for name in [&b""[..], b".", b"..", b"a/b", b"a\rb", b"a\nb", b"a\0b", b"a\r\nDELE b"] {
+        for name in [b".", &b".."[..]] {
+            assert!(!entry_name_is_sendable(name), "{}", name.escape_ascii());
+            for format in &formats[1..] {
+                assert_eq!(line(format, TimeValue::from_unix(0, 0), &entry(name, Metadata::file(1))), "");
+            }
+        }
+        for name in [&b""[..], b"a/b", b"a\rb", b"a\nb", b"a\0b", b"a\r\nDELE b"] {
             assert!(!entry_name_is_sendable(name), "{}", name.escape_ascii());
             for format in &formats {
                 assert_eq!(line(format, TimeValue::from_unix(0, 0), &entry(name, Metadata::file(1))), "");
@@ -691,13 +747,16 @@ mod tests {
             let link = target.map(|target| Link { target: target.into(), modified: None, unix: None });
             let entry = Entry { link, ..entry(&name, metadata) };
             for format in [
-                ListingFormat::Long,
                 ListingFormat::Names { prefix: Bytes::new() },
                 ListingFormat::Machine(Facts::default()),
+                ListingFormat::Long,
+                ListingFormat::Marked,
             ] {
                 let mut out = BytesMut::new();
                 format.line(TimeValue::from_unix(now, 0), &entry, &mut out);
-                if Pathname::root().join(&name).is_err() {
+                let is_list = matches!(format, ListingFormat::Long | ListingFormat::Marked);
+                let is_dots = is_list && matches!(&name[..], b"." | b"..");
+                if Pathname::root().join(&name).is_err() && !is_dots {
                     prop_assert!(out.is_empty());
                     continue;
                 }
@@ -705,10 +764,12 @@ mod tests {
                 prop_assert!(!text.iter().any(|byte| b"\r\n\0".contains(byte)));
                 let is_link = entry.link.is_some() || entry.metadata.kind == EntryKind::Symlink;
                 let arrow_and_target = match &entry.link {
-                    _ if !is_link || format != ListingFormat::Long => 0,
+                    _ if !is_link || !is_list => 0,
                     Some(link) => 4 + link.target.len(),
                     None => 5,
                 };
+                let mark = if format == ListingFormat::Marked { mark(&entry.metadata) } else { b"" };
+                let text = text.strip_suffix(mark).unwrap();
                 let text = &text[..text.len() - arrow_and_target];
                 prop_assert!(text.ends_with(&name));
                 let before = &text[..text.len() - name.len()];

@@ -123,6 +123,8 @@ pub enum Movement {
 pub enum Selection {
     /// All that the store lists.
     All,
+    /// The directory itself, as `.`, and the one above it, as `..`; then all that the store lists.
+    WithDots,
     /// Those whose names match. If there is none, the answer is
     /// [`NotFound`](crate::storage::StorageErrorKind::NotFound).
     Matching(Pattern),

@@ -13,7 +13,6 @@ use super::{
 use crate::{
     listing::ListingFormat,
     pathname::{Pathname, names_directory},
-    pattern::Pattern,
     reply::{Reply, ReplyCode},
     storage::{EntryKind, Metadata, Right, StorageError, StorageErrorKind},
     time_value::TimeValue,
@@ -53,10 +52,10 @@ pub(super) enum Purpose {
     /// The time that a file has now that this one was set.
     ModifiedIsSet(TimeValue, TimeReply),
     /// `STAT` of a directory, which turns to the one entry if this is none, and to the pattern if it is nothing.
-    Status(Pathname, Option<Pattern>),
-    StatusOfFile(Pathname),
+    Status(Listed),
+    StatusOfFile(Pathname, ListingFormat),
     /// `STAT` of a pattern.
-    StatusOfMatches,
+    StatusOfMatches(ListingFormat),
     Available,
     Text,
     Rename,
@@ -122,9 +121,10 @@ impl ServerPi {
                 self.ask(Request::Stat(pathname), Purpose::ModifiedIsSet(modified, told));
             }
             (purpose, Answer::Metadata { metadata, now }) => self.handle_metadata(purpose, metadata, now),
-            (Purpose::Status(..) | Purpose::StatusOfMatches, Answer::Entries { entries, extent, now }) => {
-                self.reply_status(ReplyCode::DIRECTORY_STATUS, &entries, extent, now);
-            }
+            (
+                Purpose::Status(Listed { format, .. }) | Purpose::StatusOfMatches(format),
+                Answer::Entries { entries, extent, now },
+            ) => self.reply_status(&format, &entries, extent, now),
             (Purpose::Available, Answer::Available(bytes)) => self.reply_number(bytes),
             (Purpose::Text, Answer::Text(text)) => self.reply(ReplyCode::OK, &text),
             (purpose, _) => self.handle_failed(purpose, no_answer()),
@@ -139,7 +139,7 @@ impl ServerPi {
             Purpose::Open | Purpose::ListFile(..) => {
                 self.refuse_transfer(code, error.message());
             }
-            Purpose::Status(pathname, pattern) => self.handle_status_failed(pathname, pattern, &error, code),
+            Purpose::Status(listed) => self.handle_status_failed(listed, &error, code),
             Purpose::ModificationTime(_, TimeToSet::Of(name, modified)) if is_nobodys_name => {
                 self.set_modified(&name, modified, TimeReply::Digits);
             }
@@ -199,7 +199,9 @@ impl ServerPi {
             }
             Purpose::Facts(pathname, _) => self.reply_facts(&pathname, &metadata),
             Purpose::ListFile(pathname, format) => self.list_file(&pathname, &format, metadata, now),
-            Purpose::StatusOfFile(pathname) => self.reply_status_of_file(&pathname, metadata, now),
+            Purpose::StatusOfFile(pathname, format) => {
+                self.reply_status_of_file(&pathname, &format, metadata, now);
+            }
             purpose => self.handle_failed(purpose, no_answer()),
         }
     }

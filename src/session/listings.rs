@@ -10,30 +10,31 @@ use super::{
     transfer::{Phase, Subject},
 };
 use crate::{
-    command::skip_list_flags,
+    command::{has_list_flag, skip_list_flags},
     listing::ListingFormat,
     pathname::Pathname,
     pattern::Pattern,
-    reply::ReplyCode,
+    reply::{ReplyCode, ReplyComposer},
     storage::{Entry, Metadata, StorageError, StorageErrorKind},
     time_value::TimeValue,
 };
 
-/// What is listed.
+/// What is listed, over a data connection or by `STAT`.
 #[derive(Debug)]
 #[cfg_attr(test, derive(Clone))]
 pub(super) struct Listed {
     pathname: Pathname,
     /// The pattern that the last segment is, if nothing has that very name.
     pattern: Option<Pattern>,
-    format: ListingFormat,
+    pub(super) format: ListingFormat,
 }
 
 impl ServerPi {
     pub(super) fn list(&mut self, argument: &[u8]) {
+        let (format, selection) = asked_by_flags(argument);
         let argument = skip_list_flags(argument);
         let pattern = self.pattern_in(argument);
-        self.list_as(ListingFormat::Long, argument, pattern);
+        self.list_as(format, selection, argument, pattern);
     }
 
     /// RFC 1123 4.1.2.7: the names can be used as arguments, so they begin as the argument does.
@@ -44,29 +45,37 @@ impl ServerPi {
         if !matches!(argument, [] | [.., b'/']) {
             prefix.put_u8(b'/');
         }
-        self.list_as(ListingFormat::Names { prefix: prefix.freeze() }, argument, pattern);
+        let format = ListingFormat::Names { prefix: prefix.freeze() };
+        self.list_as(format, Selection::All, argument, pattern);
     }
 
     /// RFC 3659 2.2.2: here, and wherever else that RFC has a pathname, a pattern is a name like others.
     pub(super) fn mlsd(&mut self, argument: &[u8]) {
-        self.list_as(ListingFormat::Machine(self.parameters.facts), argument, None);
+        self.list_as(ListingFormat::Machine(self.parameters.facts), Selection::All, argument, None);
     }
 
-    fn list_as(&mut self, format: ListingFormat, argument: &[u8], pattern: Option<Pattern>) {
+    fn list_as(
+        &mut self,
+        format: ListingFormat,
+        selection: Selection,
+        argument: &[u8],
+        pattern: Option<Pattern>,
+    ) {
         let Some(pathname) = self.resolve(argument) else { return };
-        let request = Request::OpenListing(pathname.clone(), Selection::All);
+        let request = Request::OpenListing(pathname.clone(), selection);
         let purpose = Purpose::OpenListing(Listed { pathname, pattern, format: format.clone() });
         self.begin(Subject::Listing, Movement::List(format), request, purpose);
     }
 
     /// `STAT pathname`.
     pub(super) fn reply_entries(&mut self, argument: &[u8]) {
+        let (format, selection) = asked_by_flags(argument);
         let argument = skip_list_flags(argument);
         let pattern = self.pattern_in(argument);
         if let Some(pathname) = self.resolve(argument) {
             let limit = self.config.status_entries_limit;
-            let request = Request::ListFirst(pathname.clone(), Selection::All, limit);
-            self.ask(request, Purpose::Status(pathname, pattern));
+            let request = Request::ListFirst(pathname.clone(), selection, limit);
+            self.ask(request, Purpose::Status(Listed { pathname, pattern, format }));
         }
     }
 
@@ -115,55 +124,75 @@ impl ServerPi {
         }
     }
 
-    pub(super) fn handle_status_failed(
-        &mut self,
-        pathname: Pathname,
-        pattern: Option<Pattern>,
-        error: &StorageError,
-        code: ReplyCode,
-    ) {
+    pub(super) fn handle_status_failed(&mut self, listed: Listed, error: &StorageError, code: ReplyCode) {
+        let Listed { pathname, pattern, format } = listed;
         match (pattern, pathname.parent()) {
             _ if is_file(&pathname, error) => {
-                self.ask(Request::Stat(pathname.clone()), Purpose::StatusOfFile(pathname));
+                self.ask(Request::Stat(pathname.clone()), Purpose::StatusOfFile(pathname, format));
             }
             (Some(pattern), Some(parent)) if is_nobodys_name(error) => {
                 let limit = self.config.status_entries_limit;
-                let request = Request::ListFirst(parent.clone(), Selection::Matching(pattern), limit);
-                self.ask(request, Purpose::StatusOfMatches);
+                let request = Request::ListFirst(parent, Selection::Matching(pattern), limit);
+                self.ask(request, Purpose::StatusOfMatches(format));
             }
             _ => self.reply(code, error.message()),
         }
     }
 
-    pub(super) fn reply_status_of_file(&mut self, pathname: &Pathname, metadata: Metadata, now: TimeValue) {
-        let entry = entry_of(pathname, metadata);
-        self.reply_status(ReplyCode::FILE_STATUS, &[entry], Extent::Whole, now);
+    pub(super) fn reply_status_of_file(
+        &mut self,
+        pathname: &Pathname,
+        format: &ListingFormat,
+        metadata: Metadata,
+        now: TimeValue,
+    ) {
+        let reply = self.replies.compose(ReplyCode::FILE_STATUS).text("Status:");
+        let reply = put_entries(reply, format, &[entry_of(pathname, metadata)], now);
+        let reply = reply.last_line().text("End").finish();
+        self.send(reply);
     }
 
     /// The lines of `LIST`, over the control connection.
     pub(super) fn reply_status(
         &mut self,
-        code: ReplyCode,
+        format: &ListingFormat,
         entries: &[Entry],
         extent: Extent,
         now: TimeValue,
     ) {
-        let mut reply = self.replies.compose(code).text("Status:");
-        let mut line = BytesMut::new();
-        for entry in entries {
-            line.clear();
-            ListingFormat::Long.line(now, entry, &mut line);
-            if let Some(text) = line.strip_suffix(b"\r\n") {
-                reply = reply.inner_line().bytes(text);
-            }
-        }
+        let reply = self.replies.compose(ReplyCode::DIRECTORY_STATUS).text("Status:");
         let end = match extent {
             Extent::Whole => "End",
             Extent::Truncated => "There are more; LIST shows all.",
         };
-        let reply = reply.last_line().text(end).finish();
+        let reply = put_entries(reply, format, entries, now).last_line().text(end).finish();
         self.send(reply);
     }
+}
+
+fn put_entries<'a>(
+    mut reply: ReplyComposer<'a>,
+    format: &ListingFormat,
+    entries: &[Entry],
+    now: TimeValue,
+) -> ReplyComposer<'a> {
+    let mut line = BytesMut::new();
+    for entry in entries {
+        line.clear();
+        format.line(now, entry, &mut line);
+        if let Some(text) = line.strip_suffix(b"\r\n") {
+            reply = reply.inner_line().bytes(text);
+        }
+    }
+    reply
+}
+
+/// What the flags of `LIST` and `STAT` say: `-F` marks names by what they are, and `-a` shows `.` and `..`. Hidden names are
+/// shown without it, too; all other flags say nothing here.
+fn asked_by_flags(argument: &[u8]) -> (ListingFormat, Selection) {
+    let format = if has_list_flag(argument, b'F') { ListingFormat::Marked } else { ListingFormat::Long };
+    let selection = if has_list_flag(argument, b'a') { Selection::WithDots } else { Selection::All };
+    (format, selection)
 }
 
 /// Whether the store says that this is no directory, and a line of a listing can tell its name, which the root has not.

@@ -11,7 +11,7 @@ use crate::time_value::TimeValue;
 pub struct Metadata {
     /// File, directory or something else.
     pub kind: EntryKind,
-    /// Bytes of a file; 0 where it has no meaning.
+    /// Bytes of a file, or those that a directory itself takes, which only `LIST` shows; 0 where it has no meaning.
     pub size: u64,
     /// When the content last changed.
     pub modified: Option<TimeValue>,

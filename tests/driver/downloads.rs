@@ -207,6 +207,35 @@ fn a_directory_that_is_not_too_big_is_listed_by_name() {
 }
 
 #[test]
+fn the_directory_itself_and_the_one_above_come_first() {
+    let mut scene = Scene::new(Settings { sorted_entries_limit: 0, ..settings() });
+    scene.store.set_entries(3);
+    for (command, code) in [("LIST -la", 125), ("STAT -la /", 212)] {
+        let mut user = scene.user();
+        let listing = match code {
+            212 => {
+                user.say(command);
+                user.replies()
+            }
+            _ => {
+                let data = user.data();
+                user.say(command);
+                let listing = String::from_utf8(receive_all(&scene.world, &data)).unwrap();
+                user.expect(&[code, 226]);
+                listing
+            }
+        };
+        let names: Vec<_> = listing.lines().filter(|line| line.contains("   1 ftp")).collect();
+        assert!(names[0].starts_with("drwx") || names[0].starts_with(" drwx"), "{listing}");
+        assert!(
+            names[0].ends_with(" .") && names[1].ends_with(" ..") && names[2].ends_with(" file 0"),
+            "{listing}"
+        );
+        assert_eq!(names.len(), 5);
+    }
+}
+
+#[test]
 fn a_pattern_lists_what_matches() {
     let mut scene = Scene::new(settings());
     scene.store.set_entries(5000);

@@ -72,6 +72,18 @@ async fn a_root_that_cannot_be_served_is_explained() {
 }
 
 #[tokio::test]
+async fn a_directory_has_the_size_that_the_system_tells() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(folder.path());
+    fs::create_dir(folder.path().join("directory")).unwrap();
+    let size = fs::metadata(folder.path().join("directory")).unwrap().len();
+    assert_eq!(store.stat(&path("/directory")).await.unwrap().size, size);
+    assert_eq!(entries(&store, "/").await[&b"directory"[..]].metadata.size, size);
+    let root = store.stat(&Pathname::root()).await.unwrap();
+    assert_eq!(root.size, fs::metadata(folder.path()).unwrap().len());
+}
+
+#[tokio::test]
 async fn a_file_that_shrinks_while_it_is_retrieved_has_changed() {
     let folder = tempfile::tempdir().unwrap();
     let store = store(folder.path());

@@ -4,7 +4,11 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use sansftp::{Command, Pathname, TimeValue, session::Request, time_value::TimePrecision};
+use sansftp::{
+    Command, Pathname, TimeValue,
+    session::{Request, Selection},
+    time_value::TimePrecision,
+};
 
 #[path = "dialogue.rs"]
 mod dialogue;
@@ -57,11 +61,19 @@ fn check_case(line: &[u8], said: &Said) {
     assert_eq!(format!("{other:?}"), format!("{said:?}"));
 }
 
-/// One question is enough for most lines; a time that was set is read back.
+/// One question is enough for most lines; a time that was set is read back, and a name may be a pattern.
 fn check_further(said: &Said) {
     match (&said.request, &said.further[..]) {
         (_, []) => {}
         (Some(Request::SetModified(pathname, _)), [Request::Stat(read)]) => assert_eq!(pathname, read),
+        // Nothing is there, by the name of which the last segment is a pattern.
+        (
+            Some(Request::OpenListing(pathname, _)),
+            [Request::OpenListing(above, Selection::Matching(pattern))],
+        ) => {
+            assert_eq!(pathname.parent().as_ref(), Some(above));
+            assert_eq!(pathname.name(), Some(pattern.as_bytes()));
+        }
         (first, further) => panic!("{first:?} is followed by {further:?}"),
     }
 }
@@ -315,16 +327,20 @@ fn time(text: &[u8]) -> Option<TimeValue> {
 
 /// A pathname that the store is asked about is absolute, and means the same when it is said.
 fn check_pathname(command: Command<'_>, said: &Said) {
-    let pathname = match &said.request {
-        Some(
-            Request::Stat(pathname) | Request::ListFirst(pathname, ..) | Request::OpenListing(pathname, _),
-        ) => pathname,
-        Some(Request::OpenDownload { pathname, .. } | Request::OpenUpload { pathname, .. }) => pathname,
-        Some(Request::MakeDirectory(pathname) | Request::RemoveDirectory(pathname)) => pathname,
-        Some(Request::RemoveFile(pathname) | Request::Available(pathname)) => pathname,
-        _ => return,
-    };
+    let Some(pathname) = asked_about(&said.request) else { return };
     assert!(pathname.as_bytes().starts_with(b"/"));
     let again = Dialogue::on_loopback().say(&line_of(&command.verb.to_string(), pathname.as_bytes()));
-    assert_eq!(format!("{:?}", again.request), format!("{:?}", said.request));
+    assert_eq!(asked_about(&again.request), Some(pathname));
+}
+
+fn asked_about(request: &Option<Request>) -> Option<&Pathname> {
+    match request {
+        Some(
+            Request::Stat(pathname) | Request::ListFirst(pathname, ..) | Request::OpenListing(pathname, _),
+        ) => Some(pathname),
+        Some(Request::OpenDownload { pathname, .. } | Request::OpenUpload { pathname, .. }) => Some(pathname),
+        Some(Request::MakeDirectory(pathname) | Request::RemoveDirectory(pathname)) => Some(pathname),
+        Some(Request::RemoveFile(pathname) | Request::Available(pathname)) => Some(pathname),
+        _ => None,
+    }
 }

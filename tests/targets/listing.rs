@@ -35,17 +35,29 @@ pub fn run(data: &[u8]) {
     while !input.is_used_up() {
         entries.push(take_entry(&mut input));
     }
+    // LIST shows the directory itself and the one above.
+    let is_in_list = |name: &[u8]| is_askable(name) || matches!(name, b"." | b"..");
     check(
         &entries,
+        is_in_list,
         |entry, out| ListingFormat::Long.line(now, entry, out),
         |entry, line| {
             check_long(now, entry, line);
+        },
+    );
+    check(
+        &entries,
+        is_in_list,
+        |entry, out| ListingFormat::Marked.line(now, entry, out),
+        |entry, line| {
+            check_marked(now, entry, line);
         },
     );
     if !prefix.iter().any(|byte| b"\r\n\0".contains(byte)) {
         let names = ListingFormat::Names { prefix: prefix.clone() };
         check(
             &entries,
+            is_askable,
             |entry, out| names.line(now, entry, out),
             |entry, line| {
                 assert_eq!(line, [&prefix[..], &entry.name].concat());
@@ -55,6 +67,7 @@ pub fn run(data: &[u8]) {
     let machine = ListingFormat::Machine(facts);
     check(
         &entries,
+        is_askable,
         |entry, out| machine.line(now, entry, out),
         |entry, line| {
             check_machine(facts, times, entry, line);
@@ -98,19 +111,25 @@ fn take_entry(input: &mut Input<'_>) -> Entry {
 }
 
 /// Promise 11: an entry is one line, or none if its name cannot be sent, whatever stands before and behind it.
-fn check(entries: &[Entry], put: impl Fn(&Entry, &mut BytesMut), check_line: impl Fn(&Entry, &[u8])) {
+fn check(
+    entries: &[Entry],
+    is_shown: impl Fn(&[u8]) -> bool,
+    put: impl Fn(&Entry, &mut BytesMut),
+    check_line: impl Fn(&Entry, &[u8]),
+) {
     let mut listing = BytesMut::new();
     for entry in entries {
         let before = listing.clone();
         put(entry, &mut listing);
         let added = listing.strip_prefix(&before[..]).expect("what was there stays");
         if added.is_empty() {
-            assert!(Pathname::root().join(&entry.name).is_err(), "{:?} is left out", entry.name);
+            assert!(!is_shown(&entry.name), "{:?} is left out", entry.name);
         }
     }
-    let listed: Vec<&Entry> =
-        entries.iter().filter(|entry| Pathname::root().join(&entry.name).is_ok()).collect();
-    assert!(listed.iter().all(|entry| entry_name_is_sendable(&entry.name)));
+    let listed: Vec<&Entry> = entries.iter().filter(|entry| is_shown(&entry.name)).collect();
+    for entry in entries {
+        assert_eq!(entry_name_is_sendable(&entry.name), is_askable(&entry.name));
+    }
     let mut rest = &listing[..];
     for entry in listed {
         let end = rest.windows(2).position(|pair| pair == b"\r\n").expect("every line has its end");
@@ -120,6 +139,25 @@ fn check(entries: &[Entry], put: impl Fn(&Entry, &mut BytesMut), check_line: imp
         rest = &rest[end + 2..];
     }
     assert!(rest.is_empty(), "{} belongs to no entry", rest.escape_ascii());
+}
+
+/// Whether a client can ask for it in its directory.
+fn is_askable(name: &[u8]) -> bool {
+    Pathname::root().join(name).is_ok()
+}
+
+/// `ls -F`: but for its mark, the line is that of `ls`.
+fn check_marked(now: TimeValue, entry: &Entry, line: &[u8]) {
+    let metadata = &entry.metadata;
+    let mut unmarked = BytesMut::new();
+    ListingFormat::Long.line(now, entry, &mut unmarked);
+    let unmarked = unmarked.strip_suffix(b"\r\n").expect("it has the same entries");
+    let mark: &[u8] = match (metadata.kind, metadata.unix) {
+        (EntryKind::Directory, _) => b"/",
+        (EntryKind::File, Some(unix)) if [0o100, 0o010, 0o001].iter().any(|bit| unix.mode & bit != 0) => b"*",
+        _ => b"",
+    };
+    assert_eq!(line, [unmarked, mark].concat());
 }
 
 /// Reads the line as clients do: columns between blanks, and the name one blank behind the date.

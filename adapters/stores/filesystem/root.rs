@@ -273,7 +273,7 @@ impl Root {
         let kind = kind(metadata);
         Metadata {
             kind,
-            size: if kind == EntryKind::File { metadata.len() } else { 0 },
+            size: if matches!(kind, EntryKind::File | EntryKind::Directory) { metadata.len() } else { 0 },
             modified: system::modified(metadata),
             permissions: around.permissions(kind, rights, metadata, self.credentials()),
             unix: system::unix_attributes(metadata),
