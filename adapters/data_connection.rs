@@ -6,6 +6,7 @@ use std::{
     io, mem,
     net::SocketAddr,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -15,7 +16,7 @@ use super::{
     passive_ports::{PassivePort, PassivePorts},
     runtime::Runtime,
     stream::Stream,
-    tls::{Handshake, SessionTls},
+    tls::{Expected, Handshake, SessionTls},
 };
 use crate::session::{DataConnectionMode, Direction, Event, Resumption};
 
@@ -35,7 +36,7 @@ enum State<R: Runtime> {
     Wanted(Wanted),
     Making(Pin<Box<dyn Future<Output = io::Result<Made<R>>> + Send>>),
     Made(Made<R>),
-    Securing(Handshake<(Stream<Counted<R::Stream>>, Resumption)>),
+    Securing(Handshake<(Stream<Counted<R::Stream>>, Resumption)>, Expected),
     Secured(Stream<Counted<R::Stream>>),
 }
 
@@ -78,10 +79,20 @@ impl<R: Runtime> DataConnection<R> {
         }
     }
 
-    /// Begins a handshake on the connection that was made.
-    pub(super) fn secure(&mut self, tls: &SessionTls, direction: Direction) {
+    /// Begins a handshake on the connection that was made, for a transfer in this direction if it is known.
+    pub(super) fn secure(&mut self, tls: &SessionTls, direction: Option<Direction>) {
         if let State::Made(made) = mem::replace(&mut self.state, State::Closed) {
-            self.state = State::Securing(tls.accept_data(Counted::new(made.stream), direction));
+            let expected = Expected::default();
+            let handshake = tls.accept_data(Counted::new(made.stream), Arc::clone(&expected));
+            self.state = State::Securing(handshake, expected);
+            direction.into_iter().for_each(|direction| self.expect(direction));
+        }
+    }
+
+    /// Which way the transfer goes, for the handshake that is under way. It is too late for one that the client has begun.
+    pub(super) fn expect(&mut self, direction: Direction) {
+        if let State::Securing(_, expected) = &self.state {
+            expected.get_or_init(|| direction);
         }
     }
 
@@ -111,7 +122,7 @@ impl<R: Runtime> DataConnection<R> {
                 let peer = made.peer;
                 (State::Made(made), Event::DataConnected { peer })
             }),
-            State::Securing(handshake) => ready!(handshake.as_mut().poll(cx))
+            State::Securing(handshake, _) => ready!(handshake.as_mut().poll(cx))
                 .map(|(stream, resumption)| (State::Secured(stream), Event::DataSecured(resumption))),
             _ => return Poll::Pending,
         };

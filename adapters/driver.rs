@@ -203,6 +203,7 @@ impl<R: Runtime, A: Accounts> Driver<R, A> {
                 Some(tls) => self.data.secure(tls, direction),
                 None => self.data.close(),
             },
+            Action::ExpectTransfer(direction) => self.data.expect(direction),
             Action::CloseDataConnection => self.data.close(),
 
             Action::Transfer(id, movement) => {

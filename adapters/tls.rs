@@ -28,16 +28,23 @@ mod clients;
 mod identity;
 mod sessions;
 
-use std::{boxed::Box, future::Future, io, pin::Pin, sync::Arc};
+use std::{
+    boxed::Box,
+    future::Future,
+    io,
+    pin::Pin,
+    sync::{Arc, OnceLock},
+};
 
 use futures_io::{AsyncRead, AsyncWrite};
 use futures_rustls::{
-    TlsAcceptor,
+    LazyConfigAcceptor, TlsAcceptor,
     rustls::{
         HandshakeKind, ServerConfig, ServerConnection,
         crypto::ring,
         server::{
-            NoServerSessionStorage, StoresServerSessions, WebPkiClientVerifier, danger::ClientCertVerifier,
+            Acceptor, NoServerSessionStorage, StoresServerSessions, WebPkiClientVerifier,
+            danger::ClientCertVerifier,
         },
     },
 };
@@ -131,7 +138,7 @@ impl Tls {
 ///
 /// They have TLS sessions of their own, which nobody else can resume: a data connection that resumes one belongs to the
 /// client of the control connection.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct SessionTls {
     config: Arc<ServerConfig>,
     reuse: SessionReuse,
@@ -142,19 +149,21 @@ pub(super) struct SessionTls {
 
 /// A handshake, and what it makes.
 pub(super) type Handshake<T> = Pin<Box<dyn Future<Output = io::Result<T>> + Send>>;
+/// Which way the transfer goes that a data connection is for, once its command has come.
+pub(super) type Expected = Arc<OnceLock<Direction>>;
 
 impl SessionTls {
     pub(super) fn new(tls: &Tls, reuse: SessionReuse) -> Self {
         Self { config: Arc::clone(&tls.config), reuse, sessions: Arc::default(), certificate: None }
     }
 
-    /// What accepts one connection of this session: its client gets so many tickets, and may ask for these protocols.
-    fn acceptor(
+    /// For one connection of this session: its client gets so many tickets, and may ask for these protocols.
+    fn connection_config(
         &self,
         tickets: usize,
         protocols: &[&[u8]],
         sessions: Arc<dyn StoresServerSessions>,
-    ) -> TlsAcceptor {
+    ) -> Arc<ServerConfig> {
         let mut config = ServerConfig::clone(&self.config);
         config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
         config.ticketer = Arc::new(NoTickets);
@@ -170,7 +179,7 @@ impl SessionTls {
                 config.send_tls13_tickets = tickets;
             }
         }
-        TlsAcceptor::from(Arc::new(config))
+        Arc::new(config)
     }
 
     /// The handshake on the control connection has told who the client is.
@@ -184,7 +193,8 @@ impl SessionTls {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let sessions = Arc::<ControlSessions>::clone(&self.sessions);
-        let accepted = self.acceptor(CONTROL_TICKETS, &CONTROL_PROTOCOLS, sessions).accept(stream);
+        let config = self.connection_config(CONTROL_TICKETS, &CONTROL_PROTOCOLS, sessions);
+        let accepted = TlsAcceptor::from(config).accept(stream);
         Box::pin(async move {
             let stream = accepted.await?;
             let client = clients::describe(stream.get_ref().1)?;
@@ -192,24 +202,26 @@ impl SessionTls {
         })
     }
 
-    /// The server's part of the handshake on a data connection.
-    pub(super) fn accept_data<S>(&self, stream: S, direction: Direction) -> Handshake<(Stream<S>, Resumption)>
+    /// The server's part of the handshake on a data connection, which its client may begin before its command. What is
+    /// expected by then decides on the tickets.
+    pub(super) fn accept_data<S>(&self, stream: S, expected: Expected) -> Handshake<(Stream<S>, Resumption)>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let tickets = match direction {
-            Direction::Retrieve => RETRIEVE_TICKETS,
-            // A client that only sends need not read. It would leave the tickets in its socket, whose close is then a
-            // reset, and that takes the end of the file with it.
-            Direction::Store => 0,
-        };
-        let sessions = Arc::new(DataSessions::new(&self.sessions));
-        let storage = Arc::<DataSessions>::clone(&sessions);
-        let accepted = self.acceptor(tickets, &DATA_PROTOCOLS, storage).accept(stream);
-        let certificate = self.certificate.clone();
+        let tls = self.clone();
         Box::pin(async move {
-            let stream = accepted.await?;
-            if certificate.is_some_and(|certificate| !has_shown(stream.get_ref().1, &certificate)) {
+            let begun = LazyConfigAcceptor::new(Acceptor::default(), stream).await?;
+            let tickets = match expected.get() {
+                Some(Direction::Retrieve) => RETRIEVE_TICKETS,
+                // A client that only sends need not read. It would leave the tickets in its socket, whose close is then
+                // a reset, and that takes the end of the file with it.
+                Some(Direction::Store) | None => 0,
+            };
+            let sessions = Arc::new(DataSessions::new(&tls.sessions));
+            let storage = Arc::<DataSessions>::clone(&sessions);
+            let config = tls.connection_config(tickets, &DATA_PROTOCOLS, storage);
+            let stream = begun.into_stream(config).await?;
+            if tls.certificate.is_some_and(|certificate| !has_shown(stream.get_ref().1, &certificate)) {
                 let why = "the data connection does not show the certificate of its control connection";
                 return Err(io::Error::new(io::ErrorKind::PermissionDenied, why));
             }

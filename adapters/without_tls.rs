@@ -1,6 +1,12 @@
 //! What stands for TLS where the library is built without it: types that have no value.
 
-use std::{boxed::Box, future::Future, io, pin::Pin};
+use std::{
+    boxed::Box,
+    future::Future,
+    io,
+    pin::Pin,
+    sync::{Arc, OnceLock},
+};
 
 use super::stream::Stream;
 use crate::{
@@ -22,6 +28,7 @@ impl Tls {
 pub(super) enum SessionTls {}
 
 pub(super) type Handshake<T> = Pin<Box<dyn Future<Output = io::Result<T>> + Send>>;
+pub(super) type Expected = Arc<OnceLock<Direction>>;
 
 impl SessionTls {
     pub(super) const fn new(tls: &Tls, _: SessionReuse) -> Self {
@@ -36,7 +43,7 @@ impl SessionTls {
         match *self {}
     }
 
-    pub(super) const fn accept_data<S>(&self, _: S, _: Direction) -> Handshake<(Stream<S>, Resumption)> {
+    pub(super) fn accept_data<S>(&self, _: S, _: Expected) -> Handshake<(Stream<S>, Resumption)> {
         match *self {}
     }
 }

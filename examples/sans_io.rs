@@ -125,7 +125,10 @@ impl Driver {
                 return Ok(None);
             }
             // Its settings have no TLS, so the session asks for none.
-            Action::SecureControl | Action::ClearControl | Action::SecureDataConnection(_) => {
+            Action::SecureControl
+            | Action::ClearControl
+            | Action::SecureDataConnection(_)
+            | Action::ExpectTransfer(_) => {
                 return Ok(None);
             }
             Action::Cancel(_) | Action::Drop(_) | Action::Detach(_) => return Ok(None), // nothing here takes time

@@ -67,6 +67,7 @@ macro_rules! tls_suite {
                 tls::tls_begins_at_once_where_it_should
                 tls::an_upload_cut_at_any_byte_gets_no_226
                 tls::an_end_without_close_notify_is_told_to_the_store_where_it_counts
+                tls::a_client_may_begin_tls_on_a_data_connection_before_its_command
                 tls::what_is_smuggled_behind_auth_is_not_executed
                 tls::the_control_connection_becomes_clear_again
                 tls::data_connections_resume_the_session_of_their_control_connection

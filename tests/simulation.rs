@@ -83,7 +83,8 @@ const OUTCOMES: [&str; 42] = [
 ];
 /// The same of those that have TLS.
 #[cfg(feature = "tls")]
-const TLS_OUTCOMES: [&str; 8] = [
+const TLS_OUTCOMES: [&str; 9] = [
+    "TLS: begun before the command",
     "TLS: ended by CCC",
     "TLS: ended by REIN",
     "TLS: no handshake on the data connection",

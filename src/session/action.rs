@@ -50,8 +50,11 @@ pub enum Action {
     RefuseDataConnection,
     /// Do the server's part of a TLS handshake on the data connection, whoever connected to whom, and tell
     /// [`Event::DataSecured`](super::Event::DataSecured), or [`Event::DataRefused`](super::Event::DataRefused) if it
-    /// does not succeed.
-    SecureDataConnection(Direction),
+    /// does not succeed. Which way the transfer goes is told if its command has come.
+    SecureDataConnection(Option<Direction>),
+    /// The command has come of the transfer that the data connection is for, on which a handshake is under way. Nothing is
+    /// told.
+    ExpectTransfer(Direction),
     /// Close the data connection and the passive port, whatever there is of them. From here on no event of theirs may
     /// be told any more, not even of a connection that had come already.
     CloseDataConnection,
@@ -95,7 +98,7 @@ pub enum DataConnectionMode {
 }
 
 /// Which way the bytes of a transfer go. It matters to TLS: a client that only sends may never read what a server
-/// sends behind its handshake.
+/// sends behind its handshake. So a server sends nothing there as long as it does not know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Direction {
     /// To the client.

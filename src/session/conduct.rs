@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::{
     action::{Action, DataConnectionMode, TransferId},
-    data_connection::{Arrival, DataConnection, Readiness},
+    data_connection::{Arrival, DataConnection, Readiness, Unfitness},
     departure::ORPHANED,
     event::{FinishKind, Outcome},
     server_pi::ServerPi,
@@ -58,21 +58,24 @@ impl ServerPi {
     pub(super) fn handle_opened(&mut self) {
         let Some(transfer) = &mut self.transfer else { return };
         transfer.handle_opened();
+        if let Readiness::Unfit(why) = self.data.readiness() {
+            return self.reject_data_connection(why);
+        }
         self.reply_preliminarily();
         match self.data.readiness() {
-            Readiness::Ready => return self.move_if_ready(),
+            Readiness::Ready | Readiness::Securing => return self.move_if_ready(),
             Readiness::ConnectTo(address) => {
                 self.data = DataConnection::Connecting;
                 self.act(Action::OpenDataConnection(DataConnectionMode::Connect(address)));
             }
-            Readiness::Awaited | Readiness::Missing => {}
+            Readiness::Awaited | Readiness::Missing | Readiness::Unfit(_) => {}
         }
         self.timers.start(Timer::DataConnect, self.now, self.config.data_connect_timeout);
     }
 
     /// RFC 1123 4.1.2.9: for `STOU` the preliminary reply tells the name, in this form.
     fn reply_preliminarily(&mut self) {
-        let is_ready = self.data.readiness() == Readiness::Ready;
+        let is_ready = matches!(self.data.readiness(), Readiness::Ready | Readiness::Securing);
         let reply = match self.transfer.as_ref().map(|transfer| &transfer.subject) {
             Some(Subject::Upload(upload)) if upload.naming == Naming::Unique => {
                 let code = if is_ready { ReplyCode::DATA_ALREADY_OPEN } else { ReplyCode::DATA_OPENING };
@@ -99,24 +102,33 @@ impl ServerPi {
             return self.act(Action::RefuseDataConnection);
         }
         self.data.handle_connected(arrival);
+        self.secure_data_connection();
         self.move_if_ready();
     }
 
-    fn move_if_ready(&mut self) {
-        let phase = self.transfer.as_ref().map(|transfer| &transfer.phase);
-        let is_awaited = matches!(phase, Some(Phase::Connecting(_)));
-        if is_awaited && self.data.readiness() == Readiness::Ready && !self.secure_data_connection() {
-            self.start_moving();
+    /// Whether the store has opened a transfer that waits for its data connection.
+    pub(super) fn is_data_connection_awaited(&self) -> bool {
+        self.transfer.as_ref().is_some_and(|transfer| matches!(transfer.phase, Phase::Connecting(_)))
+    }
+
+    pub(super) fn move_if_ready(&mut self) {
+        if self.is_data_connection_awaited() {
+            match self.data.readiness() {
+                Readiness::Ready => self.start_moving(),
+                Readiness::Securing => self.await_data_handshake(),
+                _ => {}
+            }
         }
     }
 
     /// The data connection is there, and as it was agreed.
-    pub(super) fn start_moving(&mut self) {
+    fn start_moving(&mut self) {
         let Some(transfer) = &mut self.transfer else { return };
         let Some(movement) = transfer.handle_connected(self.now) else { return };
         let id = transfer.id;
         self.data = DataConnection::InUse;
         self.timers.stop(Timer::DataConnect);
+        self.timers.stop(Timer::Handshake);
         self.timers.start(Timer::DataStall, self.now, self.config.data_stall_timeout);
         self.act(Action::Transfer(id, movement));
     }
@@ -124,7 +136,7 @@ impl ServerPi {
     pub(super) fn handle_data_refused(&mut self) {
         match self.data {
             DataConnection::Connecting => self.handle_no_data_connection(),
-            DataConnection::Securing => self.handle_data_not_secured(),
+            DataConnection::Securing => self.reject_data_connection(Unfitness::NotSecured),
             _ => {}
         }
     }

@@ -3,13 +3,18 @@
 //! ```text
 //!            PASV, EPSV            listening             the peer connects
 //!          ┌───────────► Preparing ─────────► Listening ──────────────────┐
-//!   Closed │                                                              ▼
-//!          │ PORT, EPRT              a transfer              connected    Connected ──► InUse
-//!          └───────────► Addressed ────────────► Connecting ─────────────►            a transfer
+//!   Closed │                                                              ▼        a transfer
+//!          │ PORT, EPRT              a transfer              connected    Connected ──────────► InUse
+//!          └───────────► Addressed ────────────► Connecting ─────────────►  │                     ▲
+//!                                                                           │ TLS                 │
+//!                                                                           ▼       handshake     │
+//!                                                                        Securing ──────────► Secured
+//!                                                                           └─ it fails ─► Unfit
 //! ```
 //!
 //! The end of a transfer, a refused one and `ABOR` lead back to `Closed`. `PASV`, `EPSV`, `PORT` and `EPRT` start
-//! again from wherever the machine is.
+//! again from wherever the machine is. Where TLS is to protect it, a connection that is there is one that is `Securing`:
+//! some clients begin the handshake before their command, and most behind its preliminary reply.
 //!
 //! This is what the walk over all states has seen; `PASV`, `PORT`, `STOR` and `LIST` stand for their like:
 //!
@@ -25,7 +30,7 @@
 //!     Connected --> Closed: ABOR, AUTH, REIN, ControlEnded, Failed, Request passes, the session ends
 //!     Connected --> InUse: Metadata, Opened, UploadOpened
 //!     Connected --> Preparing: PASV
-//!     Connected --> Securing: Metadata, Opened, UploadOpened
+//!     Connected --> Securing: PROT
 //!     Connecting --> Closed: ABOR, ControlEnded, DataRefused, ShutdownOverdue, DataConnect passes, the session ends
 //!     Connecting --> InUse: DataConnected
 //!     Connecting --> Securing: DataConnected
@@ -38,8 +43,19 @@
 //!     Listening --> Securing: DataConnected
 //!     Preparing --> Closed: ListenFailed, the session ends
 //!     Preparing --> Listening: Listening
-//!     Securing --> Closed: ABOR, DataRefused, DataSecured, ShutdownOverdue, Handshake passes, the session ends
+//!     Secured --> Addressed: PORT
+//!     Secured --> Closed: ABOR, AUTH, PROT, REIN, Failed, Request passes, the session ends
+//!     Secured --> InUse: Metadata, Opened, UploadOpened
+//!     Secured --> Preparing: PASV
+//!     Securing --> Addressed: PORT
+//!     Securing --> Closed: ABOR, AUTH, PROT, REIN, DataRefused, DataSecured, Failed, ShutdownOverdue, Handshake passes, Request passes, the session ends
 //!     Securing --> InUse: DataSecured
+//!     Securing --> Preparing: PASV
+//!     Securing --> Secured: DataSecured
+//!     Securing --> Unfit: DataRefused, DataSecured
+//!     Unfit --> Addressed: PORT
+//!     Unfit --> Closed: ABOR, AUTH, LIST, PROT, REIN, STOR, Failed, Metadata, Opened, UploadOpened, Request passes, the session ends
+//!     Unfit --> Preparing: PASV
 //! ```
 
 use core::net::{Ipv4Addr, SocketAddr};
@@ -54,10 +70,24 @@ pub(super) enum DataConnection {
     Listening,
     Addressed(SocketAddr),
     Connecting,
+    /// It is there, and is used in clear.
     Connected,
-    /// A TLS handshake is under way.
+    /// The client may begin a TLS handshake, or has begun it.
     Securing,
+    /// It is there, and TLS protects it.
+    Secured,
+    /// It was there, but before a transfer wanted it, it turned out that none can take it.
+    Unfit(Unfitness),
     InUse,
+}
+
+/// Why no transfer can take a data connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unfitness {
+    /// Its handshake did not succeed.
+    NotSecured,
+    /// It did not resume the TLS session of the control connection, as it has to here.
+    NotResumed,
 }
 
 /// Which command waits for the passive port.
@@ -73,12 +103,16 @@ pub(super) enum PassiveCommand {
 pub(super) enum Readiness {
     /// Nothing: it is there.
     Ready,
+    /// Wait for its TLS handshake.
+    Securing,
     /// Wait for the client to connect.
     Awaited,
     /// Connect to the client.
     ConnectTo(SocketAddr),
     /// Refuse: the client has not said how.
     Missing,
+    /// Refuse: it was there.
+    Unfit(Unfitness),
 }
 
 /// What a connection is that has just been made.
@@ -100,17 +134,17 @@ impl DataConnection {
 
     /// Whether there is anything that would have to be closed.
     pub(super) const fn is_open(self) -> bool {
-        !matches!(self, Self::Closed | Self::Addressed(_))
+        !matches!(self, Self::Closed | Self::Addressed(_) | Self::Unfit(_))
     }
 
     pub(super) const fn readiness(self) -> Readiness {
         match self {
-            Self::Connected => Readiness::Ready,
+            Self::Connected | Self::Secured => Readiness::Ready,
+            Self::Securing => Readiness::Securing,
             Self::Listening => Readiness::Awaited,
             Self::Addressed(address) => Readiness::ConnectTo(address),
-            Self::Closed | Self::Preparing(_) | Self::Connecting | Self::Securing | Self::InUse => {
-                Readiness::Missing
-            }
+            Self::Unfit(why) => Readiness::Unfit(why),
+            Self::Closed | Self::Preparing(_) | Self::Connecting | Self::InUse => Readiness::Missing,
         }
     }
 

@@ -52,7 +52,7 @@ pub enum Event<'a> {
         /// The other end.
         peer: SocketAddr,
     },
-    /// The data connection could not be made, or its TLS handshake did not succeed.
+    /// The data connection could not be made, or its TLS handshake did not succeed. It is closed.
     DataRefused,
     /// The handshake that [`Action::SecureDataConnection`](super::Action::SecureDataConnection) asked for has succeeded.
     DataSecured(Resumption),

@@ -2,7 +2,7 @@
 
 use super::{
     action::Action,
-    data_connection::DataConnection,
+    data_connection::{DataConnection, Unfitness},
     event::{Resumption, TlsClient},
     parameters::Parameters,
     security::{DataProtection, OutOfSequence},
@@ -100,7 +100,10 @@ impl ServerPi {
             _ => return self.reply(ReplyCode::PARAMETER_NOT_IMPLEMENTED, "There are the levels C and P."),
         };
         match self.security.handle_prot(wanted) {
-            Ok(()) => self.send(reply),
+            Ok(()) => {
+                self.send(reply);
+                self.renew_data_connection();
+            }
             Err(OutOfSequence) => self.reply(ReplyCode::BAD_SEQUENCE, "Send AUTH TLS and PBSZ 0 first."),
         }
     }
@@ -167,35 +170,63 @@ impl ServerPi {
         is_enough
     }
 
-    /// Begins the handshake on a data connection that is there. `false` if it needs none.
-    pub(super) fn secure_data_connection(&mut self) -> bool {
-        if !self.security.protects_data() {
-            return false;
+    /// Begins the handshake on a data connection that is there, unless it is to be clear. The client may begin it at once
+    /// or wait for the preliminary reply.
+    pub(super) fn secure_data_connection(&mut self) {
+        if self.data == DataConnection::Connected && self.security.protects_data() {
+            let direction = self.transfer.as_ref().map(|transfer| transfer.subject.direction());
+            self.data = DataConnection::Securing;
+            self.act(Action::SecureDataConnection(direction));
         }
-        let Some(subject) = self.transfer.as_ref().map(|transfer| &transfer.subject) else { return false };
-        let direction = subject.direction();
-        self.data = DataConnection::Securing;
+    }
+
+    /// `PROT` has changed what is agreed, and there may be a data connection already. One on which a handshake has been
+    /// waited for cannot be clear any more.
+    fn renew_data_connection(&mut self) {
+        self.secure_data_connection();
+        let is_of_tls = matches!(
+            self.data,
+            DataConnection::Securing | DataConnection::Secured | DataConnection::Unfit(_)
+        );
+        if is_of_tls && !self.security.protects_data() {
+            self.close_data_connection();
+        }
+    }
+
+    /// A transfer that is open waits for the handshake. As long as none does, it has as much time as the next command.
+    pub(super) fn await_data_handshake(&mut self) {
         self.timers.stop(Timer::DataConnect);
         self.await_handshake();
-        self.act(Action::SecureDataConnection(direction));
-        true
     }
 
     pub(super) fn handle_data_secured(&mut self, resumption: Resumption) {
         if self.data != DataConnection::Securing {
             return;
         }
-        self.timers.stop(Timer::Handshake);
         if self.config.tls.session_reuse == SessionReuse::Require && resumption == Resumption::None {
-            return self.abort(AbortReason::NoDataConnection, NOT_RESUMED);
+            return self.reject_data_connection(Unfitness::NotResumed);
         }
-        self.start_moving();
+        self.data = DataConnection::Secured;
+        self.move_if_ready();
     }
 
-    /// A client that has shown a certificate on the control connection has to show the same one here.
-    pub(super) fn handle_data_not_secured(&mut self) {
-        let reply = if self.login.has_certificate() { NOT_CERTIFIED } else { NOT_SECURED };
-        self.abort(AbortReason::NoDataConnection, reply);
+    /// No transfer can take the data connection. The one that waits for it is told why, or else the next one.
+    pub(super) fn reject_data_connection(&mut self, why: Unfitness) {
+        if self.is_data_connection_awaited() {
+            let reply = self.unfitness_reply(why);
+            return self.abort(AbortReason::NoDataConnection, reply);
+        }
+        self.close_data_connection();
+        self.data = DataConnection::Unfit(why);
+    }
+
+    /// A client that has shown a certificate on the control connection has to show the same one on the data connection.
+    pub(super) const fn unfitness_reply(&self, why: Unfitness) -> Reply {
+        match why {
+            Unfitness::NotSecured if self.login.has_certificate() => NOT_CERTIFIED,
+            Unfitness::NotSecured => NOT_SECURED,
+            Unfitness::NotResumed => NOT_RESUMED,
+        }
     }
 
     /// A handshake takes too long, on one of the connections. Nothing more can be said over a control connection of
@@ -204,7 +235,7 @@ impl ServerPi {
         if self.security.is_securing() {
             self.close();
         } else {
-            self.handle_data_not_secured();
+            self.reject_data_connection(Unfitness::NotSecured);
         }
     }
 }

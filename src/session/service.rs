@@ -3,9 +3,9 @@
 use bytes::Bytes;
 
 use super::{
-    action::{Movement, Request, TransferId},
+    action::{Action, Movement, Request, TransferId},
     answers::{Purpose, TimeReply, TimeToSet, Wanted},
-    data_connection::Readiness,
+    data_connection::{DataConnection, Readiness},
     departure::ORPHANED,
     event::FinishKind,
     server_pi::ServerPi,
@@ -90,15 +90,25 @@ impl ServerPi {
         if !self.is_data_secure_enough() {
             return;
         }
-        if self.data.readiness() == Readiness::Missing {
-            return self.reply(
-                ReplyCode::NO_DATA_CONNECTION,
-                "Say how to connect first, with EPSV, PASV, EPRT or PORT.",
-            );
+        match self.data.readiness() {
+            Readiness::Missing => {
+                return self.reply(
+                    ReplyCode::NO_DATA_CONNECTION,
+                    "Say how to connect first, with EPSV, PASV, EPRT or PORT.",
+                );
+            }
+            Readiness::Unfit(why) => {
+                self.close_data_connection();
+                return self.send(self.unfitness_reply(why));
+            }
+            Readiness::Ready | Readiness::Securing | Readiness::Awaited | Readiness::ConnectTo(_) => {}
         }
         let transfer = Transfer::new(TransferId(self.next_id()), subject, movement, self.now);
         if self.has_left() && !self.may_become_certain(&transfer) {
             return self.send(ORPHANED);
+        }
+        if self.data == DataConnection::Securing {
+            self.act(Action::ExpectTransfer(transfer.subject.direction()));
         }
         self.transfer = Some(transfer);
         self.ask(request, purpose);

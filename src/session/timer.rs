@@ -36,10 +36,10 @@
 //! Patience     starts          TransferEnded Complete
 //!              stops           ABOR, Finished error, Finished ok, the session ends
 //!              when it passes  SendReplyLine
-//! Abort        starts          ABOR, ControlEnded, DataRefused, DataSecured, ShutdownOverdue,
+//! Abort        starts          ABOR, ControlEnded, DataRefused, DataSecured, Metadata, Opened, ShutdownOverdue,
 //!                              TransferEnded Complete, TransferEnded Lost, TransferEnded Orphaned,
-//!                              TransferEnded StoreFailed, TransferEnded Truncated, DataConnect passes,
-//!                              DataStall passes, Handshake passes, the session ends
+//!                              TransferEnded StoreFailed, TransferEnded Truncated, UploadOpened,
+//!                              DataConnect passes, DataStall passes, Handshake passes, the session ends
 //!              stops           Aborted, the session ends
 //!              when it passes  CloseControl, Drop, SendReply
 //! ```

@@ -24,6 +24,7 @@
 //!     Moving --> Aborting: ABOR, ControlEnded, ShutdownOverdue, TransferEnded Complete, TransferEnded Lost, TransferEnded Orphaned, TransferEnded StoreFailed, TransferEnded Truncated, DataStall passes, the session ends
 //!     Moving --> Finishing: TransferEnded Complete, TransferEnded Orphaned, TransferEnded Truncated
 //!     Opening --> [*]: ABOR, ControlEnded, Failed, Request passes, the session ends
+//!     Opening --> Aborting: Metadata, Opened, UploadOpened
 //!     Opening --> Connecting: Metadata, Opened, UploadOpened
 //!     Opening --> Moving: Metadata, Opened, UploadOpened
 //! ```

@@ -47,7 +47,9 @@ impl Secure {
         let mut secure = Self(ClientConnection::new(config, NAME.try_into().unwrap()).unwrap());
         while secure.0.is_handshaking() {
             secure.send(world, socket);
-            secure.open(&socket.receive());
+            let received = socket.receive();
+            assert!(!received.is_empty(), "the server does not shake hands");
+            secure.open(&received);
         }
         secure.send(world, socket);
         secure
@@ -224,4 +226,51 @@ fn a_preliminary_reply_leaves_before_a_transfer_that_is_over_at_once() {
     assert_eq!(writes.len(), 2, "{writes:?}");
     assert!(writes.iter().zip(&records).all(|(write, record)| write > record), "{writes:?}");
     assert_eq!(data.receive(), b"short");
+}
+
+/// A client may begin TLS before it says what for, or behind that, or when it has read the preliminary reply.
+#[test]
+fn a_client_begins_tls_on_its_data_connection_when_it_likes() {
+    let mut scene = scene();
+    scene.store.put("/f", b"content");
+    for command in ["RETR /f", "STOR /g"] {
+        for order in 0..3 {
+            let mut user = secure_user(&mut scene);
+            let data = user.data();
+            let mut early = (order == 0).then(|| Secure::shake_hands(&scene.world, &data));
+            let line = format!("{command}\r\n");
+            assert_eq!(user.control().send(line.as_bytes()), line.len());
+            early = early.or_else(|| (order == 1).then(|| Secure::shake_hands(&scene.world, &data)));
+            let mut replies = user.replies();
+            assert!(replies.starts_with("125 "), "{order}: {replies}");
+            let mut secure = early.unwrap_or_else(|| Secure::shake_hands(&scene.world, &data));
+            if command.starts_with("STOR") {
+                // It may be one that never reads: nothing comes behind the handshake.
+                assert!(data.receive().is_empty(), "{order}");
+                secure.0.writer().write_all(b"content").unwrap();
+                secure.0.send_close_notify();
+                secure.send(&scene.world, &data);
+            }
+            replies += &user.replies();
+            assert!(replies.lines().map(|line| &line[..3]).eq(["125", "226"]), "{order}: {replies}");
+            let received = secure.open(&data.receive());
+            assert_eq!(received, if command.starts_with("RETR") { &b"content"[..] } else { b"" }, "{order}");
+        }
+    }
+    assert_eq!(scene.store.content("/g").unwrap(), b"content");
+}
+
+#[test]
+fn an_early_client_that_does_not_shake_hands_is_told_so_behind_its_command() {
+    let mut scene = scene();
+    let mut user = secure_user(&mut scene);
+    let data = user.data();
+    data.send(b"this is no handshake");
+    scene.world.run();
+    user.expect(&[]);
+    user.say("STOR /f");
+    user.expect(&[522]);
+    data.receive();
+    assert!(data.is_finished() || data.is_broken());
+    assert!(scene.store.calls().is_empty());
 }

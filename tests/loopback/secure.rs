@@ -227,12 +227,29 @@ impl SecureClient {
 
     /// Begins a transfer; its data connection lets `limit` bytes out.
     pub(crate) fn begin(&mut self, command: &str, limit: usize) -> Secure {
+        let data = self.connect_data(limit);
+        self.say(command);
+        self.expect("1");
+        data
+    }
+
+    /// A data connection, on which TLS has not begun yet; it lets `limit` bytes out.
+    pub(crate) fn connect_data(&mut self, limit: usize) -> Secure {
         let reply = self.ask("EPSV");
         let port = reply.split('|').nth(3).unwrap().parse().unwrap();
         let data = connect(SocketAddr::new(self.server.ip(), port)).unwrap();
-        self.say(command);
-        self.expect("1");
         secure(&self.config, data, limit)
+    }
+
+    /// Begins a transfer, and TLS on its data connection before that.
+    pub(crate) fn begin_early(&mut self, command: &str) -> Secure {
+        let mut data = self.connect_data(usize::MAX);
+        while data.conn.is_handshaking() {
+            data.conn.complete_io(&mut data.sock).unwrap();
+        }
+        self.say(command);
+        self.expect("125 ");
+        data
     }
 
     pub(crate) fn put(&mut self, name: &str, content: &[u8]) -> String {

@@ -117,6 +117,29 @@ pub(crate) fn an_end_without_close_notify_is_told_to_the_store_where_it_counts<H
     assert_eq!(client.get("RETR file"), b"perhaps whole");
 }
 
+/// Some shake hands as soon as they are connected, and say what for only then.
+pub(crate) fn a_client_may_begin_tls_on_a_data_connection_before_its_command<H: Host>() {
+    let settings = TlsSettings { session_reuse: SessionReuse::Require, ..ON_AUTH };
+    let (identity, certificate) = identity();
+    let running = start_as::<H>(Memory::new(), settings, identity);
+    for versions in [rustls::DEFAULT_VERSIONS, &[&TLS12]] {
+        let mut client = SecureClient::log_in(running.address, &trust(&certificate, versions));
+        let content = sample(100_000);
+        let mut data = client.begin_early("STOR file");
+        data.write_all(&content).unwrap();
+        end(data);
+        client.expect("226 ");
+        for (command, expected) in [("RETR file", &content[..]), ("NLST", b"file\r\n")] {
+            let mut data = client.begin_early(command);
+            let mut received = Vec::new();
+            data.read_to_end(&mut received).unwrap();
+            end(data);
+            client.expect("226 ");
+            assert!(received == expected, "{command}");
+        }
+    }
+}
+
 /// Promise 5 on the wire.
 pub(crate) fn what_is_smuggled_behind_auth_is_not_executed<H: Host>() {
     let (running, config) = start::<H>(Memory::new(), ON_AUTH);

@@ -39,7 +39,9 @@ pub fn describe(action: &Action, ledger: &mut Ledger) -> Vec<String> {
             format!("OpenDataConnection Connect {address}")
         }
         Action::RefuseDataConnection => "RefuseDataConnection".into(),
-        Action::SecureDataConnection(direction) => format!("SecureDataConnection {direction:?}"),
+        Action::SecureDataConnection(None) => "SecureDataConnection".into(),
+        Action::SecureDataConnection(Some(direction)) => format!("SecureDataConnection {direction:?}"),
+        Action::ExpectTransfer(direction) => format!("ExpectTransfer {direction:?}"),
         Action::CloseDataConnection => "CloseDataConnection".into(),
         Action::Transfer(id, movement) => {
             format!("Transfer {}{}", describe_movement(movement), ledger.note_transfer(*id))

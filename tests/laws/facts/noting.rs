@@ -141,6 +141,7 @@ impl Facts {
             }
             Action::RefuseDataConnection => self.due = Some(Due::NothingMore),
             Action::SecureDataConnection(_) => self.data = Data::Securing,
+            Action::ExpectTransfer(_) => {}
             Action::CloseDataConnection => self.data = Data::Nothing,
             Action::Transfer(id, movement) => {
                 self.opened = None;

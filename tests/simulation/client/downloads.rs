@@ -69,14 +69,14 @@ impl Client {
         let stop = self.choose(|chance| chance.pick(&[0, 10, 2000])) as usize;
         let is_early = ending == Ending::Talks && matches!(way, Way::Dial(_)) && !self.protects_data();
         let mut way = Some(way);
-        let mut data = None;
-        if is_early {
-            data = self.connect(way.take().unwrap()).await;
-            if let Some(data) = &mut data {
-                self.talk(tag, data, EARLY_TALK).await;
-            }
-        }
+        let made = self.connect_first(tag, ending, &mut way).await;
+        let is_refused = made.is_err();
+        let data = made.unwrap_or_else(|left| left);
         let id = self.control.say(verb, &format!("{path}~{}", tag.0), Some(tag)).await?;
+        if is_refused {
+            self.note_transfer(tag);
+            return self.await_refusal(id).await;
+        }
         let most = if ending == Ending::Whole || is_early { usize::MAX } else { stop };
         let answer = self.collect(&Asked { tag, id, ending, most }, way, data).await?;
         if verb != "RETR" && path == "/" {
@@ -123,6 +123,30 @@ impl Client {
         };
         self.store.lock().source(tag).connection = Some(data.socket.id);
         self.get(asked, data).await
+    }
+
+    /// What a client does on its data connection before it says what for: it talks there, or begins TLS.
+    async fn connect_first(
+        &mut self,
+        tag: Tag,
+        ending: Ending,
+        way: &mut Option<Way>,
+    ) -> Result<Option<Link>, Option<Link>> {
+        let is_private = self.protects_data();
+        let talks = ending == Ending::Talks && !is_private;
+        let is_early = |way: &mut Way| {
+            let may_begin_tls = is_private && ending != Ending::NeverConnects;
+            matches!(way, Way::Dial(_)) && (talks || may_begin_tls && self.choose(|chance| chance.one_in(2)))
+        };
+        let Some(early) = way.take_if(is_early) else { return Ok(None) };
+        if !talks {
+            return self.connect_early(tag, early).await;
+        }
+        let mut data = self.connect(early).await;
+        if let Some(data) = &mut data {
+            self.talk(tag, data, EARLY_TALK).await;
+        }
+        Ok(data)
     }
 
     /// Receives what has been asked for. The final reply, if the client did nothing to the transfer.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sansftp::{SessionReuse, TlsRequirement, TlsSettings, TlsStart};
 
-use super::{Client, Gone, Link, control::ANSWERED, is_easy, link::Shaken};
+use super::{Client, Gone, Link, Way, control::ANSWERED, is_easy, link::Shaken};
 use crate::simulation::{
     store::{Fate, Tag},
     tls::{Manner, Trust},
@@ -222,6 +222,9 @@ impl Client {
         let Some(protection) = self.protection.clone().filter(|protection| protection.protects_data) else {
             return Ok(link);
         };
+        if link.is_secure() {
+            return Ok(link);
+        }
         let greeting = self.choose_greeting(10);
         let trust = match greeting {
             Greeting::AsAStranger => Trust::new(protection.manner),
@@ -243,6 +246,17 @@ impl Client {
             _ => return Err(Some(link)),
         }
         Err(None)
+    }
+
+    /// Makes the data connection before its command. Some clients begin TLS on it even then; the same is left if that
+    /// does not come to be.
+    pub async fn connect_early(&mut self, tag: Tag, way: Way) -> Result<Option<Link>, Option<Link>> {
+        let Some(link) = self.connect(way).await else { return Ok(None) };
+        if !self.protects_data() || self.choose(|chance| chance.one_in(2)) {
+            return Ok(Some(link));
+        }
+        self.world.count("TLS: begun before the command");
+        self.secure_data(tag, link).await.map(Some)
     }
 
     /// Some clients wait for the server's `close_notify` at the end of an upload.

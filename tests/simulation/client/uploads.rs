@@ -37,13 +37,21 @@ impl Client {
         let tag = self.begin_upload(&plan, is_passive);
         let is_early = is_passive && self.choose(|chance| chance.one_in(2));
         let mut way = Some(way);
-        let mut data = None;
+        let mut made = Ok(None);
         if is_early && plan.ending != Ending::NeverConnects {
-            data = self.connect(way.take().unwrap()).await;
+            made = self.connect_early(tag, way.take().unwrap()).await;
         }
+        let is_refused = made.is_err();
+        let data = made.unwrap_or_else(|left| left);
         let argument = format!("{}~{}", plan.path, tag.0);
         let said = self.control.say(plan.verb, &argument, Some(tag)).await;
         match said {
+            Ok(id) if is_refused => {
+                self.note_transfer(tag);
+                let answered = self.await_refusal(id).await;
+                let data = data.filter(|_| answered.is_err());
+                self.part(tag, answered, data)
+            }
             Ok(id) => self.carry_out(&Asked { plan, tag, id }, way, data).await,
             Err(gone) => self.part(tag, Err(gone), data),
         }
