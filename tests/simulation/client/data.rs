@@ -93,6 +93,16 @@ impl Client {
         Ok(address.map(Way::Dial))
     }
 
+    /// Reads the reply to it, and then the first one to the transfer's command, which was sent ahead: the port of one that
+    /// is refused may be that of the next one.
+    pub async fn agree_late(&mut self, proposal: Proposal, id: u64) -> Result<Option<Way>, Gone> {
+        let way = self.agree(proposal).await?;
+        if way.is_some() {
+            self.control.preliminary(id).await?;
+        }
+        Ok(way)
+    }
+
     /// Makes the data connection; none if that takes too long or fails.
     pub async fn connect(&mut self, way: Way) -> Option<Link> {
         let patience = self.control.patience.min(Duration::from_secs(60));

@@ -66,11 +66,11 @@ impl Client {
         for part in parts {
             match part {
                 Part::Answer(id) => drop(self.control.answer(id).await?),
-                Part::Upload(proposal, asked) => match self.agree(proposal).await? {
+                Part::Upload(proposal, asked) => match self.agree_late(proposal, asked.id).await? {
                     Some(way) => self.carry_out(&asked, Some(way), None).await?,
                     None => drop(self.control.answer(asked.id).await?),
                 },
-                Part::Download(proposal, asked) => match self.agree(proposal).await? {
+                Part::Download(proposal, asked) => match self.agree_late(proposal, asked.id).await? {
                     Some(way) => drop(self.collect(&asked, Some(way), None).await?),
                     None => drop(self.control.answer(asked.id).await?),
                 },

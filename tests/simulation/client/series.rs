@@ -21,12 +21,8 @@ impl Client {
             series.push((proposal, Asked { plan, tag, id }));
         }
         for (proposal, asked) in series {
-            match self.agree(proposal).await? {
-                Some(way) => {
-                    // The port of one that was refused may be that of the next one.
-                    self.control.preliminary(asked.id).await?;
-                    self.carry_out(&asked, Some(way), None).await?;
-                }
+            match self.agree_late(proposal, asked.id).await? {
+                Some(way) => self.carry_out(&asked, Some(way), None).await?,
                 None => drop(self.control.answer(asked.id).await?),
             }
         }
