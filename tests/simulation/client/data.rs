@@ -2,11 +2,15 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use super::{Client, Gone, Link};
+use super::{Client, Gone, Link, control::ClientSide};
 use crate::simulation::{
     store::{Ended, Tag},
     world::SimListener,
 };
+
+/// How long a client that has ended its side of the control connection waits for the server to connect, for that may
+/// have given the upload up meanwhile, and waits for the next data connection.
+const BRIEFLY: Duration = Duration::from_secs(1);
 
 /// How a data connection is to be made.
 pub enum Way {
@@ -114,6 +118,8 @@ impl Client {
                 dialled.ok().map(Link::new)
             }
             Way::Accept(listener) => {
+                let is_brief = self.control.side != ClientSide::Open;
+                let patience = if is_brief { patience.min(BRIEFLY) } else { patience };
                 let (socket, _) =
                     self.world.within(patience, self.world.accept_next(&listener)).await?.ok()?;
                 Some(Link::new(socket))
