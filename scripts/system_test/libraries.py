@@ -1,14 +1,16 @@
-"""Libraries and an editor that speak FTP: Erlang's, Ruby's, and Emacs."""
+"""Libraries and editors that speak FTP: Erlang's, aioftp under TLS, Ruby's, Emacs and vim."""
 
 import json
+import os
 import re
 
 from .checks import check
-from .clients import client
+from .clients import SYSTEM_PYTHON, client
 from .quirks import check_files, make_links, serving
 from .servers import PASSWORD, USER, Server
+from .tls import SELF_SIGNED, implicit_port
 
-PROGRAMS = ("escript", "ruby", "emacs")
+PROGRAMS = ("escript", "ruby", "emacs", "vim")
 
 ERLANG = """#!/usr/bin/env escript
 main([Port, User, Password | Listing]) ->
@@ -38,6 +40,37 @@ def erlang_gets_what_it_sent(programs, folder):
         check_files(served, {f"file {number}": b"erlang\n" * number for number in range(1, 21)}, "Erlang")
         with Server([programs["sans_io"], "127.0.0.1:0"]) as other:
             client(got, "escript", str(folder / "client"), str(other.port), USER, PASSWORD)
+
+
+AIOFTP = """
+import aioftp, asyncio, json, ssl, sys
+
+async def main(port, user, password):
+    context = ssl._create_unverified_context()
+    found = {}
+    async with aioftp.Client.context("127.0.0.1", int(port), user, password, ssl=context, socket_timeout=20) as client:
+        await client.command("PBSZ 0", "200")
+        await client.command("PROT P", "200")
+        for size in (0, 7, 300_000):
+            async with client.upload_stream(f"file {size}") as stream:
+                await stream.write(b"x" * size)
+            async with client.download_stream(f"file {size}") as stream:
+                found[f"file {size}"] = len(await stream.read())
+        found["listed"] = sorted(str(path) for path, _ in await client.list())
+    print(json.dumps(found))
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+
+
+def aioftp_shakes_hands_first(programs, folder):
+    """aioftp, which begins TLS on a data connection before it says what that is for, stores, retrieves and lists."""
+    with serving(programs, folder, *SELF_SIGNED) as (server, served, got):
+        said = client(got, SYSTEM_PYTHON, "-I", "-c", AIOFTP, str(implicit_port(server)), USER, PASSWORD)
+        sizes = (0, 7, 300_000)
+        check_files(served, {f"file {size}": b"x" * size for size in sizes}, "aioftp")
+        expected = {f"file {size}": size for size in sizes}
+        check(json.loads(said) == {**expected, "listed": sorted(expected)}, said)
 
 
 RUBY = """
@@ -106,8 +139,41 @@ def emacs_shows_a_folder(programs, folder):
         check(shown == ["file", "link -> file", "sub", "zz"], f"{said}")
 
 
+VIMRC = f"""
+set nocompatible noswapfile
+filetype plugin on
+let g:netrw_ftp_cmd = 'tnftp'
+let g:netrw_uid = '{USER}'
+let g:netrw_passwd = '{PASSWORD}'
+"""
+
+
+def vim_knows_folders_from_files(programs, folder):
+    """vim's netrw reads and writes a file, and shows which names of a folder are folders, links and programs."""
+    files = {"file": b"content\n", "sub/deeper": b"", "run": b"#!/bin/sh\n"}
+    with serving(programs, folder, files=files) as (server, served, got):
+        make_links(served, {"link": "file"})
+        os.chmod(served / "run", 0o755)
+        (folder / "vimrc").write_text(VIMRC)
+        url = f"ftp://127.0.0.1:{server.port}/"
+        for commands in (
+            (f"Nread {url}file", "w content"),
+            (f"edit {url}", "write! listing"),
+            ("call setline(1, 'by vim')", f"Nwrite {url}written"),
+        ):
+            arguments = [word for command in (*commands, "qall!") for word in ("-c", command)]
+            client(got, "vim", "-n", "-es", "-u", str(folder / "vimrc"), "-i", "NONE", *arguments)
+        check((got / "content").read_bytes().strip() == b"content", "vim reads something else")
+        check((served / "written").read_bytes() == b"by vim\n", "vim wrote something else")
+        listing = (got / "listing").read_text().splitlines()
+        shown = [line for line in listing if line and not line.startswith('"') and line not in ("./", "../")]
+        check(sorted(shown) == ["file", "link/", "run*", "sub/"], f"{listing}")
+
+
 STEPS = [
     erlang_gets_what_it_sent,
+    aioftp_shakes_hands_first,
     ruby_lists_by_pattern,
     emacs_shows_a_folder,
+    vim_knows_folders_from_files,
 ]
