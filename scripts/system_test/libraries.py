@@ -136,7 +136,7 @@ def emacs_shows_a_folder(programs, folder):
         answers = '(("." ".." "file" "link" "sub" "zz") "file" nil nil)'
         check(answers in said, f"{said}")
         shown = [line.split(":", 1)[1][3:] for line in said.splitlines() if re.match(r" *[-dl][rwx-]{9} ", line)]
-        check(shown == ["file", "link -> file", "sub", "zz"], f"{said}")
+        check(shown == [".", "..", "file", "link -> file", "sub", "zz"], f"{said}")
 
 
 VIMRC = f"""
