@@ -212,7 +212,8 @@ pub struct Settings {
     pub status_entries_limit: usize,
     /// Longest pattern (`*.csv`) in `LIST`, `NLST` and `STAT pathname`, in bytes; a longer one is a name like others. Default
     /// 255: no name is longer in most file systems, and this bounds the time that a client can have a server spend on
-    /// each name. 0 is for no patterns at all.
+    /// each name. 0 is for no patterns at all. Where nothing matches, the client gets a 550, whose text plain clients show
+    /// to their user; of an empty listing, their `mget` says nothing.
     pub pattern_limit: usize,
     /// Entries of a directory that are sorted by name for `LIST`, `NLST`, `MLSD` and `STAT`; if there are more, they come in
     /// the order of the store. Default 4000: they are held in memory together, and take no more of it than a transfer's
