@@ -5,6 +5,8 @@
 mod accounts;
 #[path = "ftpd/customs.rs"]
 mod customs;
+#[path = "ftpd/folder.rs"]
+mod folder;
 #[path = "ftpd/servers.rs"]
 mod servers;
 #[path = "ftpd/store.rs"]
@@ -24,7 +26,7 @@ use std::{
     net::{Ipv4Addr, SocketAddr},
     num::{NonZeroU64, NonZeroUsize},
     ops::RangeInclusive,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::ExitCode,
     time::Duration,
 };
@@ -36,12 +38,7 @@ use sansftp::adapters::async_std::AsyncStd;
 use sansftp::adapters::smol::Smol;
 use sansftp::{
     Accounts, Storage,
-    adapters::{
-        Runtime,
-        stores::{Durability, Filesystem, Links, OnAbort},
-        tokio::Tokio,
-        users::Users,
-    },
+    adapters::{Runtime, tokio::Tokio, users::Users},
 };
 use tracing_subscriber::filter::LevelFilter;
 
@@ -87,17 +84,8 @@ struct Options {
     #[arg(long, value_name = "IP")]
     public_ip: Option<Ipv4Addr>,
 
-    /// Make stored files survive a power cut (sync) or only the server's end (rename)
-    #[arg(long, value_name = "LEVEL", value_enum, default_value = "sync", hide_possible_values = true)]
-    durability: DurabilityOption,
-
-    /// Keep what has come of an upload that was cut off, where no file has its name, so that clients can go on there
-    #[arg(long)]
-    keep_partial: bool,
-
-    /// Symbolic links in listings of a folder: follow them, show them as links, or hide them
-    #[arg(long, value_name = "HOW", value_enum, default_value = "follow", hide_possible_values = true)]
-    links: LinksOption,
+    #[command(flatten)]
+    files: folder::FolderOptions,
 
     /// Tell clients that their file is still being stored, from so many seconds on and again after as many; if that fails
     /// then, their connection is closed
@@ -157,19 +145,6 @@ impl Options {
 struct User {
     name: String,
     password: Option<String>,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum DurabilityOption {
-    Sync,
-    Rename,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum LinksOption {
-    Follow,
-    Show,
-    Hide,
 }
 
 /// Each is there with its cargo feature.
@@ -255,7 +230,7 @@ async fn serve_on<R: Runtime>(runtime: R, options: Options) -> Result<(), Box<dy
             }
             serve_users(runtime, store::s3(bucket, prefix).await?, options).await
         }
-        (None, Some(folder)) => serve_users(runtime, open_folder(folder, &options)?, options).await,
+        (None, Some(folder)) => serve_users(runtime, options.files.open(folder)?, options).await,
         _ => Err("there is nothing to serve".into()),
     }
 }
@@ -304,22 +279,6 @@ async fn serve<R: Runtime>(
     }
     tracing::info!("ended");
     Ok(())
-}
-
-fn open_folder(folder: &Path, options: &Options) -> io::Result<Stores<Filesystem>> {
-    let durability = match options.durability {
-        DurabilityOption::Sync => Durability::Sync,
-        DurabilityOption::Rename => Durability::Rename,
-    };
-    let on_abort = if options.keep_partial { OnAbort::KeepPartial } else { OnAbort::Discard };
-    let links = match options.links {
-        LinksOption::Follow => Links::Follow,
-        LinksOption::Show => Links::Show,
-        LinksOption::Hide => Links::Hide,
-    };
-    let store =
-        Filesystem::open(folder)?.with_durability(durability).with_on_abort(on_abort).with_links(links);
-    Ok(Stores { readable: store.clone().read_only(), writable: store })
 }
 
 /// A user whose password nobody can guess: 64 bits of the keys that the standard library's hash maps get from the
