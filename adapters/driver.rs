@@ -21,7 +21,7 @@ use super::{
     pump::End,
     requests::{Gain, Requests},
     runtime::Runtime,
-    timer::Timer,
+    timer::{Timer, rest_of},
     tls::{SessionTls, Tls},
     transfers::{Advance, Arrival, Begin, Transfers},
 };
@@ -385,14 +385,6 @@ impl<R: Runtime, A: Accounts> Driver<R, A> {
     /// Whether the client is gone and nothing of it is left to be done.
     fn is_over(&self) -> bool {
         self.control.is_closed() && self.requests.is_idle() && self.transfers.is_idle()
-    }
-}
-
-/// What is left of the time to this deadline when it is first asked for.
-async fn rest_of<R: Runtime>(runtime: R, deadline: Instant) {
-    let rest = deadline.saturating_since(runtime.now());
-    if !rest.is_zero() {
-        runtime.sleep(rest).await;
     }
 }
 

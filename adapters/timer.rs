@@ -1,4 +1,4 @@
-//! The one timer of a session.
+//! The one timer of a session, and that of a transfer.
 
 use std::{
     task::{Context, Poll, ready},
@@ -42,5 +42,13 @@ impl<R: Runtime> Timer<R> {
             ready!(self.sleep.poll(cx));
             self.ends = None;
         }
+    }
+}
+
+/// What is left of the time to this deadline when it is first asked for.
+pub(super) async fn rest_of<R: Runtime>(runtime: R, deadline: Instant) {
+    let rest = deadline.saturating_since(runtime.now());
+    if !rest.is_zero() {
+        runtime.sleep(rest).await;
     }
 }
