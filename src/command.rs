@@ -223,7 +223,7 @@ impl<'a> OldMdtm<'a> {
             _ => time,
         };
         match TimeValue::parse(zoned) {
-            Ok(_) if pathname.is_empty() => Self::No,
+            Ok(_) if is_blank(pathname) => Self::No,
             Ok(_) if zoned.len() < time.len() => Self::InSomeZone,
             Ok(modified) => Self::Set(modified, pathname),
             Err(_) => Self::No,
@@ -359,6 +359,7 @@ mod tests {
             b"a",
             b"20240102030405",
             b"20240102030405 ",
+            b"20240102030405  ",
             b"20240102030405+120",
             b"202401020304 a",
             b"20241302030405 a",
