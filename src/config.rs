@@ -199,7 +199,7 @@ pub struct Settings {
 
     /// Longest command line in bytes, without its line end. Default 4096, the longest pathname of most systems.
     pub line_limit: usize,
-    /// Bytes that are skipped of a line that is longer, before the session ends. Default 64 KiB: a program that has sent
+    /// Bytes that are skipped of a line that is longer, its end included, before the session ends. Default 64 KiB: a program that has sent
     /// something by mistake can end its line; one that never does holds a connection for nothing.
     pub skip_limit: usize,
     /// Bytes of commands that wait for their turn before the session stops reading. Default 16 KiB: a few hundred
@@ -216,8 +216,8 @@ pub struct Settings {
     /// to their user; of an empty listing, their `mget` says nothing.
     pub pattern_limit: usize,
     /// Entries of a directory that are sorted by name for `LIST`, `NLST`, `MLSD` and `STAT`; if there are more, they come in
-    /// the order of the store. Default 4000: they are held in memory together, and take no more of it than a transfer's
-    /// two chunks, unless their names are long. 0 is for never sorting.
+    /// the order of the store. Default 4000: they are held in memory together, and take about 1 MiB of it unless their names
+    /// are long. 0 is for never sorting.
     pub sorted_entries_limit: usize,
     /// How exactly `MDTM`, `MFMT` and the fact `modify` tell times. Default: in whole seconds, for countless scripts read
     /// 14 digits and no more. Times that clients set may have fractions all the same.
@@ -286,8 +286,9 @@ pub struct Settings {
     /// What the server does about TLS. Default: it has none.
     pub tls: TlsSettings,
 
-    /// Names that `HOST` accepts, in lower case, and addresses, an IPv6 address in brackets (`[2001:db8::1]`); a client that begins TLS for one of them has thereby chosen it. Default
-    /// `None`: all, and [`Credentials::host`](crate::accounts::Credentials::host) tells which.
+    /// Names that `HOST` accepts, in lower case, and addresses, an IPv6 address in brackets (`[2001:db8::1]`). A client
+    /// that begins TLS for one of them has chosen it by that. Default `None`: all, and
+    /// [`Credentials::host`](crate::accounts::Credentials::host) tells which.
     pub hosts: Option<Vec<String>>,
     /// The type that a session begins in, and returns to at `REIN`. Default `Ascii` (RFC 959 5.1). `Image` is for clients
     /// that send images and never say `TYPE I`.

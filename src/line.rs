@@ -118,7 +118,7 @@ enum Telnet {
 
 impl LineBuffer {
     /// A buffer for lines of at most `line_limit` bytes, their ends not counted. Of a longer one `skip_limit` further
-    /// bytes may come before its end.
+    /// bytes may come, its end included.
     #[must_use]
     pub fn new(line_limit: usize, skip_limit: usize) -> Self {
         Self {

@@ -63,8 +63,9 @@ const ATTEMPTS_LIMIT: usize = 16;
 ///
 /// Its room is limited, to 1 GiB unless it is made [with another capacity](Self::with_capacity), and a store that is
 /// full answers [`NoSpace`](StorageErrorKind::NoSpace). What counts are the bytes of files, those of uploads in
-/// progress, those of replaced and removed files until the last download of them ends, and 512 bytes for each entry. Bytes are copied once when they are stored and not at all when they are retrieved. `APPE` and `REST`
-/// with `STOR` share what stays of the present file, though it counts twice, and copy 256 KiB of it at most.
+/// progress, those of replaced and removed files until the last download of them ends, and 512 bytes for each entry.
+/// Bytes are copied once when they are stored and not at all when they are retrieved. `APPE` and `REST` with `STOR` share
+/// what stays of the present file, though it counts twice, and copy 256 KiB of it at most.
 ///
 /// # What it promises
 ///

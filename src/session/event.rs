@@ -18,7 +18,9 @@ use crate::{
 #[derive(Debug)]
 pub enum Event<'a> {
     /// Bytes came over the control connection. A session that [does not want input](super::Session::wants_input)
-    /// takes them all the same, and holds them in memory.
+    /// takes them all the same, and holds them in memory; but it forgets those that it can never execute: during a
+    /// handshake, behind a line without end, and after [`ControlEnded`](Self::ControlEnded) and
+    /// [`Action::CloseControl`](super::Action::CloseControl).
     Received(&'a [u8]),
     /// All replies that were given out so far are written to the control connection. While more than
     /// [`reply_limit`](crate::config::Settings::reply_limit) bytes of them are not, no command is executed.

@@ -137,7 +137,8 @@ pub enum Links {
 ///
 /// An upload goes to a temporary file in the directory of its target, and
 /// [`finish`](crate::storage::Upload::finish) renames it over the target. So the old content stays whole until the new
-/// one is, whatever happens in between (but see [`OnAbort`] for where there is no old content), and a download that has begun goes on with the old one. It follows that
+/// one is, whatever happens in between (but see [`OnAbort`] for where there is no old content), and a download that has
+/// begun goes on with the old one. It follows that
 ///
 /// * the store needs room for both, and the server must be allowed to write to the directory;
 /// * `APPE` and `REST` with `STOR` first copy what stays of the present file, which takes time and room for as many
