@@ -16,7 +16,8 @@ pub struct TlsSettings {
     pub session_reuse: SessionReuse,
     /// What an upload is whose data connection ends without `close_notify`. Default: `Refuse`.
     pub truncation: Truncation,
-    /// For a handshake, on either connection. Default 20 s: some TCP retransmissions, as for the data connection.
+    /// For a handshake on the control connection, or on a data connection that a transfer waits for. Default 20 s: some
+    /// TCP retransmissions, as for the data connection.
     pub handshake_timeout: Duration,
 }
 
@@ -63,7 +64,9 @@ pub enum SessionReuse {
     Off,
     /// It can.
     Offer,
-    /// It has to. Clients that cannot do that get `522` to each transfer; some of them cannot under TLS 1.3 only.
+    /// It has to. Clients that cannot do that get `522` to each transfer; some of them cannot under TLS 1.3 only. One that
+    /// uses each of its tickets once has no more of them after some transfers, if it only stores, or always begins TLS on
+    /// the data connection before it says what for: then nobody knows whether it would read new ones.
     Require,
 }
 
