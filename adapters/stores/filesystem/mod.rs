@@ -80,7 +80,9 @@ pub enum Links {
     /// tree as it is listed would walk in a circle. One that leads outside, or to nothing, is shown as a link too, whose
     /// target is a `?`, so that clients leave it out.
     ///
-    /// A client that removes a tree as `MLSD` lists it removes also what is in the directories that links lead to.
+    /// A client that removes a tree as `MLSD` lists it removes also what is in the directories that links lead to. And
+    /// where directories link to each other, it meets each of them by every way through the others: nine that all do have
+    /// nearly a million ways. [`Show`](Self::Show) is for such trees.
     #[default]
     Follow,
     /// All of them are links in `MLSD`, too, which many clients leave out.
