@@ -148,11 +148,12 @@ const { Readable, Writable } = require("stream");
     const client = new Client(60000);
     await client.access({ host: "127.0.0.1", port: Number(port), user, password, secure: true,
                           secureOptions: { rejectUnauthorized: false } });
-    let refused = 0;
+    let refused = 0, broken = 0;
     for (let number = 0; number < 40; number++) {
         await client.uploadFrom(Readable.from([]), `empty${number}`).catch((error) => {
-            if (error.code !== 426) throw error;
-            refused++;
+            if (error.code === 426) refused++;
+            else if (error.code === 522) broken++;
+            else throw error;
         });
     }
     const content = Buffer.alloc(300000, "basic");
@@ -161,7 +162,7 @@ const { Readable, Writable } = require("stream");
     await client.downloadTo(new Writable({ write(chunk, _, done) { parts.push(chunk); done(); } }), "file");
     if (!Buffer.concat(parts).equals(content)) throw new Error("the content is not what was sent");
     const names = await client.list();
-    console.log(JSON.stringify({ refused, empty: names.filter((one) => one.size === 0).length }));
+    console.log(JSON.stringify({ refused, broken, empty: names.filter((one) => one.size === 0).length }));
     client.close();
 })().catch((error) => { console.error(error); process.exit(1); });
 """
@@ -169,7 +170,8 @@ const { Readable, Writable } = require("stream");
 
 def node_tls(programs, folder, runtime):
     """Node's basic-ftp stores 40 empty files and a large one, reads that, and lists them; behind an empty file it often
-    sends no close_notify, which is refused unless --accept-truncated takes it."""
+    sends no close_notify, which is refused unless --accept-truncated takes it, and now and then it is gone before its
+    handshake has come to an end, which nothing takes for a file."""
     with tempfile.TemporaryDirectory(prefix="sansftp-node-") as modules:
         installed = subprocess.run(
             ["npm", "install", "--silent", "--no-audit", "--no-fund", "--prefix", modules, f"basic-ftp@{BASIC_FTP}"],
@@ -183,9 +185,11 @@ def node_tls(programs, folder, runtime):
             for name, options in (("strict", ()), ("lenient", ("--accept-truncated",)))
         ]
     strict, lenient = found
-    check(strict["refused"] + strict["empty"] == 40, f"refused, and there all the same: {strict}")
-    check(lenient == {"refused": 0, "empty": 40}, f"with --accept-truncated: {lenient}")
-    return f"{strict['refused']} of 40 empty files came without a close_notify and were refused, 0 with --accept-truncated"
+    for counts in found:
+        check(sum(counts.values()) == 40, f"refused, and there all the same, or lost: {counts}")
+    check(lenient["refused"] == 0, f"with --accept-truncated: {lenient}")
+    check(lenient["empty"] > 20, f"hardly a handshake comes to its end: {lenient}")
+    return f"strict: {strict}; with --accept-truncated: {lenient}"
 
 
 def run_node(programs, modules, served, *options):
