@@ -4,7 +4,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 
 use super::{
     action::{Movement, Request, Selection},
-    answers::{Purpose, is_nobodys_name},
+    answers::{Purpose, Wanted, is_nobodys_name},
     event::Extent,
     server_pi::ServerPi,
     transfer::{Phase, Subject},
@@ -24,6 +24,7 @@ use crate::{
 #[cfg_attr(test, derive(Clone))]
 pub(super) struct Listed {
     pathname: Pathname,
+    wanted: Wanted,
     /// The pattern that the last segment is, if nothing has that very name.
     pattern: Option<Pattern>,
     pub(super) format: ListingFormat,
@@ -63,7 +64,8 @@ impl ServerPi {
     ) {
         let Some(pathname) = self.resolve(argument) else { return };
         let request = Request::OpenListing(pathname.clone(), selection);
-        let purpose = Purpose::OpenListing(Listed { pathname, pattern, format: format.clone() });
+        let wanted = Wanted::by_name(argument);
+        let purpose = Purpose::OpenListing(Listed { pathname, wanted, pattern, format: format.clone() });
         self.begin(Subject::Listing, Movement::List(format), request, purpose);
     }
 
@@ -75,7 +77,8 @@ impl ServerPi {
         if let Some(pathname) = self.resolve(argument) {
             let limit = self.config.status_entries_limit;
             let request = Request::ListFirst(pathname.clone(), selection, limit);
-            self.ask(request, Purpose::Status(Listed { pathname, pattern, format }));
+            let wanted = Wanted::by_name(argument);
+            self.ask(request, Purpose::Status(Listed { pathname, wanted, pattern, format }));
         }
     }
 
@@ -86,11 +89,11 @@ impl ServerPi {
     }
 
     pub(super) fn handle_listing_failed(&mut self, listed: Listed, error: &StorageError, code: ReplyCode) {
-        let Listed { pathname, pattern, format } = listed;
+        let Listed { pathname, wanted, pattern, format } = listed;
         match (&format, pattern, pathname.parent()) {
             (ListingFormat::Machine(_), ..) if is_file(&pathname, error) => self
                 .refuse_transfer(ReplyCode::ARGUMENT_ERROR, "That is not a directory; MLST tells of a file."),
-            _ if is_file(&pathname, error) => {
+            _ if wanted == Wanted::Anything && is_file(&pathname, error) => {
                 self.ask(Request::Stat(pathname.clone()), Purpose::ListFile(pathname, format));
             }
             (_, Some(pattern), Some(parent)) if is_nobodys_name(error) => {
@@ -125,9 +128,9 @@ impl ServerPi {
     }
 
     pub(super) fn handle_status_failed(&mut self, listed: Listed, error: &StorageError, code: ReplyCode) {
-        let Listed { pathname, pattern, format } = listed;
+        let Listed { pathname, wanted, pattern, format } = listed;
         match (pattern, pathname.parent()) {
-            _ if is_file(&pathname, error) => {
+            _ if wanted == Wanted::Anything && is_file(&pathname, error) => {
                 self.ask(Request::Stat(pathname.clone()), Purpose::StatusOfFile(pathname, format));
             }
             (Some(pattern), Some(parent)) if is_nobodys_name(error) => {
