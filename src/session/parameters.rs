@@ -219,7 +219,8 @@ impl ServerPi {
             // RFC 3659 7.9: the facts stand without blanks between them.
             (b"MLST", list) if list.contains(&b' ') => self.reply_argument_error(ArgumentError::Malformed),
             (b"MLST", _) => {
-                self.parameters.facts = Facts::select(options).with_times_in(self.config.time_precision);
+                self.parameters.facts =
+                    Facts::select(options.trim_ascii()).with_times_in(self.config.time_precision);
                 let reply = self.replies.compose(ReplyCode::OK).text("MLST OPTS ");
                 let reply =
                     self.parameters.facts.names().fold(reply, |reply, name| reply.text(name).text(";"));
