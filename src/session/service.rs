@@ -118,6 +118,7 @@ impl ServerPi {
         if let Some(size) = self.accept(parse_allo(argument)) {
             self.parameters.announced = Some(size);
             let text = match self.config.announced_size {
+                _ if size == 0 => "No size is announced.",
                 AnnouncedSize::Binding => "A shorter upload will be refused.",
                 AnnouncedSize::Advisory => "Noted; an upload may be shorter.",
             };
