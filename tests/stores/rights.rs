@@ -32,7 +32,7 @@ const PLACES: [(u32, u32, u32); 7] = [
 ];
 
 /// Owner, group and permission bits of the entries.
-const ENTRIES: [(u32, u32, u32); 9] = [
+const ENTRIES: [(u32, u32, u32); 11] = [
     (SERVER, SERVER, 0o700),
     (SERVER, SERVER, 0o577),
     (SERVER, SERVER, 0o277),
@@ -41,6 +41,8 @@ const ENTRIES: [(u32, u32, u32); 9] = [
     (OTHER, GROUP, 0o707),
     (OTHER, OTHER, 0o705),
     (OTHER, OTHER, 0o777),
+    (SERVER, SERVER, 0o477),
+    (OTHER, OTHER, 0o744),
     (0, 0, 0o000),
 ];
 

@@ -47,10 +47,11 @@ impl Surroundings {
                     .with(Right::Append, may_replace && may_read)
             }
             EntryKind::Directory => {
-                let may_change = self.access == Access::ReadWrite && bits & 3 == 3;
+                let may_search = bits & 1 != 0;
+                let may_change = self.access == Access::ReadWrite && may_search && bits & 2 != 0;
                 permissions
-                    .with(Right::Enter, bits & 1 != 0)
-                    .with(Right::List, may_read)
+                    .with(Right::Enter, may_search)
+                    .with(Right::List, may_read && may_search)
                     .with(Right::Create, may_change)
                     .with(Right::MakeDirectory, may_change)
                     .with(Right::Purge, may_change)
