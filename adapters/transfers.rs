@@ -62,29 +62,37 @@ enum Stage<S: Storage> {
     Idle,
     /// The session has not yet said what becomes of it.
     Opened(Opened<S>),
-    Moving(Moving<S>),
-    /// An upload that has come whole. The session has not been told.
-    Arrived(Arrival, S::Upload),
+    Moving(Moving<S::Upload>),
+    /// An upload that has come whole. The session has not been told, but of how far it was.
+    Arrived(Arrival, Advance, S::Upload),
     /// An upload whose end the session knows; `Some` if it was one that can be finished.
     Held(Option<End>, S::Upload),
     Finishing(Finishing),
     Aborting(TransferId, AbortReason, Running<()>),
 }
 
-struct Moving<S: Storage> {
+struct Moving<U> {
     id: TransferId,
     progress: Arc<Progress>,
     carried: Carried,
     direction: Direction,
     /// How many bytes had moved when that was last looked at and found changed, and when that was.
     last: (u64, Instant),
-    movement: Running<Moved<S::Upload>>,
+    movement: Running<Moved<U>>,
 }
 
 struct Finishing {
     id: TransferId,
     record: Record,
     finish: Running<Result<Stored, StorageError>>,
+}
+
+impl<U> Moving<U> {
+    fn advance(&self) -> Advance {
+        let Self { id, direction, .. } = *self;
+        let (bytes, carried) = (self.progress.bytes(), self.carried.bytes());
+        Advance { id, bytes, carried, has_ended: false, direction }
+    }
 }
 
 /// How far the bytes of a transfer are.
@@ -95,6 +103,7 @@ pub(super) struct Advance {
     bytes: u64,
     /// All that its data connection has carried.
     carried: u64,
+    has_ended: bool,
     direction: Direction,
 }
 
@@ -111,7 +120,8 @@ impl Advance {
     /// What a client has sent may wait in TLS for a store that is slow, and moves when that takes it. What a client is
     /// to get moves only when the connection takes it.
     fn has_moved_since(self, earlier: Self) -> bool {
-        earlier.carried != self.carried || self.direction == Direction::Store && earlier.bytes != self.bytes
+        let has_carried = earlier.carried != self.carried || earlier.has_ended != self.has_ended;
+        has_carried || self.direction == Direction::Store && earlier.bytes != self.bytes
     }
 }
 
@@ -184,7 +194,7 @@ impl<S: Storage> Transfers<S> {
     /// Finishes the upload.
     pub(super) fn finish(&mut self, id: TransferId) {
         self.stage = match mem::replace(&mut self.stage, Stage::Idle) {
-            Stage::Arrived(Arrival { end, .. }, mut upload) | Stage::Held(Some(end), mut upload) => {
+            Stage::Arrived(Arrival { end, .. }, _, mut upload) | Stage::Held(Some(end), mut upload) => {
                 if end == End::Truncated {
                     upload.handle_unauthenticated_end();
                 }
@@ -202,7 +212,7 @@ impl<S: Storage> Transfers<S> {
                 moving.progress.stop(why);
                 Stage::Moving(moving)
             }
-            Stage::Opened(Opened::Upload(upload)) | Stage::Arrived(_, upload) | Stage::Held(_, upload) => {
+            Stage::Opened(Opened::Upload(upload)) | Stage::Arrived(.., upload) | Stage::Held(_, upload) => {
                 Stage::Aborting(id, why, Box::pin(upload.abort(why)))
             }
             Stage::Opened(_) => Stage::Aborting(id, why, Box::pin(ready(()))),
@@ -236,15 +246,11 @@ impl<S: Storage> Transfers<S> {
         }
     }
 
-    /// How far the bytes are, while they move.
+    /// How far the bytes are, until the session knows of their end.
     pub(super) fn advance(&self) -> Option<Advance> {
         match &self.stage {
-            Stage::Moving(Moving { id, progress, carried, direction, .. }) => Some(Advance {
-                id: *id,
-                bytes: progress.bytes(),
-                carried: carried.bytes(),
-                direction: *direction,
-            }),
+            Stage::Moving(moving) => Some(moving.advance()),
+            Stage::Arrived(_, advance, _) => Some(*advance),
             _ => None,
         }
     }
@@ -252,7 +258,7 @@ impl<S: Storage> Transfers<S> {
     /// An upload that has come whole, of which the session has not been told.
     pub(super) const fn arrival(&self) -> Option<Arrival> {
         match &self.stage {
-            Stage::Arrived(arrival, _) => Some(*arrival),
+            Stage::Arrived(arrival, ..) => Some(*arrival),
             _ => None,
         }
     }
@@ -260,7 +266,7 @@ impl<S: Storage> Transfers<S> {
     /// The session has been told of it, and says what becomes of the upload.
     pub(super) fn handle_arrival_told(&mut self) {
         self.stage = match mem::replace(&mut self.stage, Stage::Idle) {
-            Stage::Arrived(arrival, upload) => Stage::Held(Some(arrival.end), upload),
+            Stage::Arrived(arrival, _, upload) => Stage::Held(Some(arrival.end), upload),
             other => other,
         };
     }
@@ -275,10 +281,10 @@ impl<S: Storage> Transfers<S> {
                     moving.last = (bytes, now);
                 }
                 let moved = ready!(polled);
-                let (id, quiet) = (moving.id, now.saturating_since(moving.last.1));
+                let (advance, quiet) = (moving.advance(), now.saturating_since(moving.last.1));
                 self.record.bytes = bytes;
                 self.stage = Stage::Idle;
-                self.handle_moved(id, moved, now, quiet)
+                self.handle_moved(advance, moved, now, quiet)
             }
             Stage::Finishing(finishing) => {
                 let result = ready!(finishing.finish.as_mut().poll(cx));
@@ -301,11 +307,12 @@ impl<S: Storage> Transfers<S> {
     /// `quiet` is how long no byte had come when the end did.
     fn handle_moved(
         &mut self,
-        id: TransferId,
+        advance: Advance,
         moved: Moved<S::Upload>,
         now: Instant,
         quiet: Duration,
     ) -> Poll<Event<'static>> {
+        let id = advance.id;
         let outcome = match moved {
             Moved::Received(end, upload) => {
                 let bytes = self.record.bytes;
@@ -315,7 +322,8 @@ impl<S: Storage> Transfers<S> {
                     End::Truncated => false,
                 };
                 let settled = if is_certain { now } else { now + self.grace };
-                self.stage = Stage::Arrived(Arrival { id, bytes, end, settled }, upload);
+                let advance = Advance { has_ended: true, ..advance };
+                self.stage = Stage::Arrived(Arrival { id, bytes, end, settled }, advance, upload);
                 return Poll::Pending;
             }
             Moved::BrokeOff(outcome, upload) => {

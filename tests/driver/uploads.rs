@@ -522,3 +522,22 @@ fn an_upload_does_not_stall_while_the_store_takes_it() {
     user.expect(&[226]);
     assert!(writes > 1 && scene.store.content("/f") == Some(content), "{writes} writes");
 }
+
+/// What moves last, and the end behind it, come in one poll. Then the end of the control connection is waited for.
+#[test]
+fn an_upload_does_not_stall_between_its_end_and_its_finish() {
+    let grace = Duration::from_secs(15);
+    let mut scene = Scene::new(Settings { killed_client_grace: grace, ..settings() });
+    scene.store.on_write(Write::Waits);
+    let mut user = scene.user();
+    let data = user.store("/f");
+    data.send(b"all of it");
+    data.finish();
+    scene.world.run();
+    assert_eq!(scene.let_writes_take(50, &mut user), 1);
+    scene.advance(14);
+    user.expect(&[]);
+    scene.advance(1);
+    user.expect(&[226]);
+    assert_eq!(scene.store.content("/f").unwrap(), b"all of it");
+}
