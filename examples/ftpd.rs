@@ -76,7 +76,7 @@ struct Options {
     #[arg(long)]
     read_only: bool,
 
-    /// Ports for passive data connections [default: any free one]
+    /// Ports for passive data connections, several for each client at once [default: any free one]
     #[arg(long, value_name = "LO-HI", value_parser = parse_ports)]
     passive_ports: Option<RangeInclusive<u16>>,
 

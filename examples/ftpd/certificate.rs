@@ -13,7 +13,8 @@ use sansftp::adapters::tls::Identity;
 
 const COMMON_NAME: &str = "sansftp ftpd, self-signed";
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-/// From now on: no client takes it for one that should have been replaced, nor for one that nobody ever will.
+/// From the start of the program. To clients, a certificate that is valid for centuries looks as wrong as one that has
+/// expired.
 const VALIDITY: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// A certificate that nobody has signed, for a server that clients reach at these addresses. They have to be told its

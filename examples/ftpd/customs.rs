@@ -17,7 +17,7 @@ pub(crate) struct CustomsOptions {
     #[arg(long)]
     keep_line_ends: bool,
 
-    /// What the size binds to that a client announces by ALLO: binding (a shorter upload is refused), or advisory for
+    /// Whether the size that a client announces with ALLO is binding (a shorter upload is refused) or advisory, for
     /// clients that round it up
     #[arg(long, value_name = "HOW", value_enum, default_value = "binding", hide_possible_values = true)]
     announced_size: AnnouncedSizeOption,
