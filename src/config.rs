@@ -295,8 +295,8 @@ pub struct Settings {
     pub initial_type: Representation,
     /// What `TYPE A` does to the bytes of files. Default `LineEnds` (RFC 959 3.1.1.1).
     pub ascii_conversion: AsciiConversion,
-    /// Whether an upload may be shorter than its client announced by `ALLO`. Default `Binding`, it may not: a client that is killed leaves no
-    /// part of a file in its place.
+    /// Whether an upload may be shorter than its client announced by `ALLO`. Default `Binding`, it may not: a client that is
+    /// killed leaves no part of a file in its place.
     pub announced_size: AnnouncedSize,
     /// `SITE` commands that [`Storage::site`](crate::storage::Storage::site) runs. Default: none.
     pub site_commands: Vec<SiteCommand>,
