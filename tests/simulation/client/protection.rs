@@ -261,15 +261,19 @@ impl Client {
 
     /// Some clients wait for the server's `close_notify` at the end of an upload.
     ///
-    /// It comes, unless the server has given the upload up by then: why, the oracle judges.
+    /// It comes, unless the server has not opened the upload or given it up by then: why, the oracle judges.
     pub async fn await_close_notify(&mut self, tag: Tag, data: &mut Link) {
         if !self.choose(|chance| chance.one_in(2)) {
             return;
         }
         let answer = self.world.within(self.control.patience, data.receive(100)).await;
         let is_answered = answer.is_some_and(|end| end.is_ok_and(|bytes| bytes.is_empty()));
-        let is_given_up = matches!(self.store.lock().attempt(tag).fate, Fate::Aborted(_));
-        if !is_answered && !is_given_up && self.has_it_easy() {
+        let is_taken = {
+            let mut ledger = self.store.lock();
+            let attempt = ledger.attempt(tag);
+            attempt.opened.is_some() && !matches!(attempt.fate, Fate::Aborted(_))
+        };
+        if !is_answered && is_taken && self.has_it_easy() {
             self.world.violate("a close_notify is not answered in fair weather".into());
         }
     }
