@@ -81,7 +81,7 @@ impl Journal {
     pub(super) fn aborted(&self, record: &Record, now: Instant, why: AbortReason) {
         let outcome = match why {
             AbortReason::ControlConnectionLost if record.is_upload() => {
-                "aborted: the client ended the control connection before its upload, so it was killed, or did not wait \
+                "aborted: the client ended the control connection before its upload was complete, so it was killed, or did not wait \
                  for the 226"
             }
             _ => &format!("aborted: {why}"),

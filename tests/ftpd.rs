@@ -221,7 +221,7 @@ fn an_upload_whose_client_did_not_wait_for_the_226_is_logged_as_that() {
     running.signal("TERM");
     let (_, _, log) = running.wait();
     let transfer = log.lines().find(|line| line.contains("/video")).expect("the transfer is in the log");
-    let outcome = "outcome=\"aborted: the client ended the control connection before its upload, so it was killed, \
+    let outcome = "outcome=\"aborted: the client ended the control connection before its upload was complete, so it was killed, \
                    or did not wait for the 226\"";
     assert!(transfer.contains(outcome), "{transfer}");
     assert!(!folder.path().join("video").exists());

@@ -12,7 +12,7 @@ use super::{
 use crate::{config::Truncation, reply::Reply, storage::AbortReason};
 
 pub(super) const ORPHANED: Reply = Reply::from_static(
-    "426 You ended the control connection before the upload, so the file may be cut off, and does not count.\r\n",
+    "426 You ended the control connection before the upload was complete, so it is not stored.\r\n",
 );
 const LOST: Reply = Reply::from_static("426 The control connection was lost.\r\n");
 

@@ -73,11 +73,13 @@ impl ServerPi {
         self.begin(Subject::Upload(upload), movement, request, Purpose::Open);
     }
 
+    /// `ALLO 0` is said by clients that do not know the size.
+    ///
     /// In `TYPE A` a line is shorter in the store than on the wire. So what was there before an `APPE` cannot be counted,
     /// and what comes is never shorter than the client's own file, but may be longer.
     fn weigh_announced(&self, announced: Option<u64>, placement: &Placement) -> Announced {
         match (announced, self.config.announced_size, self.representation()) {
-            (None, ..) | (_, AnnouncedSize::Advisory, _) => Announced::Nothing,
+            (None | Some(0), ..) | (_, AnnouncedSize::Advisory, _) => Announced::Nothing,
             (Some(size), _, Representation::Image) => Announced::Whole(size),
             (_, _, Representation::Ascii) if *placement == Placement::Append => Announced::Nothing,
             (Some(size), _, Representation::Ascii) => Announced::Least(size),

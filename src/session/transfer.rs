@@ -186,13 +186,11 @@ impl Transfer {
         matches!(self.phase, Phase::Finishing(FinalReply::Begun))
     }
 
-    /// Whether an upload has just the bytes that its `ALLO` announced: then it is whole, however it ended. `ALLO 0` is
-    /// said by clients that do not know.
+    /// Whether an upload has just the bytes that its `ALLO` announced: then it is whole, however it ended.
     pub(super) fn has_announced_size(&self) -> bool {
         match &self.subject {
             Subject::Upload(upload) => {
-                let size = upload.offset.saturating_add(self.bytes);
-                size > 0 && upload.announced == Announced::Whole(size)
+                upload.announced == Announced::Whole(upload.offset.saturating_add(self.bytes))
             }
             Subject::Download | Subject::Listing => false,
         }

@@ -77,6 +77,13 @@ impl Likeness {
             true => (&self.access_list, self.mode),
             false => (&self.access_list.for_another_group(), mode_for_another_group(self.mode)),
         };
+        if mode != self.mode {
+            tracing::warn!(
+                group = self.group,
+                mode = %format_args!("{:o} to {mode:o}", self.mode),
+                "the group of a file is not kept, so fewer may use it"
+            );
+        }
         match access_list.give(file) {
             Ok(()) if matches!(access_list, AccessList::Absent) => set_mode(file, mode)?,
             Ok(()) => {}
