@@ -15,7 +15,7 @@ mod transfers;
 
 pub use self::{
     tls::{SessionReuse, TlsRequirement, TlsSettings, TlsStart, Truncation},
-    transfers::{AnnouncedSize, AsciiConversion, FinishOverdue, FinishPatience},
+    transfers::{AnnouncedSize, AsciiConversion, DataPeer, FinishOverdue, FinishPatience},
 };
 
 /// The two ends of a control connection.
@@ -55,6 +55,7 @@ impl Config {
         config.check_times()?;
         config.check_texts()?;
         config.check_hosts()?;
+        config.check_passive_address()?;
         config.check_tls()?;
         Ok(config)
     }
@@ -90,6 +91,18 @@ impl Config {
                 field: "passive_ports",
                 problem: format!("{} is a privileged port; take 1024 and above", range.start()),
             }),
+            _ => Ok(()),
+        }
+    }
+
+    fn check_passive_address(&self) -> Result<(), ConfigError> {
+        match self.passive_address {
+            PassiveAddress::Fixed(ip) if ip.is_unspecified() || ip.is_multicast() || ip.is_broadcast() => {
+                Err(ConfigError {
+                    field: "passive_address",
+                    problem: format!("no client can connect to {ip}"),
+                })
+            }
             _ => Ok(()),
         }
     }
@@ -356,7 +369,7 @@ impl Default for Settings {
 pub enum PassiveAddress {
     /// The server's end of the control connection.
     Local,
-    /// A fixed one, for a server behind NAT.
+    /// A fixed one, of one host, for a server behind NAT.
     Fixed(Ipv4Addr),
     /// One that depends on the control connection, for a server that is reached by several ways.
     Resolve(Arc<dyn Fn(&Endpoints) -> Ipv4Addr + Send + Sync>),
@@ -370,16 +383,6 @@ impl fmt::Debug for PassiveAddress {
             Self::Resolve(_) => f.write_str("Resolve(..)"),
         }
     }
-}
-
-/// Who may be at the other end of a data connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DataPeer {
-    /// The address of the control connection's peer, and ports from 1024 on: a server cannot be made to connect to
-    /// others, nor can others steal a transfer (RFC 2577).
-    ControlPeer,
-    /// Any address, and ports from 1024 on: transfers between two servers (FXP) work, and so do bounce attacks.
-    AnyAddress,
 }
 
 /// A `SITE` command of the embedding program.
@@ -472,6 +475,17 @@ mod tests {
             assert_eq!(mistake(TlsStart::AtOnce, requirement), None);
         }
         assert_eq!(mistake(TlsStart::Never, TlsRequirement::Nothing), None);
+    }
+
+    #[test]
+    fn a_passive_address_is_that_of_one_host() {
+        let mistake =
+            |ip: [u8; 4]| mistake(|settings| settings.passive_address = PassiveAddress::Fixed(ip.into()));
+        assert_eq!(mistake([192, 0, 2, 1]), None);
+        for nobodys in [[0, 0, 0, 0], [224, 0, 0, 1], [255, 255, 255, 255]] {
+            let expected = "the setting passive_address is not usable: no client can connect to ";
+            assert!(mistake(nobodys).unwrap().starts_with(expected), "{nobodys:?}");
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Choices about transfers of files.
+//! Choices about transfers.
 
 use core::time::Duration;
 
@@ -66,4 +66,14 @@ pub enum AnnouncedSize {
     Binding,
     /// Room is wanted for so much, as RFC 959 4.1.3 has it; the file may be shorter. For clients that round up.
     Advisory,
+}
+
+/// Who may be at the other end of a data connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DataPeer {
+    /// The address of the control connection's peer, and ports from 1024 on: a server cannot be made to connect to
+    /// others, nor can others steal a transfer (RFC 2577).
+    ControlPeer,
+    /// Any address, and ports from 1024 on: transfers between two servers (FXP) work, and so do bounce attacks.
+    AnyAddress,
 }
