@@ -123,8 +123,13 @@ impl Config {
             FinishPatience::Silent => None,
             FinishPatience::ContinueAfter { silence, every } => Some(("finish_patience", silence.min(every))),
         };
-        match times.into_iter().chain(patience).find(|(_, time)| time.is_zero()) {
-            Some((field, _)) => Err(ConfigError { field, problem: String::from("it is zero") }),
+        if let Some((field, _)) = times.into_iter().chain(patience).find(|(_, time)| time.is_zero()) {
+            return Err(ConfigError { field, problem: String::from("it is zero") });
+        }
+        let graces =
+            [("killed_client_grace", self.killed_client_grace), ("data_close_grace", self.data_close_grace)];
+        match graces.into_iter().find(|(_, grace)| *grace >= self.data_stall_timeout) {
+            Some((field, _)) => Err(ConfigError { field, problem: "it would be a stall".into() }),
             None => Ok(()),
         }
     }
@@ -448,7 +453,19 @@ mod tests {
         for (field, deadline) in deadlines {
             let expected = format!("the setting {field} is not usable: it is zero");
             assert_eq!(mistake(|settings| *deadline(settings) = Duration::ZERO), Some(expected));
-            assert_eq!(mistake(|settings| *deadline(settings) = Duration::from_nanos(1)), None);
+            let without_graces = |settings: &mut Settings| {
+                (settings.killed_client_grace, settings.data_close_grace) = (Duration::ZERO, Duration::ZERO);
+                *deadline(settings) = Duration::from_nanos(1);
+            };
+            assert_eq!(mistake(without_graces), None);
+        }
+        for (field, grace) in [
+            ("killed_client_grace", (|settings| &mut settings.killed_client_grace) as Deadline),
+            ("data_close_grace", |settings| &mut settings.data_close_grace),
+        ] {
+            let stall = Settings::default().data_stall_timeout;
+            let expected = format!("the setting {field} is not usable: it would be a stall");
+            assert_eq!(mistake(|settings| *grace(settings) = stall), Some(expected));
         }
         assert_eq!(mistake(|settings| settings.killed_client_grace = Duration::ZERO), None);
         assert_eq!(mistake(|settings| settings.data_close_grace = Duration::ZERO), None);
