@@ -22,6 +22,8 @@ const CUT_OFF: &[u8] = b"MKD /cut-off";
 impl Client {
     /// A session that is a script, from the first command on if it needs no TLS.
     pub async fn recite(&mut self) -> Result<(), Gone> {
+        // The next transfer of a script does not wait for who is late with the last one.
+        self.habits.reads_late = false;
         self.be_greeted().await?;
         self.protect().await?;
         if self.control.link.is_secure() || !self.may_log_in() || self.choose(|chance| chance.one_in(2)) {
