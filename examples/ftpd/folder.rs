@@ -17,7 +17,8 @@ pub(crate) struct FolderOptions {
     #[arg(long)]
     keep_partial: bool,
 
-    /// Symbolic links in listings of a folder: follow them, show them as links, or hide them
+    /// Symbolic links in listings of a folder: follow them, show them as links, or hide them. Where they are followed, a
+    /// client that removes a tree also removes what linked folders hold
     #[arg(long, value_name = "HOW", value_enum, default_value = "follow", hide_possible_values = true)]
     links: LinksOption,
 }

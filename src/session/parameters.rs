@@ -256,7 +256,7 @@ impl ServerPi {
     /// The same for a file. A name that ends in a slash is a directory's, there or not; the client is told with `code`.
     pub(super) fn resolve_file(&mut self, argument: &[u8], code: ReplyCode) -> Option<Pathname> {
         if names_directory(argument) {
-            self.reply(code, "A name that ends in a slash is a directory's.");
+            self.reply(code, "A name that ends in a slash means a directory.");
             return None;
         }
         self.resolve(argument)
