@@ -84,6 +84,9 @@ impl ServerPi {
             _ if is_ready => ALREADY_OPEN,
             _ => OPENING,
         };
+        if let Some(transfer) = &mut self.transfer {
+            transfer.is_announced = true;
+        }
         self.send(reply);
     }
 

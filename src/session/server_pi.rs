@@ -18,7 +18,7 @@ use super::{
     rules::{self, Argument, Carries, LogIn, Rule},
     security::Security,
     timer::{Timer, Timers},
-    transfer::{Phase, Transfer},
+    transfer::Transfer,
 };
 use crate::{
     command::{ArgumentError, Command, is_blank},
@@ -152,9 +152,8 @@ impl ServerPi {
     /// Whether commands that act in a transfer are answered: once it has its preliminary reply, until its final one
     /// begins.
     pub(super) fn is_transfer_open(&self) -> bool {
-        self.transfer.as_ref().is_some_and(|transfer| {
-            !matches!(transfer.phase, Phase::Opening(_)) && !transfer.has_begun_reply()
-        })
+        let is_open = |transfer: &Transfer| transfer.is_announced && !transfer.has_begun_reply();
+        self.transfer.as_ref().is_some_and(is_open)
     }
 
     pub(super) fn backlog_limit(&self) -> usize {

@@ -48,6 +48,8 @@ pub(super) struct Transfer {
     pub(super) bytes: u64,
     /// When the bytes began to move.
     pub(super) since: Instant,
+    /// Whether the client has its preliminary reply.
+    pub(super) is_announced: bool,
     /// Whether an `ABOR` gets its `226` behind the final reply.
     pub(super) is_abor_waiting: bool,
 }
@@ -145,7 +147,15 @@ impl Subject {
 
 impl Transfer {
     pub(super) const fn new(id: TransferId, subject: Subject, movement: Movement, now: Instant) -> Self {
-        Self { id, subject, phase: Phase::Opening(movement), bytes: 0, since: now, is_abor_waiting: false }
+        Self {
+            id,
+            subject,
+            phase: Phase::Opening(movement),
+            bytes: 0,
+            since: now,
+            is_announced: false,
+            is_abor_waiting: false,
+        }
     }
 
     /// The store has opened it.

@@ -32,10 +32,11 @@ impl ServerPi {
         } = self;
         assert!(actions.is_empty());
         // The time since when a transfer runs is only shown.
-        let transfer =
-            transfer.as_ref().map(|Transfer { id, subject, phase, bytes, since: _, is_abor_waiting }| {
-                (*id, subject, phase, *bytes, *is_abor_waiting)
-            });
+        let transfer = transfer.as_ref().map(
+            |Transfer { id, subject, phase, bytes, since: _, is_announced, is_abor_waiting }| {
+                (*id, subject, phase, *bytes, *is_announced, *is_abor_waiting)
+            },
+        );
         let unsent = (*unsent).min(config.reply_limit + 1);
         (
             login, *security, parameters, *data, transfer, detached, timers, pending, *presence, *service,

@@ -251,7 +251,10 @@ impl Client {
         let is_given_up = self.store.lock().upload(asked.tag).is_given_up;
         let counts = match can_talk {
             true => asked.plan.is_plain(),
-            false => asked.plan.is_certain(self.protects_data()) && !is_given_up,
+            false => {
+                let is_certain = asked.plan.is_certain(self.protects_data());
+                is_certain && !is_given_up && self.has_its_own_port(asked.tag)
+            }
         };
         if counts {
             self.check_success(&answer, "an upload");
@@ -260,6 +263,17 @@ impl Client {
             self.ask_later().await?;
         }
         Ok(())
+    }
+
+    /// Whether the data connection came to the port that was told for it, if one was. That of a transfer that has been
+    /// refused meanwhile may be the next one's.
+    fn has_its_own_port(&self, tag: Tag) -> bool {
+        let (port, connection) = {
+            let mut ledger = self.store.lock();
+            (ledger.attempt(tag).port, ledger.upload(tag).connection)
+        };
+        let state = self.world.lock();
+        port.is_none_or(|port| connection.is_some() && state.passive_ports[port].connection == connection)
     }
 
     /// Asks what has become of a finish that goes on in the background.
