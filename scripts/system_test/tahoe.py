@@ -339,7 +339,7 @@ def grid_refuses_what_would_lose_files(programs, folder):
                 client.makepasv()
             found = refusal(client, command)
             check(found == code, f"{command} is answered by {found}, not by {code}")
-        for target, code in (("directory", "550"), ("missing/file", "550"), ("/", "550")):
+        for target, code in (("directory", "550"), ("missing/file", "550"), ("/", "553")):
             client.sendcmd("RNFR file")
             check(refusal(client, f"RNTO {target}") == code, f"RNTO {target} is not answered by {code}")
         client.sendcmd("RNFR directory")
