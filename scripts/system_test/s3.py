@@ -189,7 +189,7 @@ def directories_and_names(program, s3, random_bytes):
             check_refused("550", client.transfercmd, command)
         check_refused("553", client.transfercmd, "STOR a\x1b")
         for command in ("MKD blank\u00a0", "MKD .sansftp-x"):
-            check_refused("553", client.sendcmd, command)
+            check_refused("550", client.sendcmd, command)
         for command in ("MFMT 20240229123456 implied/below/file", "SITE CHMOD 600 implied/below/file", "AVBL /"):
             check_refused("502", client.sendcmd, command)
 
