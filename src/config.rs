@@ -136,10 +136,7 @@ impl Config {
 
     fn check_texts(&self) -> Result<(), ConfigError> {
         if self.greeting.bytes().any(|byte| byte.is_ascii_control()) {
-            return Err(ConfigError {
-                field: "greeting",
-                problem: String::from("it has a control character"),
-            });
+            return Err(ConfigError { field: "greeting", problem: "it has a control character".into() });
         }
         for command in &self.site_commands {
             let is_word =
