@@ -55,6 +55,10 @@ impl Upload for SlowUpload {
         self.inner.write(chunk).await
     }
 
+    async fn prepare(&mut self) -> Result<(), StorageError> {
+        self.inner.prepare().await
+    }
+
     async fn finish(self) -> Result<Stored, StorageError> {
         // Here a real store replicates, uploads to a bucket, or waits for a virus scanner.
         tokio::time::sleep(Duration::from_secs(5)).await;

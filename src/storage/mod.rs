@@ -3,7 +3,7 @@
 //! # The life of an upload
 //!
 //! [`Storage::open_upload`] yields an [`Upload`]. The server calls [`Upload::write`] for each chunk as it arrives,
-//! and then **exactly one** of
+//! perhaps [`Upload::prepare`] once the last one has come, and then **exactly one** of
 //!
 //! * [`Upload::finish`], when the whole file has come. The client's `226` waits for it. Its error is the client's
 //!   `4xx` or `5xx`.

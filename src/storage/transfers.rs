@@ -1,7 +1,7 @@
 //! What a store opens: uploads, downloads and listings.
 
 use alloc::{string::String, vec::Vec};
-use core::future::Future;
+use core::future::{Future, ready};
 
 use bytes::Bytes;
 
@@ -19,6 +19,21 @@ pub trait Upload: Send + 'static {
     ///
     /// An error ends the transfer: the upload is aborted and the client gets the error's code.
     fn write(&mut self, chunk: Bytes) -> impl Future<Output = Result<(), StorageError>> + Send;
+
+    /// Does what [`finish`](Self::finish) would have to do first, and what nobody sees: writing out what waits in memory,
+    /// syncing it. Called at most once, after the last [`write`](Self::write), while the server makes sure that the file
+    /// is whole; so an [`abort`](Self::abort) may follow as well as a finish, and a finish may come without it. Not
+    /// worth it where it would leave something behind that costs, for the file may be part of one. The default does
+    /// nothing.
+    ///
+    /// If the future is dropped before it resolves, nothing but `abort` follows, as with a `write`.
+    ///
+    /// # Errors
+    ///
+    /// As those of a `write`: the upload is aborted, and the client gets the error's code.
+    fn prepare(&mut self) -> impl Future<Output = Result<(), StorageError>> + Send {
+        ready(Ok(()))
+    }
 
     /// Puts the whole file in place. The `226` leaves when this resolves with success, so it resolves only when the
     /// file would survive whatever the store promises to survive.

@@ -68,6 +68,13 @@ impl<'a, S: Storage> Ground<'a, S> {
         Ok(upload)
     }
 
+    /// The same, and prepares it.
+    pub(super) async fn prepare(&self, name: &str, content: &[u8]) -> Outcome<S::Upload> {
+        let mut upload = self.begin(name, Placement::Replace, content).await?;
+        granted(&format!("preparing {name}"), upload.prepare().await)?;
+        Ok(upload)
+    }
+
     pub(super) async fn put(&self, name: &str, content: impl AsRef<[u8]>) -> Outcome {
         finish(name, self.begin(name, Placement::Replace, content.as_ref()).await?).await
     }

@@ -18,7 +18,7 @@
 //! # What is checked
 //!
 //! * **Uploads.** Nothing of an upload is to be seen before its finish, and all of it afterwards. One that is aborted or
-//!   dropped, at any point, leaves what was there before. A finish that is dropped leaves the old file or the new one,
+//!   dropped, at any point, prepared or not, leaves what was there before. A finish that is dropped leaves the old file or the new one,
 //!   and the old one if the store says that a finish can stop. Of several uploads to one name the one that is finished
 //!   last is there, whole. Readers beside them never see a part.
 //! * **`APPE`, `REST`, `STOU`.** The beginning of the file stays; a finish that succeeds loses nothing that another one
@@ -68,6 +68,7 @@ macro_rules! for_each_check {
                 a_file_of_nothing_can_be_stored []
                 an_upload_is_invisible_until_it_is_finished []
                 an_upload_that_is_given_up_leaves_what_was_there []
+                what_is_prepared_is_invisible_until_it_is_finished []
                 a_write_that_is_dropped_can_be_aborted []
                 a_finish_that_is_dropped_leaves_old_or_new []
                 the_last_finish_wins []

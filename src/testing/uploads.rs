@@ -96,6 +96,33 @@ async fn give_up<S: Storage>(ground: &Ground<'_, S>, name: &str, placement: Plac
     Ok(())
 }
 
+pub(super) async fn what_is_prepared_is_invisible_until_it_is_finished<S: Storage>(
+    ground: &Ground<'_, S>,
+) -> Outcome {
+    let mut old = None;
+    for (length, seed) in [(0, 1), (3, 2), (200_000, 3)] {
+        let new = pattern(length, seed);
+        ground.prepare("/file", &new).await?.abort(AbortReason::ControlConnectionLost).await;
+        ground.holds_one_of("/file", &[old.as_deref()], "after an upload was prepared and aborted").await?;
+        drop(ground.prepare("/file", &new).await?);
+        ground.holds_one_of("/file", &[old.as_deref()], "after an upload was prepared and dropped").await?;
+
+        let upload = ground.prepare("/file", &new).await?;
+        ground.holds_one_of("/file", &[old.as_deref()], "after an upload was prepared").await?;
+        finish("/file", upload).await?;
+        ground.holds("/file", &new, "after an upload was prepared and finished").await?;
+        old = Some(new);
+    }
+    for times in 0..20 {
+        let mut upload = ground.begin("/file", Placement::Replace, &pattern(300_000, 4)).await?;
+        poll_times(times, upload.prepare()).await;
+        upload.abort(AbortReason::ControlConnectionLost).await;
+    }
+    let when = "after a preparation that was dropped, and an abort";
+    ground.holds_one_of("/file", &[old.as_deref()], when).await?;
+    ground.lists("/", &["file"], when).await
+}
+
 pub(super) async fn a_write_that_is_dropped_can_be_aborted<S: Storage>(ground: &Ground<'_, S>) -> Outcome {
     for times in 0..20 {
         let mut upload = ground.open("/file", Placement::Replace).await?.upload;

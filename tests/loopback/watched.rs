@@ -143,6 +143,10 @@ impl<U: Upload> Upload for WatchedUpload<U> {
         self.inner.write(chunk).await
     }
 
+    async fn prepare(&mut self) -> Result<(), StorageError> {
+        self.inner.prepare().await
+    }
+
     fn handle_unauthenticated_end(&mut self) {
         self.journal.unauthenticated_ends.fetch_add(1, Ordering::SeqCst);
     }

@@ -16,6 +16,8 @@ const FAULTS: &[(Fault, &str)] = &[
     (FileOfNothingIsLost, "a_file_of_nothing_can_be_stored"),
     (WritesAreVisible, "an_upload_is_invisible_until_it_is_finished"),
     (WritesAreVisible, "readers_never_see_a_part"),
+    (PrepareStores, "what_is_prepared_is_invisible_until_it_is_finished"),
+    (PreparedIsLost, "what_is_prepared_is_invisible_until_it_is_finished"),
     (AbortStores, "an_upload_that_is_given_up_leaves_what_was_there"),
     (AbortStores, "a_write_that_is_dropped_can_be_aborted"),
     (DropStores, "an_upload_that_is_given_up_leaves_what_was_there"),

@@ -21,6 +21,8 @@ pub(crate) enum Fault {
     LastByteIsLost,
     FileOfNothingIsLost,
     WritesAreVisible,
+    PrepareStores,
+    PreparedIsLost,
     AbortStores,
     DropStores,
     StoppedFinishStores,

@@ -97,6 +97,18 @@ impl Upload for BrokenUpload {
         self.inner.as_mut().unwrap().write(chunk).await
     }
 
+    async fn prepare(&mut self) -> Result<(), StorageError> {
+        match self.fault {
+            PrepareStores => store(&self.store, &self.path, &self.content).await?,
+            PreparedIsLost => {
+                let opened = self.store.open_upload(&self.path, self.placement, self.announced).await?;
+                self.inner = Some(opened.upload);
+            }
+            _ => {}
+        }
+        self.inner.as_mut().unwrap().prepare().await
+    }
+
     fn finish(mut self) -> impl Future<Output = Result<Stored, StorageError>> + Send {
         if self.fault == StoppedFinishStores {
             // Where there is a directory, it cannot.

@@ -20,6 +20,7 @@ pub struct SimUpload {
     reserved: u64,
     memory: Option<<Memory as Storage>::Upload>,
     can_stop: bool,
+    is_prepared: bool,
     life: Life,
 }
 
@@ -42,7 +43,16 @@ impl SimUpload {
         ledger.upload(tag).can_stop = can_stop;
         let reserved = ledger.upload(tag).base.len() as u64;
         drop(ledger);
-        Self { store: store.clone(), tag, version, reserved, memory, can_stop, life: Life::Open }
+        Self {
+            store: store.clone(),
+            tag,
+            version,
+            reserved,
+            memory,
+            can_stop,
+            is_prepared: false,
+            life: Life::Open,
+        }
     }
 
     fn set_fate(&mut self, life: Life, fate: Fate) {
@@ -130,6 +140,9 @@ impl Upload for SimUpload {
         if chunk.is_empty() {
             self.store.world.violate("an empty chunk is written".into());
         }
+        if self.is_prepared {
+            self.store.world.violate(format!("{:?} is written to after it was prepared", self.tag));
+        }
         let now = self.store.world.lock().now;
         self.store.lock().upload(self.tag).last_written = now;
         let room = self.make_room(chunk.len() as u64).await;
@@ -143,6 +156,16 @@ impl Upload for SimUpload {
             Some(memory) => at_once(memory.write(chunk)),
             None => Ok(()),
         }
+    }
+
+    async fn prepare(&mut self) -> Result<(), StorageError> {
+        if std::mem::replace(&mut self.is_prepared, true) {
+            self.store.world.violate(format!("{:?} is prepared twice", self.tag));
+        }
+        let suffered = self.store.suffer("prepare").await;
+        self.store.lock().upload(self.tag).has_failed |= suffered.is_err();
+        suffered?;
+        self.memory.as_mut().map_or(Ok(()), |memory| at_once(memory.prepare()))
     }
 
     // It is the call that decides: its future may be dropped before it is polled.
