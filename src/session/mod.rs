@@ -48,30 +48,16 @@
 //!
 //! # Reading order
 //!
-//! `rules` is the table of commands. `login`, `security`, `data_connection`, `transfer` and `timer` are five small
-//! machines that do not know each other. `server_pi` joins them, and its methods are in `access`, `protection`,
-//! `parameters`, `service`, `listings`, `status` (the commands, in the order of RFC 959 4.1), `answers` (what the store says),
-//! `conduct` (what happens to a transfer) and `departure` (the client leaves).
+//! `commands::rules` is the table of commands. `machines` has six small machines that do not know each other: `login`,
+//! `security`, `data_connection`, `transfer`, `timer` and `detached`. `server_pi` joins them, with `answers` (what the
+//! store says), `conduct` (what happens to a transfer) and `departure` (the client leaves). Its methods that execute
+//! commands are in `commands`, in the order of RFC 959 4.1.
 
-mod access;
 mod action;
-mod answers;
-mod conduct;
-mod data_connection;
-mod departure;
-mod detached;
+pub(crate) mod commands;
 mod event;
-mod listings;
-mod login;
-mod parameters;
-mod protection;
-pub(crate) mod rules;
-mod security;
+mod machines;
 mod server_pi;
-mod service;
-mod status;
-mod timer;
-mod transfer;
 
 use alloc::sync::Arc;
 
@@ -80,7 +66,7 @@ pub use self::{
     event::{Answer, Event, Extent, FinishKind, Outcome, Resumption, TlsClient},
 };
 use self::{
-    rules::InTransfer,
+    commands::rules::{self, InTransfer},
     server_pi::{Attention, ServerPi},
 };
 use crate::{

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    super::{Action, server_pi::ServerPi, timer::Timer},
+    super::{Action, machines::timer::Timer, server_pi::ServerPi},
     alphabet::MISFIT,
     world::{Step, World},
 };

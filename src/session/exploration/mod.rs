@@ -55,7 +55,7 @@ use self::{
     walk::{Counts, walk},
     world::World,
 };
-use super::timer::Timer;
+use super::machines::timer::Timer;
 
 impl Plan {
     fn start(&self) -> World {
@@ -136,10 +136,10 @@ fn the_small_walks_reach_everything() {
         states.collect::<BTreeSet<Name>>()
     };
     let machines = [
-        (include_str!("../login.rs"), "State", states(&seen.login)),
-        (include_str!("../security.rs"), "Security", states(&seen.security)),
-        (include_str!("../data_connection.rs"), "DataConnection", states(&seen.data)),
-        (include_str!("../transfer.rs"), "Phase", states(&seen.transfer)),
+        (include_str!("../machines/login.rs"), "State", states(&seen.login)),
+        (include_str!("../machines/security.rs"), "Security", states(&seen.security)),
+        (include_str!("../machines/data_connection.rs"), "DataConnection", states(&seen.data)),
+        (include_str!("../machines/transfer.rs"), "Phase", states(&seen.transfer)),
         (include_str!("../action.rs"), "Action", seen.actions.clone()),
         (include_str!("../../storage/transfers.rs"), "AbortReason", seen.reasons.clone()),
     ];

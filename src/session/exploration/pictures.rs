@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::machines::{Cause, Edge, Machines, Name, Seen, Ticking};
-use crate::session::timer::Timer;
+use crate::session::machines::timer::Timer;
 
 /// A picture and where it stands: in the one block of this kind of that file.
 pub(super) struct Picture {
@@ -97,7 +97,8 @@ fn wrap(title: &str, text: &str, lines: &mut Vec<String>) {
 impl Picture {
     /// Compares with what stands there. With `UPDATE_PICTURES=1` it is written there instead.
     pub(super) fn check(&self) -> Result<(), String> {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("src/session/{}.rs", self.file));
+        let path =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("src/session/machines/{}.rs", self.file));
         let source = fs::read_to_string(&path).unwrap();
         let start = format!("//! ```{}\n", self.kind);
         let (before, rest) = source.rsplit_once(&start).ok_or_else(|| format!("{start} is missing"))?;

@@ -6,7 +6,7 @@ use super::{ServerPi, Transfer};
 
 impl ServerPi {
     /// Everything that the future depends on. A field that is left out has its reason there.
-    pub(in crate::session) fn state(&self) -> impl fmt::Debug {
+    pub(crate) fn state(&self) -> impl fmt::Debug {
         let Self {
             // They never change.
             config,

@@ -2,18 +2,19 @@
 
 use alloc::string::{String, ToString};
 
-use super::{
-    action::Request,
-    answers::Purpose,
-    login::{HostRefused, OutOfSequence},
-    parameters::Parameters,
-    server_pi::ServerPi,
-    timer::Timer,
-};
 use crate::{
     accounts::{Credentials, Denied},
     command::parse_host,
     reply::{Reply, ReplyCode},
+    session::{
+        action::Request,
+        commands::parameters::Parameters,
+        machines::{
+            login::{HostRefused, OutOfSequence},
+            timer::Timer,
+        },
+        server_pi::{ServerPi, answers::Purpose},
+    },
 };
 
 const NEED_PASSWORD: Reply = Reply::from_static("331 Send your password with PASS.\r\n");
@@ -24,7 +25,7 @@ const DENIED: Reply = Reply::from_static("530 Login incorrect.\r\n");
 
 impl ServerPi {
     /// The answer is the same whether or not there is such a user. The transfer parameters stay (RFC 959 4.1.1).
-    pub(super) fn user(&mut self, argument: &[u8]) {
+    pub(crate) fn user(&mut self, argument: &[u8]) {
         match core::str::from_utf8(argument) {
             Ok(_) if !self.is_secure_enough() => {}
             Ok(user) => {
@@ -39,12 +40,12 @@ impl ServerPi {
         }
     }
 
-    pub(super) fn pass(&mut self, argument: &[u8]) {
+    pub(crate) fn pass(&mut self, argument: &[u8]) {
         let credentials = self.login.handle_pass(argument, self.control);
         self.log_in(credentials, "Send USER first.");
     }
 
-    pub(super) fn acct(&mut self, argument: &[u8]) {
+    pub(crate) fn acct(&mut self, argument: &[u8]) {
         if self.login.is_logged_in() {
             return self.reply(ReplyCode::SUPERFLUOUS, "No account is needed.");
         }
@@ -59,7 +60,7 @@ impl ServerPi {
         }
     }
 
-    pub(super) fn handle_logged_in(&mut self) {
+    pub(crate) fn handle_logged_in(&mut self) {
         let has_said_nothing = self
             .login
             .asking()
@@ -69,7 +70,7 @@ impl ServerPi {
         self.send(if has_said_nothing { LOGGED_IN_BY_CERTIFICATE } else { LOGGED_IN });
     }
 
-    pub(super) fn handle_denied(&mut self, why: Denied) {
+    pub(crate) fn handle_denied(&mut self, why: Denied) {
         let asking = self.login.asking();
         let has_password = asking.is_some_and(|credentials| credentials.password.is_some());
         let has_account = asking.is_some_and(|credentials| credentials.account.is_some());
@@ -95,7 +96,7 @@ impl ServerPi {
         }
     }
 
-    pub(super) fn host(&mut self, argument: &[u8]) {
+    pub(crate) fn host(&mut self, argument: &[u8]) {
         let Some(host) = self.accept(parse_host(argument)) else { return };
         if !self.config.serves_host(&host) {
             return self.reply(ReplyCode::PARAMETER_NOT_IMPLEMENTED, "There is no such host here.");
@@ -111,21 +112,21 @@ impl ServerPi {
         }
     }
 
-    pub(super) fn cwd(&mut self, argument: &[u8]) {
+    pub(crate) fn cwd(&mut self, argument: &[u8]) {
         if let Some(pathname) = self.resolve(argument) {
             self.ask(Request::Stat(pathname.clone()), Purpose::ChangeDirectory(pathname));
         }
     }
 
     /// The parent of a directory is one, so the store is not asked.
-    pub(super) fn cdup(&mut self, _: &[u8]) {
+    pub(crate) fn cdup(&mut self, _: &[u8]) {
         if let Some(parent) = self.parameters.working_directory.parent() {
             self.parameters.working_directory = parent;
         }
         self.reply(ReplyCode::FILE_ACTION_DONE, "Directory changed.");
     }
 
-    pub(super) fn rein(&mut self, _: &[u8]) {
+    pub(crate) fn rein(&mut self, _: &[u8]) {
         self.log_out();
         self.login.handle_reinitialise();
         self.close_data_connection();
@@ -134,13 +135,13 @@ impl ServerPi {
         self.reinitialise_security();
     }
 
-    pub(super) fn quit(&mut self, _: &[u8]) {
+    pub(crate) fn quit(&mut self, _: &[u8]) {
         self.send(GOODBYE);
         self.close();
     }
 
     /// The time to log in begins again for one who was logged in, and goes on for one who was not.
-    pub(super) fn log_out(&mut self) {
+    pub(crate) fn log_out(&mut self) {
         self.detached.handle_new_user();
         if self.login.is_logged_in() {
             self.timers.start(Timer::LogIn, self.now, self.config.log_in_timeout);
@@ -148,14 +149,14 @@ impl ServerPi {
     }
 
     /// Who is logged in, for `STAT`.
-    pub(super) fn describe_login(&self) -> String {
+    pub(crate) fn describe_login(&self) -> String {
         self.login
             .user()
             .map_or_else(|| String::from("Not logged in"), |user| "Logged in as ".to_string() + user)
     }
 
     /// Whether a user is logged in; if not, the client is told.
-    pub(super) fn requires_login(&mut self) -> bool {
+    pub(crate) fn requires_login(&mut self) -> bool {
         let is_logged_in = self.login.is_logged_in();
         if !is_logged_in {
             self.reply(ReplyCode::NOT_LOGGED_IN, "Not logged in; send USER and PASS first.");

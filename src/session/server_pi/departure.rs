@@ -4,27 +4,31 @@
 //! that is piped into `nc` does. What it has said is executed and answered. But a client that is killed ends both of its
 //! connections in the same way, and then a file that it was sending is not whole.
 
-use super::{
-    event::Outcome,
-    server_pi::{Presence, ServerPi},
-    transfer::{Announced, Phase, Subject, Transfer},
+use crate::{
+    config::Truncation,
+    reply::Reply,
+    session::{
+        event::Outcome,
+        machines::transfer::{Announced, Phase, Subject, Transfer},
+        server_pi::{Presence, ServerPi},
+    },
+    storage::AbortReason,
 };
-use crate::{config::Truncation, reply::Reply, storage::AbortReason};
 
-pub(super) const ORPHANED: Reply = Reply::from_static(
+pub(crate) const ORPHANED: Reply = Reply::from_static(
     "426 You ended the control connection before the upload was complete, so it is not stored.\r\n",
 );
 const LOST: Reply = Reply::from_static("426 The control connection was lost.\r\n");
 
 impl ServerPi {
     /// Whether no further command will come.
-    pub(super) fn has_left(&self) -> bool {
+    pub(crate) fn has_left(&self) -> bool {
         self.presence == Presence::Left
     }
 
     /// The client has ended its side of the control connection. An upload whose end could not be certain is given up
     /// at once; the client may still read why.
-    pub(super) fn handle_control_ended(&mut self) {
+    pub(crate) fn handle_control_ended(&mut self) {
         if self.security.is_securing() {
             return self.close();
         }
@@ -45,7 +49,7 @@ impl ServerPi {
     }
 
     /// Ends the session of a client that has left, once everything that it said is answered. `true` if this did it.
-    pub(super) fn end_if_left(&mut self) -> bool {
+    pub(crate) fn end_if_left(&mut self) -> bool {
         let ends = self.has_left();
         if ends {
             self.close();
@@ -55,7 +59,7 @@ impl ServerPi {
 
     /// Whether a transfer of a client that has left may come to an end that counts: what the client gets always, and
     /// what it sends if TLS or an announced size will show that it is whole.
-    pub(super) fn may_become_certain(&self, transfer: &Transfer) -> bool {
+    pub(crate) fn may_become_certain(&self, transfer: &Transfer) -> bool {
         match &transfer.subject {
             Subject::Upload(upload) => {
                 matches!(upload.announced, Announced::Whole(_)) || self.security.protects_data()
@@ -66,7 +70,7 @@ impl ServerPi {
 
     /// What the end of an upload counts as. Where its client has left by then, it is whole only if a `close_notify` or the
     /// announced size says so (promise 2).
-    pub(super) fn weigh(&self, outcome: Outcome) -> Outcome {
+    pub(crate) fn weigh(&self, outcome: Outcome) -> Outcome {
         let is_private = self.security.protects_data();
         let refuses_truncated = self.config.tls.truncation == Truncation::Refuse;
         let (bytes, has_left, is_certain) = match outcome {
@@ -89,7 +93,7 @@ impl ServerPi {
     }
 
     /// The control connection is gone: what has not come whole is aborted, what has is finished.
-    pub(super) fn abandon_transfer(&mut self) {
+    pub(crate) fn abandon_transfer(&mut self) {
         match self.transfer.as_ref().map(|transfer| &transfer.phase) {
             Some(Phase::Opening(_)) => self.transfer = None,
             Some(Phase::Connecting(_) | Phase::Moving) => {

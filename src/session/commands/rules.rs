@@ -4,30 +4,29 @@
 //! against the row, and calls the row's method. `HELP`, `FEAT` and `SITE HELP` are this table, read aloud. To add a
 //! command, add a row and the method that it names.
 
-use super::server_pi::ServerPi;
-use crate::{command::Verb, config::TlsStart};
+use crate::{command::Verb, config::TlsStart, session::server_pi::ServerPi};
 
 /// A row of the table.
 #[derive(Debug)]
-pub(super) struct Rule {
+pub(crate) struct Rule {
     /// The verb, in upper case.
-    pub(super) name: &'static str,
-    pub(super) offer: Offer,
-    pub(super) log_in: LogIn,
-    pub(super) argument: Argument,
-    pub(super) in_transfer: InTransfer,
-    pub(super) carries: Carries,
+    pub(crate) name: &'static str,
+    pub(crate) offer: Offer,
+    pub(crate) log_in: LogIn,
+    pub(crate) argument: Argument,
+    pub(crate) in_transfer: InTransfer,
+    pub(crate) carries: Carries,
     /// Its line in the reply to `FEAT` (RFC 2389), or nothing.
-    pub(super) feature: &'static str,
+    pub(crate) feature: &'static str,
     /// What follows the verb, for the reply to `HELP`.
-    pub(super) syntax: &'static str,
+    pub(crate) syntax: &'static str,
     /// The method that executes it.
-    pub(super) run: fn(&mut ServerPi, &[u8]),
+    pub(crate) run: fn(&mut ServerPi, &[u8]),
 }
 
 /// Where the command is known by more than its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Offer {
+pub(crate) enum Offer {
     Always,
     /// Where the server has TLS.
     WithTls,
@@ -36,14 +35,14 @@ pub(super) enum Offer {
 
 /// Whether the user has to be logged in (promise 4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum LogIn {
+pub(crate) enum LogIn {
     Needed,
     Free,
 }
 
 /// Whether something has to follow the verb.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Argument {
+pub(crate) enum Argument {
     /// No: what follows is a mistake.
     None,
     /// It may be missing; blanks alone are nothing.
@@ -56,7 +55,7 @@ pub(super) enum Argument {
 
 /// What becomes of a command that comes while a transfer runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum InTransfer {
+pub(crate) enum InTransfer {
     /// It waits until the transfer has been answered.
     Waits,
     /// It is answered at once.
@@ -69,7 +68,7 @@ pub(super) enum InTransfer {
 
 /// What an earlier command said that outlives this one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Carries {
+pub(crate) enum Carries {
     Nothing,
     /// The offset of `REST`. Clients open the data connection between `REST` and its transfer.
     Restart,
@@ -95,7 +94,7 @@ macro_rules! rules {
 }
 
 /// Every command, in the order of `HELP`.
-pub(super) static RULES: &[Rule] = rules! {
+pub(crate) static RULES: &[Rule] = rules! {
     // Access control (RFC 959 4.1.1)
     "USER" Always  Free   Required Waits   Nothing "" "<user name>"                                  user
     "PASS" Always  Free   Verbatim Waits   Nothing "" "<password>"                                   pass
@@ -167,16 +166,16 @@ pub(super) static RULES: &[Rule] = rules! {
 };
 
 /// Features that belong to no row (RFC 2640, RFC 3659 6).
-pub(super) const FEATURES: &[&str] = &["UTF8", "TVFS"];
+pub(crate) const FEATURES: &[&str] = &["UTF8", "TVFS"];
 
 /// The row of a verb.
-pub(super) fn find(verb: Verb) -> Option<&'static Rule> {
+pub(crate) fn find(verb: Verb) -> Option<&'static Rule> {
     RULES.iter().find(|rule| rule.name.as_bytes() == verb.as_bytes())
 }
 
 impl Rule {
     /// Whether the command is known by more than its name on a server where TLS begins like this.
-    pub(super) fn is_offered(&self, start: TlsStart) -> bool {
+    pub(crate) fn is_offered(&self, start: TlsStart) -> bool {
         match self.offer {
             Offer::Always => true,
             Offer::WithTls => start != TlsStart::Never,
@@ -187,14 +186,14 @@ impl Rule {
 
 /// A row of the table of `SITE` commands.
 #[derive(Debug)]
-pub(super) struct SiteRule {
-    pub(super) name: &'static str,
-    pub(super) syntax: &'static str,
-    pub(super) run: fn(&mut ServerPi, &[u8]),
+pub(crate) struct SiteRule {
+    pub(crate) name: &'static str,
+    pub(crate) syntax: &'static str,
+    pub(crate) run: fn(&mut ServerPi, &[u8]),
 }
 
 /// The `SITE` commands of the server's own.
-pub(super) static SITE_RULES: &[SiteRule] = &[
+pub(crate) static SITE_RULES: &[SiteRule] = &[
     SiteRule { name: "CHMOD", syntax: "CHMOD <octal mode> <file>", run: ServerPi::site_chmod },
     SiteRule { name: "HELP", syntax: "HELP", run: ServerPi::site_help },
     SiteRule { name: "UPLOADS", syntax: "UPLOADS", run: ServerPi::site_uploads },

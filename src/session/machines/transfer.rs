@@ -31,33 +31,37 @@
 
 use core::mem;
 
-use super::{
-    action::{Direction, Movement, TransferId},
-    event::FinishKind,
+use crate::{
+    instant::Instant,
+    pathname::Pathname,
+    reply::Reply,
+    session::{
+        action::{Direction, Movement, TransferId},
+        event::FinishKind,
+    },
 };
-use crate::{instant::Instant, pathname::Pathname, reply::Reply};
 
 /// A transfer from its command to its final reply; see [the module](self) for its picture.
 #[derive(Debug)]
 #[cfg_attr(test, derive(Clone))]
-pub(super) struct Transfer {
-    pub(super) id: TransferId,
-    pub(super) subject: Subject,
-    pub(super) phase: Phase,
+pub(crate) struct Transfer {
+    pub(crate) id: TransferId,
+    pub(crate) subject: Subject,
+    pub(crate) phase: Phase,
     /// Bytes that have moved over the data connection.
-    pub(super) bytes: u64,
+    pub(crate) bytes: u64,
     /// When the bytes began to move.
-    pub(super) since: Instant,
+    pub(crate) since: Instant,
     /// Whether the client has its preliminary reply.
-    pub(super) is_announced: bool,
+    pub(crate) is_announced: bool,
     /// Whether an `ABOR` gets its `226` behind the final reply.
-    pub(super) is_abor_waiting: bool,
+    pub(crate) is_abor_waiting: bool,
 }
 
 /// What is transferred.
 #[derive(Debug)]
 #[cfg_attr(test, derive(Clone))]
-pub(super) enum Subject {
+pub(crate) enum Subject {
     Upload(UploadSubject),
     Download,
     Listing,
@@ -66,22 +70,22 @@ pub(super) enum Subject {
 /// What the session has to know about an upload.
 #[derive(Debug)]
 #[cfg_attr(test, derive(Clone))]
-pub(super) struct UploadSubject {
+pub(crate) struct UploadSubject {
     /// Where it goes.
-    pub(super) pathname: Pathname,
+    pub(crate) pathname: Pathname,
     /// Bytes of the file that were there before.
-    pub(super) offset: u64,
+    pub(crate) offset: u64,
     /// What its size tells of it.
-    pub(super) announced: Announced,
+    pub(crate) announced: Announced,
     /// What an `ABOR` does to its finish.
-    pub(super) finish: FinishKind,
+    pub(crate) finish: FinishKind,
     /// What the client is told about its name.
-    pub(super) naming: Naming,
+    pub(crate) naming: Naming,
 }
 
 /// What the size that `ALLO` announced says of an upload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Announced {
+pub(crate) enum Announced {
     Nothing,
     /// Fewer bytes on the wire are not the whole file. More are nothing special: in `TYPE A` the wire has more of them
     /// than the client's own file.
@@ -92,7 +96,7 @@ pub(super) enum Announced {
 
 /// Whether the client chose the name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Naming {
+pub(crate) enum Naming {
     /// It did.
     Given,
     /// The store did (`STOU`), and the replies tell it.
@@ -102,7 +106,7 @@ pub(super) enum Naming {
 /// Where a transfer stands.
 #[derive(Debug)]
 #[cfg_attr(test, derive(Clone))]
-pub(super) enum Phase {
+pub(crate) enum Phase {
     /// The store is asked to open it.
     Opening(Movement),
     /// It is open, and the data connection is not there yet.
@@ -117,7 +121,7 @@ pub(super) enum Phase {
 
 /// How much of its final reply a client has got while the store finishes its upload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum FinalReply {
+pub(crate) enum FinalReply {
     Nothing,
     /// Lines of a `226`: nothing else can be said before its last one.
     Begun,
@@ -125,7 +129,7 @@ pub(super) enum FinalReply {
 
 /// What an `ABOR` means for a transfer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum AborEffect {
+pub(crate) enum AborEffect {
     /// Nothing is open yet: the request is cancelled.
     CancelOpening,
     /// It is aborted.
@@ -137,7 +141,7 @@ pub(super) enum AborEffect {
 }
 
 impl Subject {
-    pub(super) const fn direction(&self) -> Direction {
+    pub(crate) const fn direction(&self) -> Direction {
         match self {
             Self::Upload(_) => Direction::Store,
             Self::Download | Self::Listing => Direction::Retrieve,
@@ -146,7 +150,7 @@ impl Subject {
 }
 
 impl Transfer {
-    pub(super) const fn new(id: TransferId, subject: Subject, movement: Movement, now: Instant) -> Self {
+    pub(crate) const fn new(id: TransferId, subject: Subject, movement: Movement, now: Instant) -> Self {
         Self {
             id,
             subject,
@@ -159,7 +163,7 @@ impl Transfer {
     }
 
     /// The store has opened it.
-    pub(super) fn handle_opened(&mut self) {
+    pub(crate) fn handle_opened(&mut self) {
         self.phase = match mem::replace(&mut self.phase, Phase::Moving) {
             Phase::Opening(movement) => Phase::Connecting(movement),
             other => other,
@@ -167,7 +171,7 @@ impl Transfer {
     }
 
     /// Its data connection is there: what is to move over it.
-    pub(super) fn handle_connected(&mut self, now: Instant) -> Option<Movement> {
+    pub(crate) fn handle_connected(&mut self, now: Instant) -> Option<Movement> {
         match mem::replace(&mut self.phase, Phase::Moving) {
             Phase::Connecting(movement) => {
                 self.since = now;
@@ -180,7 +184,7 @@ impl Transfer {
         }
     }
 
-    pub(super) const fn abor_effect(&self) -> AborEffect {
+    pub(crate) const fn abor_effect(&self) -> AborEffect {
         match (&self.phase, &self.subject) {
             (Phase::Opening(_), _) => AborEffect::CancelOpening,
             (Phase::Connecting(_) | Phase::Moving, _) => AborEffect::Abort,
@@ -192,12 +196,12 @@ impl Transfer {
     }
 
     /// Whether lines of its final reply have been sent, but not the last one.
-    pub(super) const fn has_begun_reply(&self) -> bool {
+    pub(crate) const fn has_begun_reply(&self) -> bool {
         matches!(self.phase, Phase::Finishing(FinalReply::Begun))
     }
 
     /// Whether an upload has just the bytes that its `ALLO` announced: then it is whole, however it ended.
-    pub(super) fn has_announced_size(&self) -> bool {
+    pub(crate) fn has_announced_size(&self) -> bool {
         match &self.subject {
             Subject::Upload(upload) => {
                 upload.announced == Announced::Whole(upload.offset.saturating_add(self.bytes))
@@ -207,7 +211,7 @@ impl Transfer {
     }
 
     /// Whether an upload that ended in good order has fewer bytes than its `ALLO` promised.
-    pub(super) fn is_short(&self) -> bool {
+    pub(crate) fn is_short(&self) -> bool {
         match &self.subject {
             Subject::Upload(UploadSubject {
                 announced: Announced::Least(least) | Announced::Whole(least),

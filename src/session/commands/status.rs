@@ -2,17 +2,17 @@
 
 use alloc::string::String;
 
-use super::{
-    rules::{self, FEATURES, RULES, SITE_RULES},
-    server_pi::ServerPi,
-    transfer::{Phase, Subject, Transfer},
-};
 use crate::{
     command::{Verb, split_word},
     config::TlsStart,
     dtp::Representation,
     listing::Facts,
     reply::{Reply, ReplyCode},
+    session::{
+        commands::rules::{self, FEATURES, RULES, SITE_RULES},
+        machines::transfer::{Phase, Subject, Transfer},
+        server_pi::ServerPi,
+    },
 };
 
 const NOOP_DONE: Reply = Reply::from_static("200 OK.\r\n");
@@ -22,27 +22,27 @@ const IDENTITY: Reply =
     Reply::from_static(concat!("200 Name=sansftp; Version=", env!("CARGO_PKG_VERSION"), ";\r\n"));
 
 impl ServerPi {
-    pub(super) fn not_implemented(&mut self, _: &[u8]) {
+    pub(crate) fn not_implemented(&mut self, _: &[u8]) {
         self.reply(ReplyCode::NOT_IMPLEMENTED, "This command is not implemented.");
     }
 
-    pub(super) fn noop(&mut self, _: &[u8]) {
+    pub(crate) fn noop(&mut self, _: &[u8]) {
         self.send(NOOP_DONE);
     }
 
-    pub(super) fn syst(&mut self, _: &[u8]) {
+    pub(crate) fn syst(&mut self, _: &[u8]) {
         self.send(SYSTEM);
     }
 
-    pub(super) fn clnt(&mut self, _: &[u8]) {
+    pub(crate) fn clnt(&mut self, _: &[u8]) {
         self.send(CLIENT_NOTED);
     }
 
-    pub(super) fn csid(&mut self, _: &[u8]) {
+    pub(crate) fn csid(&mut self, _: &[u8]) {
         self.send(IDENTITY);
     }
 
-    pub(super) fn feat(&mut self, _: &[u8]) {
+    pub(crate) fn feat(&mut self, _: &[u8]) {
         let start = self.config.tls.start;
         let mut reply = self.replies.compose(ReplyCode::SYSTEM_STATUS).text("Features:");
         for feature in RULES
@@ -65,7 +65,7 @@ impl ServerPi {
         self.send(reply);
     }
 
-    pub(super) fn help(&mut self, argument: &[u8]) {
+    pub(crate) fn help(&mut self, argument: &[u8]) {
         let word = argument.trim_ascii();
         if word.is_empty() {
             return self.help_all();
@@ -94,7 +94,7 @@ impl ServerPi {
         self.send(reply);
     }
 
-    pub(super) fn stat(&mut self, argument: &[u8]) {
+    pub(crate) fn stat(&mut self, argument: &[u8]) {
         if argument.trim_ascii().is_empty() {
             return self.reply_session_status();
         }
@@ -138,7 +138,7 @@ impl ServerPi {
         alloc::format!("{what}: {} bytes in {seconds} s", transfer.bytes)
     }
 
-    pub(super) fn site(&mut self, argument: &[u8]) {
+    pub(crate) fn site(&mut self, argument: &[u8]) {
         let (word, rest) = split_word(argument);
         match SITE_RULES.iter().find(|rule| rule.name.as_bytes().eq_ignore_ascii_case(word)) {
             Some(rule) => (rule.run)(self, rest),
@@ -146,7 +146,7 @@ impl ServerPi {
         }
     }
 
-    pub(super) fn site_help(&mut self, _: &[u8]) {
+    pub(crate) fn site_help(&mut self, _: &[u8]) {
         let mut reply = self.replies.compose(ReplyCode::HELP).text("These SITE commands are known:");
         for rule in SITE_RULES {
             reply = reply.inner_line().text(rule.syntax);
@@ -159,7 +159,7 @@ impl ServerPi {
     }
 
     /// What became of uploads whose finish took too long.
-    pub(super) fn site_uploads(&mut self, _: &[u8]) {
+    pub(crate) fn site_uploads(&mut self, _: &[u8]) {
         let reply = self
             .replies
             .compose(ReplyCode::SYSTEM_STATUS)

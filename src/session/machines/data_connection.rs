@@ -64,7 +64,7 @@ use crate::config::DataPeer;
 
 /// The machine; see [the module](self) for its picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum DataConnection {
+pub(crate) enum DataConnection {
     Closed,
     Preparing(PassiveCommand),
     Listening,
@@ -83,7 +83,7 @@ pub(super) enum DataConnection {
 
 /// Why no transfer can take a data connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Unfitness {
+pub(crate) enum Unfitness {
     /// Its handshake did not succeed.
     NotSecured,
     /// It did not resume the TLS session of the control connection, as it has to here.
@@ -92,7 +92,7 @@ pub(super) enum Unfitness {
 
 /// Which command waits for the passive port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum PassiveCommand {
+pub(crate) enum PassiveCommand {
     /// It tells the client this address.
     Pasv(Ipv4Addr),
     Epsv,
@@ -100,7 +100,7 @@ pub(super) enum PassiveCommand {
 
 /// What a transfer has to do to get its data connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Readiness {
+pub(crate) enum Readiness {
     /// Nothing: it is there.
     Ready,
     /// Wait for its TLS handshake.
@@ -117,7 +117,7 @@ pub(super) enum Readiness {
 
 /// What a connection is that has just been made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Arrival {
+pub(crate) enum Arrival {
     /// The one that is wanted.
     Welcome,
     /// Somebody else's.
@@ -128,16 +128,16 @@ pub(super) enum Arrival {
 
 impl DataConnection {
     /// Whether a command waits for the passive port.
-    pub(super) const fn is_preparing(self) -> bool {
+    pub(crate) const fn is_preparing(self) -> bool {
         matches!(self, Self::Preparing(_))
     }
 
     /// Whether there is anything that would have to be closed.
-    pub(super) const fn is_open(self) -> bool {
+    pub(crate) const fn is_open(self) -> bool {
         !matches!(self, Self::Closed | Self::Addressed(_) | Self::Unfit(_))
     }
 
-    pub(super) const fn readiness(self) -> Readiness {
+    pub(crate) const fn readiness(self) -> Readiness {
         match self {
             Self::Connected | Self::Secured => Readiness::Ready,
             Self::Securing => Readiness::Securing,
@@ -149,20 +149,20 @@ impl DataConnection {
     }
 
     /// The passive port is open, or could not be opened: the command that waits for it.
-    pub(super) fn handle_prepared(&mut self, next: Self) -> Option<PassiveCommand> {
+    pub(crate) fn handle_prepared(&mut self, next: Self) -> Option<PassiveCommand> {
         let Self::Preparing(command) = *self else { return None };
         *self = next;
         Some(command)
     }
 
-    pub(super) fn handle_connected(&mut self, arrival: Arrival) {
+    pub(crate) fn handle_connected(&mut self, arrival: Arrival) {
         if arrival == Arrival::Welcome {
             *self = Self::Connected;
         }
     }
 
     /// Judges a connection with `peer` on behalf of the user at `user` (promise 9).
-    pub(super) fn judge(self, peer: SocketAddr, user: SocketAddr, allowed: DataPeer) -> Arrival {
+    pub(crate) fn judge(self, peer: SocketAddr, user: SocketAddr, allowed: DataPeer) -> Arrival {
         match self {
             Self::Listening if !is_allowed(peer, user, allowed) => Arrival::Stranger,
             Self::Listening | Self::Connecting => Arrival::Welcome,
@@ -173,7 +173,7 @@ impl DataConnection {
 
 /// Whether a data connection may lead to or come from `address` (promise 9): the user's own host, unless the server
 /// allows others, and no privileged port, behind which other services listen.
-pub(super) fn is_allowed(address: SocketAddr, user: SocketAddr, allowed: DataPeer) -> bool {
+pub(crate) fn is_allowed(address: SocketAddr, user: SocketAddr, allowed: DataPeer) -> bool {
     let is_user = address.ip().to_canonical() == user.ip().to_canonical();
     address.port() >= 1024 && (is_user || allowed == DataPeer::AnyAddress)
 }

@@ -28,7 +28,7 @@ use crate::config::TlsStart;
 
 /// The machine; see [the module](self) for its picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Security {
+pub(crate) enum Security {
     Clear,
     Securing(DataProtection),
     Secured(DataProtection),
@@ -37,7 +37,7 @@ pub(super) enum Security {
 
 /// What is agreed for data connections: the protection level of RFC 2228, of which TLS has two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum DataProtection {
+pub(crate) enum DataProtection {
     /// Nothing: `PBSZ` has to come first. They are clear.
     NotAgreed,
     Clear,
@@ -46,10 +46,10 @@ pub(super) enum DataProtection {
 
 /// The command does not fit the state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct OutOfSequence;
+pub(crate) struct OutOfSequence;
 
 impl Security {
-    pub(super) const fn new(start: TlsStart) -> Self {
+    pub(crate) const fn new(start: TlsStart) -> Self {
         match start {
             TlsStart::Never | TlsStart::OnAuth => Self::Clear,
             TlsStart::AtOnce => Self::Securing(DataProtection::Private),
@@ -57,34 +57,34 @@ impl Security {
     }
 
     /// Whether a handshake is awaited on the control connection.
-    pub(super) const fn is_securing(self) -> bool {
+    pub(crate) const fn is_securing(self) -> bool {
         matches!(self, Self::Securing(_))
     }
 
     /// Whether TLS protects the control connection.
-    pub(super) const fn is_secured(self) -> bool {
+    pub(crate) const fn is_secured(self) -> bool {
         matches!(self, Self::Secured(_))
     }
 
     /// Whether data connections are protected.
-    pub(super) const fn protects_data(self) -> bool {
+    pub(crate) const fn protects_data(self) -> bool {
         matches!(self, Self::Secured(DataProtection::Private) | Self::Cleared(DataProtection::Private))
     }
 
     /// `AUTH`, where TLS does not protect the control connection.
-    pub(super) const fn handle_auth(&mut self, protection: DataProtection) {
+    pub(crate) const fn handle_auth(&mut self, protection: DataProtection) {
         *self = Self::Securing(protection);
     }
 
     /// The handshake has succeeded. `false` if nobody waits for it.
-    pub(super) const fn handle_secured(&mut self) -> bool {
+    pub(crate) const fn handle_secured(&mut self) -> bool {
         let Self::Securing(protection) = *self else { return false };
         *self = Self::Secured(protection);
         true
     }
 
     /// `PBSZ`: TLS has no buffer size to agree upon, but `PROT` wants to be preceded (RFC 4217 9).
-    pub(super) const fn handle_pbsz(&mut self) -> Result<(), OutOfSequence> {
+    pub(crate) const fn handle_pbsz(&mut self) -> Result<(), OutOfSequence> {
         match self {
             Self::Secured(protection @ DataProtection::NotAgreed) => {
                 *protection = DataProtection::Clear;
@@ -96,7 +96,7 @@ impl Security {
     }
 
     /// `PROT`.
-    pub(super) const fn handle_prot(&mut self, wanted: DataProtection) -> Result<(), OutOfSequence> {
+    pub(crate) const fn handle_prot(&mut self, wanted: DataProtection) -> Result<(), OutOfSequence> {
         match self {
             Self::Secured(protection @ (DataProtection::Clear | DataProtection::Private)) => {
                 *protection = wanted;
@@ -107,14 +107,14 @@ impl Security {
     }
 
     /// `CCC`: only where TLS protects the control connection.
-    pub(super) const fn handle_ccc(&mut self) -> Result<(), OutOfSequence> {
+    pub(crate) const fn handle_ccc(&mut self) -> Result<(), OutOfSequence> {
         let Self::Secured(protection) = *self else { return Err(OutOfSequence) };
         *self = Self::Cleared(protection);
         Ok(())
     }
 
     /// `REIN` (RFC 4217 11): whether TLS has to end on the control connection. Where it began at once, it stays.
-    pub(super) const fn handle_reinitialise(&mut self, start: TlsStart) -> bool {
+    pub(crate) const fn handle_reinitialise(&mut self, start: TlsStart) -> bool {
         let was_secured = self.is_secured();
         *self = match start {
             TlsStart::Never | TlsStart::OnAuth => Self::Clear,

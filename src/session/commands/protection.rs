@@ -1,18 +1,20 @@
 //! Security commands (RFC 2228 3, RFC 4217), and what becomes of handshakes.
 
-use super::{
-    action::Action,
-    data_connection::{DataConnection, Unfitness},
-    event::{Resumption, TlsClient},
-    parameters::Parameters,
-    security::{DataProtection, OutOfSequence},
-    server_pi::ServerPi,
-    timer::Timer,
-};
 use crate::{
     command::{parse_host, parse_number},
     config::{SessionReuse, TlsRequirement, TlsStart},
     reply::{Reply, ReplyCode},
+    session::{
+        action::Action,
+        commands::parameters::Parameters,
+        event::{Resumption, TlsClient},
+        machines::{
+            data_connection::{DataConnection, Unfitness},
+            security::{DataProtection, OutOfSequence},
+            timer::Timer,
+        },
+        server_pi::ServerPi,
+    },
     storage::AbortReason,
 };
 
@@ -33,7 +35,7 @@ impl ServerPi {
     // The control connection.
 
     /// Nothing that was said in clear is of use behind the handshake: somebody in between may have said it (promise 5).
-    pub(super) fn auth(&mut self, argument: &[u8]) {
+    pub(crate) fn auth(&mut self, argument: &[u8]) {
         let protection = match argument.trim_ascii().to_ascii_uppercase().as_slice() {
             b"TLS" | b"TLS-C" => DataProtection::NotAgreed,
             b"SSL" | b"TLS-P" => DataProtection::Private,
@@ -52,7 +54,7 @@ impl ServerPi {
     }
 
     /// Begins the handshake on the control connection. Until it has succeeded nothing is said, and nothing heard.
-    pub(super) fn secure_control(&mut self) {
+    pub(crate) fn secure_control(&mut self) {
         self.act(Action::SecureControl);
         self.await_handshake();
     }
@@ -62,7 +64,7 @@ impl ServerPi {
     }
 
     /// A name of the server that is none of its hosts' is only how its client found it.
-    pub(super) fn handle_control_secured(&mut self, client: TlsClient) {
+    pub(crate) fn handle_control_secured(&mut self, client: TlsClient) {
         if !self.security.handle_secured() {
             return;
         }
@@ -76,7 +78,7 @@ impl ServerPi {
         }
     }
 
-    pub(super) fn pbsz(&mut self, argument: &[u8]) {
+    pub(crate) fn pbsz(&mut self, argument: &[u8]) {
         if self.accept(parse_number(argument)).is_none() {
             return;
         }
@@ -86,7 +88,7 @@ impl ServerPi {
         }
     }
 
-    pub(super) fn prot(&mut self, argument: &[u8]) {
+    pub(crate) fn prot(&mut self, argument: &[u8]) {
         let (wanted, reply) = match argument.trim_ascii().to_ascii_uppercase().as_slice() {
             b"C" if self.config.tls.requirement == TlsRequirement::ControlAndData => {
                 return self
@@ -108,7 +110,7 @@ impl ServerPi {
         }
     }
 
-    pub(super) fn ccc(&mut self, _: &[u8]) {
+    pub(crate) fn ccc(&mut self, _: &[u8]) {
         let tls = self.config.tls;
         if tls.start == TlsStart::AtOnce || tls.requirement != TlsRequirement::Nothing {
             return self.reply(ReplyCode::REFUSED_BY_POLICY, "The control connection needs TLS here.");
@@ -125,7 +127,7 @@ impl ServerPi {
     }
 
     /// `REIN`: behind its reply, which TLS still protects, the control connection is clear (RFC 4217 11).
-    pub(super) fn reinitialise_security(&mut self) {
+    pub(crate) fn reinitialise_security(&mut self) {
         if self.security.handle_reinitialise(self.config.tls.start) {
             self.clear_control();
         }
@@ -137,7 +139,7 @@ impl ServerPi {
     }
 
     /// Whether a user may log in over this connection; if not, the client is told.
-    pub(super) fn is_secure_enough(&mut self) -> bool {
+    pub(crate) fn is_secure_enough(&mut self) -> bool {
         let is_enough = self.config.tls.requirement == TlsRequirement::Nothing || self.security.is_secured();
         if !is_enough {
             self.reply(ReplyCode::NOT_LOGGED_IN, "Passwords need TLS here; send AUTH TLS first.");
@@ -146,7 +148,7 @@ impl ServerPi {
     }
 
     /// For `STAT`.
-    pub(super) fn describe_protection(&self) -> &'static str {
+    pub(crate) fn describe_protection(&self) -> &'static str {
         match (self.security.is_secured(), self.security.protects_data()) {
             (true, true) => "TLS protects the control connection and data connections",
             (true, false) => "TLS protects the control connection; data connections are clear",
@@ -158,7 +160,7 @@ impl ServerPi {
     // The data connection.
 
     /// Whether a transfer may go over a data connection as it is agreed; if not, the client is told.
-    pub(super) fn is_data_secure_enough(&mut self) -> bool {
+    pub(crate) fn is_data_secure_enough(&mut self) -> bool {
         let is_required = self.config.tls.requirement == TlsRequirement::ControlAndData;
         let is_enough = !is_required || self.security.protects_data();
         if !is_enough {
@@ -172,7 +174,7 @@ impl ServerPi {
 
     /// Begins the handshake on a data connection that is there, unless it is to be clear. The client may begin it at once
     /// or wait for the preliminary reply.
-    pub(super) fn secure_data_connection(&mut self) {
+    pub(crate) fn secure_data_connection(&mut self) {
         if self.data == DataConnection::Connected && self.security.protects_data() {
             let direction = self.transfer.as_ref().map(|transfer| transfer.subject.direction());
             self.data = DataConnection::Securing;
@@ -194,12 +196,12 @@ impl ServerPi {
     }
 
     /// A transfer that is open waits for the handshake. As long as none does, it has as much time as the next command.
-    pub(super) fn await_data_handshake(&mut self) {
+    pub(crate) fn await_data_handshake(&mut self) {
         self.timers.stop(Timer::DataConnect);
         self.await_handshake();
     }
 
-    pub(super) fn handle_data_secured(&mut self, resumption: Resumption) {
+    pub(crate) fn handle_data_secured(&mut self, resumption: Resumption) {
         if self.data != DataConnection::Securing {
             return;
         }
@@ -211,7 +213,7 @@ impl ServerPi {
     }
 
     /// No transfer can take the data connection. The one that waits for it is told why, or else the next one.
-    pub(super) fn reject_data_connection(&mut self, why: Unfitness) {
+    pub(crate) fn reject_data_connection(&mut self, why: Unfitness) {
         if self.is_data_connection_awaited() {
             let reply = self.unfitness_reply(why);
             return self.abort(AbortReason::NoDataConnection, reply);
@@ -221,7 +223,7 @@ impl ServerPi {
     }
 
     /// A client that has shown a certificate on the control connection has to show the same one on the data connection.
-    pub(super) const fn unfitness_reply(&self, why: Unfitness) -> Reply {
+    pub(crate) const fn unfitness_reply(&self, why: Unfitness) -> Reply {
         match why {
             Unfitness::NotSecured if self.login.has_certificate() => NOT_CERTIFIED,
             Unfitness::NotSecured => NOT_SECURED,
@@ -231,7 +233,7 @@ impl ServerPi {
 
     /// A handshake takes too long, on one of the connections. Nothing more can be said over a control connection of
     /// which nobody knows whether it is clear.
-    pub(super) fn handle_handshake_overdue(&mut self) {
+    pub(crate) fn handle_handshake_overdue(&mut self) {
         if self.security.is_securing() {
             self.close();
         } else {

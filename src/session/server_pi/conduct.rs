@@ -4,19 +4,20 @@ use core::net::SocketAddr;
 
 use bytes::Bytes;
 
-use super::{
-    action::{Action, DataConnectionMode, TransferId},
-    data_connection::{Arrival, DataConnection, Readiness, Unfitness},
-    departure::ORPHANED,
-    event::{FinishKind, Outcome},
-    server_pi::ServerPi,
-    timer::Timer,
-    transfer::{AborEffect, FinalReply, Naming, Phase, Subject, Transfer},
-};
 use crate::{
     config::{FinishOverdue, FinishPatience},
     pathname::Pathname,
     reply::{Reply, ReplyCode},
+    session::{
+        action::{Action, DataConnectionMode, TransferId},
+        event::{FinishKind, Outcome},
+        machines::{
+            data_connection::{Arrival, DataConnection, Readiness, Unfitness},
+            timer::Timer,
+            transfer::{AborEffect, FinalReply, Naming, Phase, Subject, Transfer},
+        },
+        server_pi::{ServerPi, departure::ORPHANED},
+    },
     storage::{AbortReason, StorageError, Stored},
 };
 
@@ -45,7 +46,7 @@ const SHUT_DOWN_WHILE_STORING: Reply = Reply::from_static(
 impl ServerPi {
     // Opening.
 
-    pub(super) fn handle_upload_opened(&mut self, pathname: Pathname, offset: u64, finish: FinishKind) {
+    pub(crate) fn handle_upload_opened(&mut self, pathname: Pathname, offset: u64, finish: FinishKind) {
         if let Some(Subject::Upload(upload)) = self.transfer.as_mut().map(|transfer| &mut transfer.subject) {
             upload.pathname = pathname;
             upload.offset = offset;
@@ -55,7 +56,7 @@ impl ServerPi {
     }
 
     /// The store has opened what is transferred: the data connection is next.
-    pub(super) fn handle_opened(&mut self) {
+    pub(crate) fn handle_opened(&mut self) {
         let Some(transfer) = &mut self.transfer else { return };
         transfer.handle_opened();
         if let Readiness::Unfit(why) = self.data.readiness() {
@@ -91,7 +92,7 @@ impl ServerPi {
     }
 
     /// The store did not open it.
-    pub(super) fn refuse_transfer(&mut self, code: ReplyCode, text: &str) {
+    pub(crate) fn refuse_transfer(&mut self, code: ReplyCode, text: &str) {
         self.close_data_connection();
         let reply = self.replies.line(code, text);
         self.complete(reply);
@@ -99,7 +100,7 @@ impl ServerPi {
 
     // Connecting.
 
-    pub(super) fn handle_data_connected(&mut self, peer: SocketAddr) {
+    pub(crate) fn handle_data_connected(&mut self, peer: SocketAddr) {
         let arrival = self.data.judge(peer, self.control.peer, self.config.data_peer);
         if arrival == Arrival::Stranger {
             return self.act(Action::RefuseDataConnection);
@@ -110,11 +111,11 @@ impl ServerPi {
     }
 
     /// Whether the store has opened a transfer that waits for its data connection.
-    pub(super) fn is_data_connection_awaited(&self) -> bool {
+    pub(crate) fn is_data_connection_awaited(&self) -> bool {
         self.transfer.as_ref().is_some_and(|transfer| matches!(transfer.phase, Phase::Connecting(_)))
     }
 
-    pub(super) fn move_if_ready(&mut self) {
+    pub(crate) fn move_if_ready(&mut self) {
         if self.is_data_connection_awaited() {
             match self.data.readiness() {
                 Readiness::Ready => self.start_moving(),
@@ -136,7 +137,7 @@ impl ServerPi {
         self.act(Action::Transfer(id, movement));
     }
 
-    pub(super) fn handle_data_refused(&mut self) {
+    pub(crate) fn handle_data_refused(&mut self) {
         match self.data {
             DataConnection::Connecting => self.handle_no_data_connection(),
             DataConnection::Securing => self.reject_data_connection(Unfitness::NotSecured),
@@ -144,13 +145,13 @@ impl ServerPi {
         }
     }
 
-    pub(super) fn handle_no_data_connection(&mut self) {
+    pub(crate) fn handle_no_data_connection(&mut self) {
         self.abort(AbortReason::NoDataConnection, NO_DATA_CONNECTION);
     }
 
     // Moving.
 
-    pub(super) fn handle_progressed(&mut self, id: TransferId, bytes: u64) {
+    pub(crate) fn handle_progressed(&mut self, id: TransferId, bytes: u64) {
         if let Some(transfer) = self.moving(id)
             && bytes > transfer.bytes
         {
@@ -159,7 +160,7 @@ impl ServerPi {
         }
     }
 
-    pub(super) fn handle_moved(&mut self, id: TransferId) {
+    pub(crate) fn handle_moved(&mut self, id: TransferId) {
         if self.moving(id).is_some() {
             self.timers.start(Timer::DataStall, self.now, self.config.data_stall_timeout);
         }
@@ -170,11 +171,11 @@ impl ServerPi {
         self.transfer_named(id).filter(|transfer| matches!(transfer.phase, Phase::Moving))
     }
 
-    pub(super) fn handle_data_stalled(&mut self) {
+    pub(crate) fn handle_data_stalled(&mut self) {
         self.abort(AbortReason::DataStalled, STALLED);
     }
 
-    pub(super) fn handle_transfer_ended(&mut self, id: TransferId, outcome: Outcome) {
+    pub(crate) fn handle_transfer_ended(&mut self, id: TransferId, outcome: Outcome) {
         let Some(transfer) = self.moving(id) else { return };
         if let Outcome::Complete { bytes } | Outcome::Truncated { bytes } | Outcome::Orphaned { bytes } =
             outcome
@@ -217,7 +218,7 @@ impl ServerPi {
         self.act(Action::AwaitFinish(id));
     }
 
-    pub(super) fn handle_finished(&mut self, id: TransferId, result: Result<Stored, StorageError>) {
+    pub(crate) fn handle_finished(&mut self, id: TransferId, result: Result<Stored, StorageError>) {
         let is_finishing =
             self.transfer_named(id).is_some_and(|transfer| matches!(transfer.phase, Phase::Finishing(_)));
         if !is_finishing {
@@ -231,7 +232,7 @@ impl ServerPi {
     }
 
     /// Begins the final reply, or goes on with it. Nothing is added to what a client does not read.
-    pub(super) fn handle_patience_over(&mut self) {
+    pub(crate) fn handle_patience_over(&mut self) {
         let FinishPatience::ContinueAfter { every, .. } = self.config.finish_patience else { return };
         self.timers.start(Timer::Patience, self.now, every);
         if self.is_attentive()
@@ -265,7 +266,7 @@ impl ServerPi {
         self.replies.line(error.kind().reply_code(), error.message())
     }
 
-    pub(super) fn handle_finish_overdue(&mut self) {
+    pub(crate) fn handle_finish_overdue(&mut self) {
         let Some(transfer) = &self.transfer else { return };
         let (id, Subject::Upload(upload)) = (transfer.id, &transfer.subject) else { return };
         let has_begun = transfer.has_begun_reply();
@@ -287,7 +288,7 @@ impl ServerPi {
 
     // Aborting.
 
-    pub(super) fn abor(&mut self, _: &[u8]) {
+    pub(crate) fn abor(&mut self, _: &[u8]) {
         self.parameters.announced = None;
         let Some(effect) = self.transfer.as_ref().map(Transfer::abor_effect) else {
             self.close_data_connection();
@@ -309,7 +310,7 @@ impl ServerPi {
     }
 
     /// Gives the transfer up; the client gets `reply` when that is done.
-    pub(super) fn abort(&mut self, why: AbortReason, reply: Reply) {
+    pub(crate) fn abort(&mut self, why: AbortReason, reply: Reply) {
         let Some(transfer) = &mut self.transfer else { return };
         transfer.phase = Phase::Aborting(reply);
         let id = transfer.id;
@@ -321,7 +322,7 @@ impl ServerPi {
         self.act(Action::Abort(id, why));
     }
 
-    pub(super) fn handle_aborted(&mut self, id: TransferId) {
+    pub(crate) fn handle_aborted(&mut self, id: TransferId) {
         let is_aborting =
             self.transfer_named(id).is_some_and(|transfer| matches!(transfer.phase, Phase::Aborting(_)));
         if is_aborting {
@@ -330,7 +331,7 @@ impl ServerPi {
     }
 
     /// The store takes too long to abort: dropping the upload is as good.
-    pub(super) fn handle_abort_overdue(&mut self) {
+    pub(crate) fn handle_abort_overdue(&mut self) {
         if let Some(id) = self.transfer.as_ref().map(|transfer| transfer.id) {
             self.act(Action::Drop(id));
             self.complete_abort();
@@ -352,7 +353,7 @@ impl ServerPi {
     }
 
     /// The server cannot wait any longer.
-    pub(super) fn handle_shutdown_overdue(&mut self) {
+    pub(crate) fn handle_shutdown_overdue(&mut self) {
         self.handle_shutdown_requested();
         match self.transfer.as_ref().map(|transfer| &transfer.phase) {
             Some(Phase::Opening(_)) => {
@@ -372,7 +373,7 @@ impl ServerPi {
     }
 
     /// The final reply (promise 3), and the `226` of an `ABOR` behind it.
-    pub(super) fn complete(&mut self, reply: Reply) {
+    pub(crate) fn complete(&mut self, reply: Reply) {
         for timer in Timer::OF_A_TRANSFER {
             self.timers.stop(timer);
         }

@@ -2,11 +2,6 @@
 
 use core::net::{IpAddr, SocketAddr, SocketAddrV4};
 
-use super::{
-    action::{Action, DataConnectionMode},
-    data_connection::{DataConnection, PassiveCommand, is_allowed},
-    server_pi::ServerPi,
-};
 use crate::{
     address::{AddressError, EpsvArgument, ExtendedPort, HostPort, parse_eprt, parse_port},
     command::{ArgumentError, parse_only, parse_type, split_word},
@@ -15,36 +10,41 @@ use crate::{
     listing::Facts,
     pathname::{Pathname, names_directory},
     reply::{Reply, ReplyCode},
+    session::{
+        action::{Action, DataConnectionMode},
+        machines::data_connection::{DataConnection, PassiveCommand, is_allowed},
+        server_pi::ServerPi,
+    },
     storage::EntryKind,
 };
 
 /// What the user has set, for the commands that follow.
 #[derive(Debug)]
 #[cfg_attr(test, derive(Clone))]
-pub(super) struct Parameters {
-    pub(super) working_directory: Pathname,
-    pub(super) representation: Representation,
-    pub(super) setup: DataConnectionSetup,
+pub(crate) struct Parameters {
+    pub(crate) working_directory: Pathname,
+    pub(crate) representation: Representation,
+    pub(crate) setup: DataConnectionSetup,
     /// The facts of `MLST` and `MLSD` that the user wants.
-    pub(super) facts: Facts,
+    pub(crate) facts: Facts,
     /// `ALLO`: the size that the next transfer promises, if it is an upload.
-    pub(super) announced: Option<u64>,
+    pub(crate) announced: Option<u64>,
     /// `REST`: where the next transfer begins.
-    pub(super) restart: Option<u64>,
+    pub(crate) restart: Option<u64>,
     /// `RNFR`: what the next command renames, and what that is.
-    pub(super) rename_from: Option<(Pathname, EntryKind)>,
+    pub(crate) rename_from: Option<(Pathname, EntryKind)>,
 }
 
 /// Which commands may prepare a data connection (RFC 2428 4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum DataConnectionSetup {
+pub(crate) enum DataConnectionSetup {
     Any,
     EpsvOnly,
 }
 
 impl Parameters {
     /// Those that a session begins with (RFC 959 5.1), at the root.
-    pub(super) fn new(config: &Config) -> Self {
+    pub(crate) fn new(config: &Config) -> Self {
         Self {
             working_directory: Pathname::root(),
             representation: config.initial_type,
@@ -57,13 +57,13 @@ impl Parameters {
     }
 
     /// Forgets what belongs to the user who was logged in.
-    pub(super) fn handle_new_user(&mut self) {
+    pub(crate) fn handle_new_user(&mut self) {
         self.working_directory = Pathname::root();
         self.announced = None;
     }
 
     /// Forgets what only the very next command could have used.
-    pub(super) fn forget_sequence(&mut self) {
+    pub(crate) fn forget_sequence(&mut self) {
         self.restart = None;
         self.rename_from = None;
     }
@@ -75,30 +75,30 @@ const MODE_SET: Reply = Reply::from_static("200 Mode set to stream.\r\n");
 const PORT_SET: Reply = Reply::from_static("200 Address taken; a transfer will connect to it.\r\n");
 
 impl ServerPi {
-    pub(super) fn type_(&mut self, argument: &[u8]) {
+    pub(crate) fn type_(&mut self, argument: &[u8]) {
         if let Some(representation) = self.accept(parse_type(argument)) {
             self.parameters.representation = representation;
             self.send(TYPE_SET);
         }
     }
 
-    pub(super) fn stru(&mut self, argument: &[u8]) {
+    pub(crate) fn stru(&mut self, argument: &[u8]) {
         if let Some(()) = self.accept(parse_only(argument, b'F', b"RP")) {
             self.send(STRUCTURE_SET);
         }
     }
 
-    pub(super) fn mode(&mut self, argument: &[u8]) {
+    pub(crate) fn mode(&mut self, argument: &[u8]) {
         if let Some(()) = self.accept(parse_only(argument, b'S', b"BC")) {
             self.send(MODE_SET);
         }
     }
 
-    pub(super) fn port(&mut self, argument: &[u8]) {
+    pub(crate) fn port(&mut self, argument: &[u8]) {
         self.connect_later(parse_port(argument));
     }
 
-    pub(super) fn eprt(&mut self, argument: &[u8]) {
+    pub(crate) fn eprt(&mut self, argument: &[u8]) {
         let address = match parse_eprt(argument) {
             Ok(address) if self.is_out_of_reach(address) => Err(AddressError::UnknownProtocol),
             address => address,
@@ -150,7 +150,7 @@ impl ServerPi {
         self.config.data_peer == DataPeer::ControlPeer && is_ipv6 != self.is_over_ipv6()
     }
 
-    pub(super) fn pasv(&mut self, _: &[u8]) {
+    pub(crate) fn pasv(&mut self, _: &[u8]) {
         if self.parameters.setup == DataConnectionSetup::EpsvOnly {
             return self.reply(ReplyCode::ARGUMENT_ERROR, "After EPSV ALL, only EPSV is allowed.");
         }
@@ -165,7 +165,7 @@ impl ServerPi {
         self.listen(PassiveCommand::Pasv(address));
     }
 
-    pub(super) fn epsv(&mut self, argument: &[u8]) {
+    pub(crate) fn epsv(&mut self, argument: &[u8]) {
         let is_ipv6 = self.is_over_ipv6();
         match EpsvArgument::parse(argument) {
             Ok(EpsvArgument::All) => {
@@ -184,7 +184,7 @@ impl ServerPi {
         self.act(Action::OpenDataConnection(DataConnectionMode::Listen));
     }
 
-    pub(super) fn handle_listening(&mut self, address: SocketAddr) {
+    pub(crate) fn handle_listening(&mut self, address: SocketAddr) {
         let reply = match self.data.handle_prepared(DataConnection::Listening) {
             Some(PassiveCommand::Pasv(host)) => {
                 let address = HostPort(SocketAddrV4::new(host, address.port()));
@@ -201,13 +201,13 @@ impl ServerPi {
         self.send(reply);
     }
 
-    pub(super) fn handle_listen_failed(&mut self) {
+    pub(crate) fn handle_listen_failed(&mut self) {
         if self.data.handle_prepared(DataConnection::Closed).is_some() {
             self.reply(ReplyCode::NO_DATA_CONNECTION, "No passive port is free; try again later.");
         }
     }
 
-    pub(super) fn opts(&mut self, argument: &[u8]) {
+    pub(crate) fn opts(&mut self, argument: &[u8]) {
         let (command, options) = split_word(argument);
         match (command.to_ascii_uppercase().as_slice(), options.trim_ascii().to_ascii_uppercase().as_slice())
         {
@@ -232,7 +232,7 @@ impl ServerPi {
     }
 
     /// RFC 2640 4: English is spoken here.
-    pub(super) fn lang(&mut self, argument: &[u8]) {
+    pub(crate) fn lang(&mut self, argument: &[u8]) {
         let tag = argument.trim_ascii().to_ascii_uppercase();
         match tag.as_slice() {
             b"" | b"EN" | [b'E', b'N', b'-', ..] => self.reply(ReplyCode::OK, "Replies are in English."),
@@ -243,7 +243,7 @@ impl ServerPi {
     // What they mean for the other commands.
 
     /// The pathname that an argument means (promise 11); if it means none, the client is told.
-    pub(super) fn resolve(&mut self, argument: &[u8]) -> Option<Pathname> {
+    pub(crate) fn resolve(&mut self, argument: &[u8]) -> Option<Pathname> {
         match self.parameters.working_directory.resolve(argument) {
             Ok(pathname) => Some(pathname),
             Err(error) => {
@@ -254,7 +254,7 @@ impl ServerPi {
     }
 
     /// The same for a file. A name that ends in a slash is a directory's, there or not; the client is told with `code`.
-    pub(super) fn resolve_file(&mut self, argument: &[u8], code: ReplyCode) -> Option<Pathname> {
+    pub(crate) fn resolve_file(&mut self, argument: &[u8], code: ReplyCode) -> Option<Pathname> {
         if names_directory(argument) {
             self.reply(code, "A name that ends in a slash means a directory.");
             return None;
@@ -263,7 +263,7 @@ impl ServerPi {
     }
 
     /// What a transfer does to the bytes of a file.
-    pub(super) fn representation(&self) -> Representation {
+    pub(crate) fn representation(&self) -> Representation {
         match self.config.ascii_conversion {
             AsciiConversion::LineEnds => self.parameters.representation,
             AsciiConversion::Nothing => Representation::Image,

@@ -1,5 +1,8 @@
 //! The place where the machines are joined.
 
+pub(super) mod answers;
+mod conduct;
+pub(super) mod departure;
 #[cfg(test)]
 mod state;
 
@@ -8,17 +11,21 @@ use core::{fmt, mem};
 
 use bytes::Bytes;
 
+use self::answers::{Pending, Purpose};
 use super::{
     action::{Action, Request, RequestId, TransferId},
-    answers::{Pending, Purpose},
-    data_connection::DataConnection,
-    detached::DetachedFinishes,
-    login::Login,
-    parameters::Parameters,
-    rules::{self, Argument, Carries, LogIn, Rule},
-    security::Security,
-    timer::{Timer, Timers},
-    transfer::Transfer,
+    commands::{
+        parameters::Parameters,
+        rules::{self, Argument, Carries, LogIn, Rule},
+    },
+    machines::{
+        data_connection::DataConnection,
+        detached::DetachedFinishes,
+        login::Login,
+        security::Security,
+        timer::{Timer, Timers},
+        transfer::Transfer,
+    },
 };
 use crate::{
     command::{ArgumentError, Command, is_blank},
@@ -31,7 +38,7 @@ use crate::{
 /// Everything of a session but its unread lines.
 #[derive(Debug)]
 #[cfg_attr(test, derive(Clone))]
-pub(super) struct ServerPi {
+pub(crate) struct ServerPi {
     pub(super) config: Arc<Config>,
     pub(super) control: Endpoints,
     pub(super) now: Instant,

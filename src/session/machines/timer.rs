@@ -50,7 +50,7 @@ use crate::instant::Instant;
 
 /// What a deadline is for. Each is waited for at most once at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Timer {
+pub(crate) enum Timer {
     /// The client logs in.
     LogIn,
     /// The client's next command.
@@ -72,7 +72,7 @@ pub(super) enum Timer {
 }
 
 impl Timer {
-    pub(super) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::LogIn,
         Self::ControlIdle,
         Self::Request,
@@ -85,27 +85,27 @@ impl Timer {
     ];
 
     /// Those that no transfer leaves running.
-    pub(super) const OF_A_TRANSFER: [Self; 6] =
+    pub(crate) const OF_A_TRANSFER: [Self; 6] =
         [Self::DataConnect, Self::Handshake, Self::DataStall, Self::Finish, Self::Patience, Self::Abort];
 }
 
 /// The deadlines that are running.
 #[derive(Debug, Default)]
 #[cfg_attr(test, derive(Clone))]
-pub(super) struct Timers([Option<Instant>; Timer::ALL.len()]);
+pub(crate) struct Timers([Option<Instant>; Timer::ALL.len()]);
 
 impl Timers {
     /// Starts a deadline, or starts it again.
-    pub(super) fn start(&mut self, timer: Timer, now: Instant, after: Duration) {
+    pub(crate) fn start(&mut self, timer: Timer, now: Instant, after: Duration) {
         self.set(timer, Some(now + after));
     }
 
-    pub(super) fn stop(&mut self, timer: Timer) {
+    pub(crate) fn stop(&mut self, timer: Timer) {
         self.set(timer, None);
     }
 
     /// Takes a deadline that has passed off the table; to be called until there is none.
-    pub(super) fn pop_elapsed(&mut self, now: Instant) -> Option<Timer> {
+    pub(crate) fn pop_elapsed(&mut self, now: Instant) -> Option<Timer> {
         let elapsed = Timer::ALL.into_iter().zip(self.0).find(|(_, at)| at.is_some_and(|at| at <= now));
         elapsed.map(|(timer, _)| {
             self.stop(timer);
@@ -114,13 +114,13 @@ impl Timers {
     }
 
     /// When the first one passes.
-    pub(super) fn next(&self) -> Option<Instant> {
+    pub(crate) fn next(&self) -> Option<Instant> {
         self.0.iter().flatten().min().copied()
     }
 
     /// The deadlines in the order of `Timer::ALL`, for the walk over all states.
     #[cfg(test)]
-    pub(super) const fn all(&self) -> [Option<Instant>; Timer::ALL.len()] {
+    pub(crate) const fn all(&self) -> [Option<Instant>; Timer::ALL.len()] {
         self.0
     }
 

@@ -2,19 +2,21 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use super::{
-    action::{Movement, Request, Selection},
-    answers::{Purpose, Wanted, is_nobodys_name},
-    event::Extent,
-    server_pi::ServerPi,
-    transfer::{Phase, Subject},
-};
 use crate::{
     command::{has_list_flag, skip_list_flags},
     listing::ListingFormat,
     pathname::Pathname,
     pattern::Pattern,
     reply::{ReplyCode, ReplyComposer},
+    session::{
+        action::{Movement, Request, Selection},
+        event::Extent,
+        machines::transfer::{Phase, Subject},
+        server_pi::{
+            ServerPi,
+            answers::{Purpose, Wanted, is_nobodys_name},
+        },
+    },
     storage::{Entry, Metadata, StorageError, StorageErrorKind},
     time_value::TimeValue,
 };
@@ -22,16 +24,16 @@ use crate::{
 /// What is listed, over a data connection or by `STAT`.
 #[derive(Debug)]
 #[cfg_attr(test, derive(Clone))]
-pub(super) struct Listed {
+pub(crate) struct Listed {
     pathname: Pathname,
     wanted: Wanted,
     /// The pattern that the last segment is, if nothing has that very name.
     pattern: Option<Pattern>,
-    pub(super) format: ListingFormat,
+    pub(crate) format: ListingFormat,
 }
 
 impl ServerPi {
-    pub(super) fn list(&mut self, argument: &[u8]) {
+    pub(crate) fn list(&mut self, argument: &[u8]) {
         let (format, selection) = asked_by_flags(argument);
         let argument = skip_list_flags(argument);
         let pattern = self.pattern_in(argument);
@@ -39,7 +41,7 @@ impl ServerPi {
     }
 
     /// RFC 1123 4.1.2.7: the names can be used as arguments, so they begin as the argument does.
-    pub(super) fn nlst(&mut self, argument: &[u8]) {
+    pub(crate) fn nlst(&mut self, argument: &[u8]) {
         let argument = skip_list_flags(argument);
         let pattern = self.pattern_in(argument);
         let mut prefix = BytesMut::from(argument);
@@ -51,7 +53,7 @@ impl ServerPi {
     }
 
     /// RFC 3659 2.2.2: here, and wherever else that RFC has a pathname, a pattern is a name like others.
-    pub(super) fn mlsd(&mut self, argument: &[u8]) {
+    pub(crate) fn mlsd(&mut self, argument: &[u8]) {
         self.list_as(ListingFormat::Machine(self.parameters.facts), Selection::All, argument, None);
     }
 
@@ -70,7 +72,7 @@ impl ServerPi {
     }
 
     /// `STAT pathname`.
-    pub(super) fn reply_entries(&mut self, argument: &[u8]) {
+    pub(crate) fn reply_entries(&mut self, argument: &[u8]) {
         let (format, selection) = asked_by_flags(argument);
         let argument = skip_list_flags(argument);
         let pattern = self.pattern_in(argument);
@@ -88,7 +90,7 @@ impl ServerPi {
         Pattern::parse(segment, self.config.pattern_limit)
     }
 
-    pub(super) fn handle_listing_failed(&mut self, listed: Listed, error: &StorageError, code: ReplyCode) {
+    pub(crate) fn handle_listing_failed(&mut self, listed: Listed, error: &StorageError, code: ReplyCode) {
         let Listed { pathname, wanted, pattern, format } = listed;
         match (&format, pattern, pathname.parent()) {
             (ListingFormat::Machine(_), ..) if is_file(&pathname, error) => self
@@ -105,7 +107,7 @@ impl ServerPi {
     }
 
     /// `LIST` or `NLST` of a file: the one line is sent.
-    pub(super) fn list_file(
+    pub(crate) fn list_file(
         &mut self,
         pathname: &Pathname,
         format: &ListingFormat,
@@ -127,7 +129,7 @@ impl ServerPi {
         }
     }
 
-    pub(super) fn handle_status_failed(&mut self, listed: Listed, error: &StorageError, code: ReplyCode) {
+    pub(crate) fn handle_status_failed(&mut self, listed: Listed, error: &StorageError, code: ReplyCode) {
         let Listed { pathname, wanted, pattern, format } = listed;
         match (pattern, pathname.parent()) {
             _ if wanted == Wanted::Anything && is_file(&pathname, error) => {
@@ -142,7 +144,7 @@ impl ServerPi {
         }
     }
 
-    pub(super) fn reply_status_of_file(
+    pub(crate) fn reply_status_of_file(
         &mut self,
         pathname: &Pathname,
         format: &ListingFormat,
@@ -156,7 +158,7 @@ impl ServerPi {
     }
 
     /// The lines of `LIST`, over the control connection.
-    pub(super) fn reply_status(
+    pub(crate) fn reply_status(
         &mut self,
         format: &ListingFormat,
         entries: &[Entry],

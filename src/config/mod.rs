@@ -143,7 +143,7 @@ impl Config {
                 !command.verb.is_empty() && command.verb.bytes().all(|byte| byte.is_ascii_uppercase());
             let problem = if !is_word {
                 "is not a word of capital letters"
-            } else if crate::session::rules::is_own_site_command(command.verb.as_bytes()) {
+            } else if crate::session::commands::rules::is_own_site_command(command.verb.as_bytes()) {
                 "is a SITE command of the server's own"
             } else if command.syntax.bytes().any(|byte| byte.is_ascii_control()) {
                 "has a control character in its syntax"

@@ -2,18 +2,17 @@
 
 use bytes::{Bytes, BytesMut};
 
-use super::{
-    action::{Request, RequestId},
-    event::Answer,
-    listings::Listed,
-    server_pi::ServerPi,
-    timer::Timer,
-    transfer::Subject,
-};
 use crate::{
     listing::ListingFormat,
     pathname::{Pathname, names_directory},
     reply::{Reply, ReplyCode},
+    session::{
+        action::{Request, RequestId},
+        commands::listings::Listed,
+        event::Answer,
+        machines::{timer::Timer, transfer::Subject},
+        server_pi::ServerPi,
+    },
     storage::{EntryKind, Metadata, Right, StorageError, StorageErrorKind},
     time_value::TimeValue,
 };
@@ -21,15 +20,15 @@ use crate::{
 /// A request that is under way.
 #[derive(Debug)]
 #[cfg_attr(test, derive(Clone))]
-pub(super) struct Pending {
-    pub(super) id: RequestId,
-    pub(super) purpose: Purpose,
+pub(crate) struct Pending {
+    pub(crate) id: RequestId,
+    pub(crate) purpose: Purpose,
 }
 
 /// What a request is for.
 #[derive(Debug)]
 #[cfg_attr(test, derive(Clone))]
-pub(super) enum Purpose {
+pub(crate) enum Purpose {
     LogIn,
     ChangeDirectory(Pathname),
     RenameFrom(Pathname, Wanted),
@@ -65,14 +64,14 @@ pub(super) enum Purpose {
 
 /// What a name is to lead to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Wanted {
+pub(crate) enum Wanted {
     Anything,
     Directory,
 }
 
 impl Wanted {
     /// A file is not found by a name that ends in a slash.
-    pub(super) fn by_name(argument: &[u8]) -> Self {
+    pub(crate) fn by_name(argument: &[u8]) -> Self {
         if names_directory(argument) { Self::Directory } else { Self::Anything }
     }
 
@@ -84,7 +83,7 @@ impl Wanted {
 /// What the argument of an `MDTM` sets if it is no pathname.
 #[derive(Debug)]
 #[cfg_attr(test, derive(Clone))]
-pub(super) enum TimeToSet {
+pub(crate) enum TimeToSet {
     None,
     /// The time of the file that has this name.
     Of(Bytes, TimeValue),
@@ -95,7 +94,7 @@ pub(super) enum TimeToSet {
 /// How the client is told of a time that it has set.
 #[derive(Debug)]
 #[cfg_attr(test, derive(Clone))]
-pub(super) enum TimeReply {
+pub(crate) enum TimeReply {
     /// As `MDTM` tells it.
     Digits,
     /// As the fact of this name (the draft of `MFMT`).
@@ -103,7 +102,7 @@ pub(super) enum TimeReply {
 }
 
 impl ServerPi {
-    pub(super) fn handle_answered(&mut self, id: RequestId, answer: Answer) {
+    pub(crate) fn handle_answered(&mut self, id: RequestId, answer: Answer) {
         let Some(pending) = self.pending.take_if(|pending| pending.id == id) else { return };
         self.timers.stop(Timer::Request);
         self.start_idle();
@@ -239,7 +238,7 @@ impl ServerPi {
     }
 
     /// The store or the accounts took too long.
-    pub(super) fn handle_request_overdue(&mut self) {
+    pub(crate) fn handle_request_overdue(&mut self) {
         let Some(pending) = self.cancel_request() else { return };
         self.start_idle();
         let error = StorageError::new(StorageErrorKind::Failed, "The store did not answer in time.");
@@ -255,7 +254,7 @@ impl ServerPi {
 }
 
 /// Whether the store says that nothing has this name, or that nothing can have it.
-pub(super) fn is_nobodys_name(error: &StorageError) -> bool {
+pub(crate) fn is_nobodys_name(error: &StorageError) -> bool {
     matches!(error.kind(), StorageErrorKind::NotFound | StorageErrorKind::NameRefused)
 }
 

@@ -41,7 +41,7 @@ use crate::{
 /// The machine; see [the module](self) for its picture.
 #[derive(Debug)]
 #[cfg_attr(test, derive(Clone))]
-pub(super) struct Login {
+pub(crate) struct Login {
     state: State,
     failures: u32,
     host: Host,
@@ -71,7 +71,7 @@ enum Host {
 
 /// Why there can be no other host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum HostRefused {
+pub(crate) enum HostRefused {
     OutOfSequence,
     /// TLS began for another one.
     Secured,
@@ -79,25 +79,25 @@ pub(super) enum HostRefused {
 
 /// The command does not fit the state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct OutOfSequence;
+pub(crate) struct OutOfSequence;
 
 impl Login {
     /// Its state by name, for the walk over all states.
     #[cfg(test)]
-    pub(super) const fn state(&self) -> &dyn core::fmt::Debug {
+    pub(crate) const fn state(&self) -> &dyn core::fmt::Debug {
         &self.state
     }
 
-    pub(super) const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self { state: State::Unnamed, failures: 0, host: Host::Unnamed, certificate: None }
     }
 
-    pub(super) const fn is_logged_in(&self) -> bool {
+    pub(crate) const fn is_logged_in(&self) -> bool {
         matches!(self.state, State::LoggedIn { .. })
     }
 
     /// The user that is logged in.
-    pub(super) fn user(&self) -> Option<&str> {
+    pub(crate) fn user(&self) -> Option<&str> {
         match &self.state {
             State::LoggedIn { user } => Some(user),
             _ => None,
@@ -105,7 +105,7 @@ impl Login {
     }
 
     /// The credentials that the accounts are asked with.
-    pub(super) const fn asking(&self) -> Option<&Credentials> {
+    pub(crate) const fn asking(&self) -> Option<&Credentials> {
         match &self.state {
             State::Asking(credentials) => Some(credentials),
             _ => None,
@@ -113,17 +113,17 @@ impl Login {
     }
 
     /// Whether the client has shown a certificate on the control connection.
-    pub(super) const fn has_certificate(&self) -> bool {
+    pub(crate) const fn has_certificate(&self) -> bool {
         self.certificate.is_some()
     }
 
     /// Log-ins that failed on this control connection.
-    pub(super) const fn failures(&self) -> u32 {
+    pub(crate) const fn failures(&self) -> u32 {
         self.failures
     }
 
     /// `HOST`: only before `USER` (RFC 7151 3.2).
-    pub(super) fn handle_host(&mut self, host: String) -> Result<(), HostRefused> {
+    pub(crate) fn handle_host(&mut self, host: String) -> Result<(), HostRefused> {
         match (&self.state, &self.host) {
             (State::Unnamed, Host::Secured(secured)) if *secured != host => Err(HostRefused::Secured),
             (State::Unnamed, Host::Secured(_)) => Ok(()),
@@ -136,7 +136,7 @@ impl Login {
     }
 
     /// `USER`: the credentials to ask the accounts with, if there are some without a password.
-    pub(super) fn handle_user(&mut self, user: String, control: Endpoints) -> Option<Credentials> {
+    pub(crate) fn handle_user(&mut self, user: String, control: Endpoints) -> Option<Credentials> {
         if self.certificate.is_none() {
             self.state = State::Named { user };
             return None;
@@ -145,7 +145,7 @@ impl Login {
     }
 
     /// `PASS`: the credentials to ask the accounts with.
-    pub(super) fn handle_pass(
+    pub(crate) fn handle_pass(
         &mut self,
         password: &[u8],
         control: Endpoints,
@@ -168,46 +168,46 @@ impl Login {
     }
 
     /// `ACCT`: the credentials to ask the accounts with once more.
-    pub(super) fn handle_acct(&mut self, account: &[u8]) -> Result<Credentials, OutOfSequence> {
+    pub(crate) fn handle_acct(&mut self, account: &[u8]) -> Result<Credentials, OutOfSequence> {
         let State::AccountWanted(credentials) = &self.state else { return Err(OutOfSequence) };
         let credentials = Credentials { account: Some(Secret::new(account)), ..credentials.clone() };
         self.state = State::Asking(credentials.clone());
         Ok(credentials)
     }
 
-    pub(super) fn handle_accepted(&mut self) {
+    pub(crate) fn handle_accepted(&mut self) {
         if let State::Asking(credentials) = &mut self.state {
             let user = core::mem::take(&mut credentials.user).into();
             self.state = State::LoggedIn { user };
         }
     }
 
-    pub(super) fn handle_refused(&mut self) {
+    pub(crate) fn handle_refused(&mut self) {
         self.state = State::Unnamed;
         self.failures = self.failures.saturating_add(1);
     }
 
-    pub(super) fn handle_password_needed(&mut self) {
+    pub(crate) fn handle_password_needed(&mut self) {
         if let State::Asking(credentials) = &mut self.state {
             let user = core::mem::take(&mut credentials.user);
             self.state = State::Named { user };
         }
     }
 
-    pub(super) fn handle_account_needed(&mut self) {
+    pub(crate) fn handle_account_needed(&mut self) {
         if let State::Asking(credentials) = core::mem::replace(&mut self.state, State::Unnamed) {
             self.state = State::AccountWanted(credentials);
         }
     }
 
     /// `AUTH`: the user is forgotten.
-    pub(super) fn handle_auth(&mut self) {
+    pub(crate) fn handle_auth(&mut self) {
         self.state = State::Unnamed;
     }
 
     /// TLS protects the control connection: the client is who the handshake says, and wants the host that it says.
     /// What `HOST` has said in clear may be another's word.
-    pub(super) fn handle_secured(
+    pub(crate) fn handle_secured(
         &mut self,
         host: Option<String>,
         certificate: Option<Arc<ClientCertificate>>,
@@ -217,7 +217,7 @@ impl Login {
     }
 
     /// TLS has ended on the control connection: anybody may speak in the client's place from here on.
-    pub(super) fn handle_cleared(&mut self) {
+    pub(crate) fn handle_cleared(&mut self) {
         self.certificate = None;
         if let State::AccountWanted(Credentials { certificate: Some(_), .. }) = self.state {
             self.state = State::Unnamed;
@@ -228,7 +228,7 @@ impl Login {
     }
 
     /// `REIN`: everything that the client has said is forgotten, but not how often it failed.
-    pub(super) fn handle_reinitialise(&mut self) {
+    pub(crate) fn handle_reinitialise(&mut self) {
         self.state = State::Unnamed;
         if let Host::Said(_) = self.host {
             self.host = Host::Unnamed;

@@ -2,21 +2,25 @@
 
 use bytes::Bytes;
 
-use super::{
-    action::{Action, Movement, Request, TransferId},
-    answers::{Purpose, TimeReply, TimeToSet, Wanted},
-    data_connection::{DataConnection, Readiness},
-    departure::ORPHANED,
-    event::FinishKind,
-    server_pi::ServerPi,
-    transfer::{Announced, Naming, Subject, Transfer, UploadSubject},
-};
 use crate::{
     command::{OldMdtm, parse_allo, parse_chmod, parse_mfmt, parse_number, parse_utime, split_word},
     config::AnnouncedSize,
     dtp::{Dtp, Representation},
     pathname::Pathname,
     reply::{Reply, ReplyCode},
+    session::{
+        action::{Action, Movement, Request, TransferId},
+        event::FinishKind,
+        machines::{
+            data_connection::{DataConnection, Readiness},
+            transfer::{Announced, Naming, Subject, Transfer, UploadSubject},
+        },
+        server_pi::{
+            ServerPi,
+            answers::{Purpose, TimeReply, TimeToSet, Wanted},
+            departure::ORPHANED,
+        },
+    },
     storage::{EntryKind, Placement, SiteCall},
     time_value::TimeValue,
 };
@@ -27,14 +31,14 @@ const MODE_CHANGED: Reply = Reply::from_static("200 Mode changed.\r\n");
 const TIME_CHANGED: Reply = Reply::from_static("200 Modification time changed.\r\n");
 
 impl ServerPi {
-    pub(super) fn retr(&mut self, argument: &[u8]) {
+    pub(crate) fn retr(&mut self, argument: &[u8]) {
         let offset = self.parameters.restart.take().unwrap_or(0);
         let Some(pathname) = self.resolve_file(argument, ReplyCode::FILE_UNAVAILABLE) else { return };
         let movement = Movement::Send(Dtp::new(self.representation()));
         self.begin(Subject::Download, movement, Request::OpenDownload { pathname, offset }, Purpose::Open);
     }
 
-    pub(super) fn stor(&mut self, argument: &[u8]) {
+    pub(crate) fn stor(&mut self, argument: &[u8]) {
         let placement = match self.parameters.restart.take() {
             None | Some(0) => Placement::Replace,
             Some(offset) => Placement::Resume { offset },
@@ -44,7 +48,7 @@ impl ServerPi {
 
     /// Behind a `REST` it does what `STOR` does (RFC 3659 5.3). A `REST 0` is none: clients send it to take an earlier one
     /// back, and a file that was to grow must not be replaced for it.
-    pub(super) fn appe(&mut self, argument: &[u8]) {
+    pub(crate) fn appe(&mut self, argument: &[u8]) {
         let placement = match self.parameters.restart.take() {
             None | Some(0) => Placement::Append,
             Some(offset) => Placement::Resume { offset },
@@ -53,7 +57,7 @@ impl ServerPi {
     }
 
     /// The argument, which RFC 959 does not have and clients send, is a wish.
-    pub(super) fn stou(&mut self, argument: &[u8]) {
+    pub(crate) fn stou(&mut self, argument: &[u8]) {
         let wish = if argument.trim_ascii().is_empty() { b"file" } else { argument };
         self.store(wish, Placement::Unique, Naming::Unique);
     }
@@ -87,7 +91,7 @@ impl ServerPi {
     }
 
     /// Starts a transfer by asking the store to open its subject. An `ALLO` is for this one at most, whatever it is.
-    pub(super) fn begin(&mut self, subject: Subject, movement: Movement, request: Request, purpose: Purpose) {
+    pub(crate) fn begin(&mut self, subject: Subject, movement: Movement, request: Request, purpose: Purpose) {
         self.parameters.announced = None;
         if !self.is_data_secure_enough() {
             return;
@@ -116,7 +120,7 @@ impl ServerPi {
         self.ask(request, purpose);
     }
 
-    pub(super) fn allo(&mut self, argument: &[u8]) {
+    pub(crate) fn allo(&mut self, argument: &[u8]) {
         if let Some(size) = self.accept(parse_allo(argument)) {
             self.parameters.announced = Some(size);
             let text = match self.config.announced_size {
@@ -128,7 +132,7 @@ impl ServerPi {
         }
     }
 
-    pub(super) fn rest(&mut self, argument: &[u8]) {
+    pub(crate) fn rest(&mut self, argument: &[u8]) {
         let Some(offset) = self.accept(parse_number(argument)) else { return };
         if offset > 0 && self.representation() == Representation::Ascii {
             let why = "A restart needs TYPE I: in TYPE A no byte has a place.";
@@ -140,7 +144,7 @@ impl ServerPi {
         self.send(reply);
     }
 
-    pub(super) fn rnfr(&mut self, argument: &[u8]) {
+    pub(crate) fn rnfr(&mut self, argument: &[u8]) {
         if let Some(pathname) = self.resolve(argument) {
             if pathname.is_root() {
                 return self.reply(ReplyCode::FILE_UNAVAILABLE, "The root directory stays where it is.");
@@ -150,7 +154,7 @@ impl ServerPi {
         }
     }
 
-    pub(super) fn rnto(&mut self, argument: &[u8]) {
+    pub(crate) fn rnto(&mut self, argument: &[u8]) {
         let Some((from, kind)) = self.parameters.rename_from.take() else {
             return self.reply(ReplyCode::BAD_SEQUENCE, "Send RNFR just before RNTO.");
         };
@@ -163,26 +167,26 @@ impl ServerPi {
         }
     }
 
-    pub(super) fn dele(&mut self, argument: &[u8]) {
+    pub(crate) fn dele(&mut self, argument: &[u8]) {
         if let Some(pathname) = self.resolve_file(argument, ReplyCode::FILE_UNAVAILABLE) {
             self.ask(Request::RemoveFile(pathname), Purpose::Reply(DELETED));
         }
     }
 
-    pub(super) fn rmd(&mut self, argument: &[u8]) {
+    pub(crate) fn rmd(&mut self, argument: &[u8]) {
         if let Some(pathname) = self.resolve(argument) {
             self.ask(Request::RemoveDirectory(pathname), Purpose::Reply(REMOVED));
         }
     }
 
-    pub(super) fn mkd(&mut self, argument: &[u8]) {
+    pub(crate) fn mkd(&mut self, argument: &[u8]) {
         if let Some(pathname) = self.resolve(argument) {
             let made = self.pathname_reply(&pathname, " created.");
             self.ask(Request::MakeDirectory(pathname), Purpose::Reply(made));
         }
     }
 
-    pub(super) fn pwd(&mut self, _: &[u8]) {
+    pub(crate) fn pwd(&mut self, _: &[u8]) {
         let pathname = self.parameters.working_directory.clone();
         let reply = self.pathname_reply(&pathname, " is the working directory.");
         self.send(reply);
@@ -194,14 +198,14 @@ impl ServerPi {
         reply.text("\"").bytes(&pathname.quoted()).text("\"").text(text).finish()
     }
 
-    pub(super) fn mlst(&mut self, argument: &[u8]) {
+    pub(crate) fn mlst(&mut self, argument: &[u8]) {
         if let Some(pathname) = self.resolve(argument) {
             let purpose = Purpose::Facts(pathname.clone(), Wanted::by_name(argument));
             self.ask(Request::Stat(pathname), purpose);
         }
     }
 
-    pub(super) fn size(&mut self, argument: &[u8]) {
+    pub(crate) fn size(&mut self, argument: &[u8]) {
         if self.representation() == Representation::Ascii {
             return self
                 .reply(ReplyCode::FILE_UNAVAILABLE, "SIZE not allowed in ASCII mode; send TYPE I first.");
@@ -213,7 +217,7 @@ impl ServerPi {
 
     /// RFC 3659 3.1: the whole argument is a pathname. Only if there is nothing of that name, it may be the older form
     /// that sets a time.
-    pub(super) fn mdtm(&mut self, argument: &[u8]) {
+    pub(crate) fn mdtm(&mut self, argument: &[u8]) {
         let set = match OldMdtm::parse(argument) {
             OldMdtm::No => TimeToSet::None,
             OldMdtm::Set(modified, name) => TimeToSet::Of(Bytes::copy_from_slice(name), modified),
@@ -225,33 +229,33 @@ impl ServerPi {
         }
     }
 
-    pub(super) fn mfmt(&mut self, argument: &[u8]) {
+    pub(crate) fn mfmt(&mut self, argument: &[u8]) {
         let Some((modified, name)) = self.accept(parse_mfmt(argument)) else { return };
         let fact_of = Bytes::copy_from_slice(name);
         self.set_modified(name, modified, TimeReply::Fact(fact_of));
     }
 
-    pub(super) fn set_modified(&mut self, name: &[u8], modified: TimeValue, told: TimeReply) {
+    pub(crate) fn set_modified(&mut self, name: &[u8], modified: TimeValue, told: TimeReply) {
         if let Some(pathname) = self.resolve(name) {
             let purpose = Purpose::SetModified { pathname: pathname.clone(), modified, told };
             self.ask(Request::SetModified(pathname, modified), purpose);
         }
     }
 
-    pub(super) fn avbl(&mut self, argument: &[u8]) {
+    pub(crate) fn avbl(&mut self, argument: &[u8]) {
         if let Some(pathname) = self.resolve(argument) {
             self.ask(Request::Available(pathname), Purpose::Available);
         }
     }
 
-    pub(super) fn site_chmod(&mut self, argument: &[u8]) {
+    pub(crate) fn site_chmod(&mut self, argument: &[u8]) {
         let Some((mode, name)) = self.accept(parse_chmod(argument)) else { return };
         if let Some(pathname) = self.resolve(name) {
             self.ask(Request::SetMode(pathname, mode), Purpose::Reply(MODE_CHANGED));
         }
     }
 
-    pub(super) fn site_utime(&mut self, argument: &[u8]) {
+    pub(crate) fn site_utime(&mut self, argument: &[u8]) {
         let Some((modified, name)) = self.accept(parse_utime(argument)) else { return };
         if let Some(pathname) = self.resolve(name) {
             self.ask(Request::SetModified(pathname, modified), Purpose::Reply(TIME_CHANGED));
@@ -259,7 +263,7 @@ impl ServerPi {
     }
 
     /// Runs a `SITE` command of the embedding program, which the settings name.
-    pub(super) fn site_added(&mut self, argument: &[u8]) {
+    pub(crate) fn site_added(&mut self, argument: &[u8]) {
         let (word, rest) = split_word(argument);
         let known = self
             .config

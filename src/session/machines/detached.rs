@@ -2,18 +2,18 @@
 
 use alloc::{string::String, string::ToString, vec::Vec};
 
-use super::action::TransferId;
 use crate::{
     instant::Instant,
     pathname::Pathname,
     reply::ReplyComposer,
+    session::action::TransferId,
     storage::{StorageError, Stored},
 };
 
 /// The last few detached finishes, oldest first.
 #[derive(Debug, Default)]
 #[cfg_attr(test, derive(Clone))]
-pub(super) struct DetachedFinishes(Vec<DetachedFinish>);
+pub(crate) struct DetachedFinishes(Vec<DetachedFinish>);
 
 #[derive(Debug)]
 #[cfg_attr(test, derive(Clone))]
@@ -35,11 +35,11 @@ enum State {
 
 /// So many are running already that no more can be remembered.
 #[derive(Debug)]
-pub(super) struct Full;
+pub(crate) struct Full;
 
 impl DetachedFinishes {
     /// Remembers one more, and at most `limit` of them: the oldest that has ended gives way.
-    pub(super) fn add(
+    pub(crate) fn add(
         &mut self,
         id: TransferId,
         pathname: &Pathname,
@@ -56,14 +56,14 @@ impl DetachedFinishes {
     }
 
     /// The user who may hear of them has gone.
-    pub(super) fn handle_new_user(&mut self) {
+    pub(crate) fn handle_new_user(&mut self) {
         self.0.retain(DetachedFinish::is_running);
         for finish in &mut self.0 {
             finish.pathname = None;
         }
     }
 
-    pub(super) fn handle_finished(&mut self, id: TransferId, result: Result<Stored, StorageError>) {
+    pub(crate) fn handle_finished(&mut self, id: TransferId, result: Result<Stored, StorageError>) {
         if let Some(finish) = self.0.iter_mut().find(|finish| finish.id == id && finish.is_running()) {
             finish.state = match result {
                 Ok(_) => State::Stored,
@@ -73,18 +73,18 @@ impl DetachedFinishes {
     }
 
     /// One that has to be dropped now; to be called until there is none.
-    pub(super) fn pop_overdue(&mut self, now: Instant) -> Option<TransferId> {
+    pub(crate) fn pop_overdue(&mut self, now: Instant) -> Option<TransferId> {
         let overdue = self.0.iter_mut().find(|finish| finish.deadline().is_some_and(|at| at <= now))?;
         overdue.state = State::Dropped;
         Some(overdue.id)
     }
 
-    pub(super) fn next_deadline(&self) -> Option<Instant> {
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
         self.0.iter().filter_map(DetachedFinish::deadline).min()
     }
 
     /// Adds a line for each to a reply.
-    pub(super) fn describe<'a>(&self, reply: ReplyComposer<'a>) -> ReplyComposer<'a> {
+    pub(crate) fn describe<'a>(&self, reply: ReplyComposer<'a>) -> ReplyComposer<'a> {
         self.0.iter().fold(reply, |reply, finish| {
             let Some(pathname) = &finish.pathname else { return reply };
             let reply = reply.inner_line().bytes(pathname.as_bytes());
