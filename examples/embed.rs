@@ -4,7 +4,7 @@ use std::{error::Error, time::Duration};
 
 use sansftp::{
     Config,
-    adapters::{Server, stores::Memory, tokio::Tokio, users::Users},
+    adapters::{Server, Tokio, Users, stores::Memory},
 };
 
 #[tokio::main]

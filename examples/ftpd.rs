@@ -33,12 +33,12 @@ use std::{
 
 use clap::{Parser, ValueEnum};
 #[cfg(feature = "async-std")]
-use sansftp::adapters::async_std::AsyncStd;
+use sansftp::adapters::AsyncStd;
 #[cfg(feature = "smol")]
-use sansftp::adapters::smol::Smol;
+use sansftp::adapters::Smol;
 use sansftp::{
     Accounts, Storage,
-    adapters::{Runtime, tokio::Tokio, users::Users},
+    adapters::{Runtime, Tokio, Users},
 };
 use tracing_subscriber::filter::LevelFilter;
 

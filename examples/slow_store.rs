@@ -7,7 +7,7 @@ use bytes::Bytes;
 use sansftp::{
     AbortReason, Config, Metadata, OpenedUpload, Pathname, Placement, Storage, StorageError,
     StorageErrorKind, Stored, Upload,
-    adapters::{Server, stores::Memory, tokio::Tokio, users::Users},
+    adapters::{Server, Tokio, Users, stores::Memory},
 };
 
 /// Keeps files in memory, and takes its time.

@@ -9,7 +9,7 @@
 //! * [`session`]: the protocol, as a state machine without I/O. Bytes and events go in, actions come out.
 //! * [`storage`] and [`accounts`]: what a program implements to say where files live and who may log in.
 //! * [`adapters`] (feature `adapters`): everything that does I/O. The one driver loop, the server, stores, and
-//!   (features `tokio`, `smol`, `async-std`) the adapters for runtimes; [`adapters::runtime`] tells which one to take.
+//!   (features `tokio`, `smol`, `async-std`) the adapters for runtimes; [`adapters::runtimes`] tells which one to take.
 //! * [`testing`] (feature `testing`): the contract of stores, as checks for one of your own.
 //!
 //! `session` and what it stands on is `no_std`, has no `unsafe`, and builds with `--no-default-features`.
@@ -24,7 +24,7 @@
     doc = "",
     doc = "[`adapters`]: crate",
     doc = "[`adapters::driver`]: crate",
-    doc = "[`adapters::runtime`]: crate"
+    doc = "[`adapters::runtimes`]: crate"
 )]
 #![cfg_attr(not(feature = "testing"), doc = "", doc = "[`testing`]: crate")]
 #![cfg_attr(not(test), no_std)]

@@ -138,16 +138,16 @@ mod tokio {
 
 #[cfg(feature = "async-std")]
 mod async_std {
-    suite!(sansftp::adapters::async_std::AsyncStd);
-    tls_suite!(sansftp::adapters::async_std::AsyncStd);
-    contract!(sansftp::adapters::async_std::AsyncStd);
+    suite!(sansftp::adapters::AsyncStd);
+    tls_suite!(sansftp::adapters::AsyncStd);
+    contract!(sansftp::adapters::AsyncStd);
 }
 
 #[cfg(feature = "smol")]
 mod smol {
-    suite!(sansftp::adapters::smol::Smol);
-    tls_suite!(sansftp::adapters::smol::Smol);
-    contract!(sansftp::adapters::smol::Smol);
+    suite!(sansftp::adapters::Smol);
+    tls_suite!(sansftp::adapters::Smol);
+    contract!(sansftp::adapters::Smol);
 }
 
 mod threads {

@@ -35,10 +35,7 @@ enum Incoming {
 
 impl<S> Cleared<S> {
     /// Ends TLS behind what is still `unsent`.
-    pub(in crate::adapters) fn new(
-        secure: TlsStream<S>,
-        unsent: impl IntoIterator<Item = Bytes>,
-    ) -> io::Result<Self> {
+    pub(super) fn new(secure: TlsStream<S>, unsent: impl IntoIterator<Item = Bytes>) -> io::Result<Self> {
         let (stream, mut session) = secure.into_inner();
         // The outbox has its own bound.
         session.set_buffer_limit(None);
@@ -47,12 +44,12 @@ impl<S> Cleared<S> {
         Ok(Self { stream, session, incoming: Incoming::Tls(Vec::new()) })
     }
 
-    pub(in crate::adapters) const fn get_ref(&self) -> &S {
+    pub(super) const fn get_ref(&self) -> &S {
         &self.stream
     }
 
     /// The connection, if TLS has ended both ways.
-    pub(in crate::adapters) fn into_clear(self) -> Option<S> {
+    pub(super) fn into_clear(self) -> Option<S> {
         match self.incoming {
             Incoming::Clear if !self.session.wants_write() => Some(self.stream),
             _ => None,

@@ -3,7 +3,7 @@
 use std::{io, path::PathBuf};
 
 use clap::Args;
-use sansftp::adapters::accounts_file::hash_password;
+use sansftp::adapters::accounts::hash_password;
 
 #[derive(Debug, Args)]
 pub(crate) struct AccountsOptions {

@@ -12,7 +12,7 @@ use sansftp::{
 };
 
 #[cfg(feature = "accounts-file")]
-use sansftp::adapters::accounts_file::AccountsFile;
+use sansftp::adapters::accounts::AccountsFile;
 
 #[cfg(feature = "accounts-file")]
 use crate::accounts::AccountsOptions;

@@ -4,7 +4,7 @@ use std::{io, net::SocketAddr, time::Duration};
 
 #[cfg(feature = "tls")]
 use sansftp::adapters::tls::Tls;
-use sansftp::{Config, Settings, Stored, adapters::server::Server};
+use sansftp::{Config, Settings, Stored, adapters::Server};
 
 use super::{
     store::Store,

@@ -13,10 +13,9 @@ use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use sansftp::{
     Config, SessionReuse, Settings, TlsRequirement, TlsSettings, TlsStart,
     adapters::{
-        Server,
+        Server, Users,
         stores::Memory,
         tls::{ClientAuthentication, ClientAuthorities, Identities, Identity, Tls},
-        users::Users,
     },
 };
 

@@ -26,7 +26,7 @@ pub(crate) use self::on_tokio::OnTokio;
 
 #[cfg(feature = "tokio")]
 mod on_tokio {
-    use sansftp::adapters::tokio::{Tokio, TokioStream};
+    use sansftp::adapters::runtimes::{Tokio, TokioStream};
     use socket2::SockRef;
 
     use super::{Adapter, Future, Host};
@@ -62,7 +62,7 @@ mod on_tokio {
 macro_rules! global_host {
     ($runtime:ident in $adapter:ident, $block_on:path) => {
         mod $adapter {
-            use sansftp::adapters::$adapter::{AsyncIoStream, $runtime};
+            use sansftp::adapters::runtimes::{AsyncIoStream, $runtime};
             use socket2::SockRef;
 
             use super::{Adapter, Future, Host};

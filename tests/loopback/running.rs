@@ -9,7 +9,7 @@ use std::{
 
 use sansftp::{
     Config, Settings, Storage,
-    adapters::{Server, users::Users},
+    adapters::{Server, Users},
 };
 use suppaftp::{FtpError, FtpStream, Status, types::FileType};
 

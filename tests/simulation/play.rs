@@ -3,8 +3,8 @@
 use std::{net::Ipv4Addr, time::Duration};
 
 use sansftp::{
-    Config, SessionReuse, Settings, TlsRequirement, TlsSettings, TlsStart, Truncation,
-    adapters::server::Server, config::FinishOverdue,
+    Config, SessionReuse, Settings, TlsRequirement, TlsSettings, TlsStart, Truncation, adapters::Server,
+    config::FinishOverdue,
 };
 
 use super::{

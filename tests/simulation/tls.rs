@@ -21,7 +21,7 @@ use futures_rustls::{
 use rcgen::{CertificateParams, KeyPair, PKCS_ED25519, SerialNumber};
 use sansftp::{
     Config,
-    adapters::{server::Server, tls::Tls},
+    adapters::{Server, tls::Tls},
     config::TlsStart,
 };
 

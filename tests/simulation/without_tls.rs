@@ -2,7 +2,7 @@
 
 use std::{convert::Infallible, io};
 
-use sansftp::{Config, adapters::server::Server};
+use sansftp::{Config, adapters::Server};
 
 use super::{store::Store, world::World};
 

@@ -9,8 +9,8 @@ use std::{
 
 use sansftp::{
     adapters::{
+        Tokio,
         stores::{Tahoe, tahoe::Gateway},
-        tokio::Tokio,
     },
     storage::{
         AbortReason, Download, EntryKind, Permissions, Placement, Storage, StorageErrorKind::*, Upload,

@@ -9,8 +9,8 @@ use std::{
 
 use sansftp::{
     adapters::{
+        Tokio,
         stores::{Tahoe, tahoe::Gateway},
-        tokio::Tokio,
     },
     pathname::Pathname,
     storage::{EntryKind, Listing, Permissions, Placement, Storage, StorageErrorKind::*, Upload},

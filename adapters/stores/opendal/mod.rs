@@ -69,7 +69,7 @@ const ATTEMPTS_LIMIT: usize = 16;
 ///
 /// Rust 1.91, and a dependency on `opendal` of the same minor version, whose features turn on the services and the HTTP
 /// client that the program uses. The store itself needs no runtime; OpenDAL's HTTP client (reqwest) and its service `fs`
-/// run in the context of tokio only, so sessions that use them have to run on [tokio](crate::adapters::tokio).
+/// run in the context of tokio only, so sessions that use them have to run on [tokio](crate::adapters::runtimes::Tokio).
 ///
 /// Have an operator wait for no answer for ever (`TimeoutLayer`): an upload that is aborted waits until the service has
 /// answered what is under way. `RetryLayer` does no harm here: it sends a part of an upload again under the same number,

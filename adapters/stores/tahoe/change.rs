@@ -8,7 +8,7 @@ use std::{
 
 use super::gateway::Gateway;
 use crate::{
-    adapters::{runtime::Runtime, signal::Signal},
+    adapters::{runtimes::Runtime, signal::Signal},
     storage::{StorageError, StorageErrorKind},
 };
 

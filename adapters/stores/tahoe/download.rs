@@ -18,7 +18,7 @@ use super::{
     refusal::strange,
 };
 use crate::{
-    adapters::runtime::Runtime,
+    adapters::runtimes::Runtime,
     storage::{Download, StorageError, StorageErrorKind},
 };
 

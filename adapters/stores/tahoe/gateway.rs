@@ -26,7 +26,7 @@ use super::{
     directories::Directories,
     refusal::{lost, refusal, strange},
 };
-use crate::{adapters::runtime::Runtime, instant::Instant, storage::StorageError};
+use crate::{adapters::runtimes::Runtime, instant::Instant, storage::StorageError};
 
 /// Connections that are kept open for the next request.
 const IDLE_LIMIT: usize = 16;

@@ -13,7 +13,7 @@ use super::{
     tree::{Tree, require_directory},
 };
 use crate::{
-    adapters::runtime::Runtime,
+    adapters::runtimes::Runtime,
     pathname::Pathname,
     storage::{Entry, Listing, StorageError, StorageErrorKind},
 };

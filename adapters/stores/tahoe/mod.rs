@@ -26,7 +26,7 @@ use self::{
 pub use self::{download::TahoeDownload, gateway::Gateway, listing::TahoeListing, upload::TahoeUpload};
 use super::unique_name::{random_number, unique_name};
 use crate::{
-    adapters::runtime::Runtime,
+    adapters::runtimes::Runtime,
     pathname::Pathname,
     storage::{Metadata, OpenedUpload, Placement, Storage, StorageError, StorageErrorKind},
     time_value::TimeValue,
@@ -58,9 +58,9 @@ pub enum GatewayError {
 ///     Config,
 ///     adapters::{
 ///         Server,
+///         Tokio,
+///         Users,
 ///         stores::tahoe::{Gateway, Tahoe},
-///         tokio::Tokio,
-///         users::Users,
 ///     },
 /// };
 ///
@@ -128,7 +128,7 @@ pub enum GatewayError {
 ///
 /// | it | here |
 /// |---|---|
-/// | accounts from a file with passwords in clear, each with an own root, or from a web server | [`AccountsFile`](crate::adapters::accounts_file), with hashes; any other source by [`Accounts`](crate::accounts::Accounts); TLS |
+/// | accounts from a file with passwords in clear, each with an own root, or from a web server | [`AccountsFile`](crate::adapters::accounts::AccountsFile), with hashes; any other source by [`Accounts`](crate::accounts::Accounts); TLS |
 /// | `/uri/CAP/…` as a pathname reached any capability | not so: pathnames are logged. A capability is the root of an account |
 /// | uploads went to an encrypted temporary file and were linked at the end; `226` then; an existing name was replaced | the same, but failures reach the client, and an upload that was cut off stores nothing. The gateway's temporary file is not encrypted |
 /// | downloads as a stream, no `REST` | with `REST` |

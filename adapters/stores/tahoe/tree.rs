@@ -17,7 +17,7 @@ use super::{
     splitter::Splitter,
 };
 use crate::{
-    adapters::runtime::Runtime,
+    adapters::runtimes::Runtime,
     pathname::Pathname,
     storage::{StorageError, StorageErrorKind},
     time_value::TimeValue,

@@ -19,7 +19,7 @@ use super::{
     tree::{Replace, Tree},
 };
 use crate::{
-    adapters::runtime::Runtime,
+    adapters::runtimes::Runtime,
     storage::{AbortReason, StorageError, Stored, Upload},
 };
 

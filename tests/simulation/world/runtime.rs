@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use sansftp::{Instant, TimeValue, adapters::runtime::Runtime};
+use sansftp::{Instant, TimeValue, adapters::Runtime};
 
 use super::{
     Happening, Socket, State, Who, World,

@@ -1,32 +1,4 @@
-//! TLS for both connections (RFC 4217), by rustls.
-//!
-//! ```no_run
-//! use sansftp::{
-//!     adapters::{
-//!         Server,
-//!         stores::Memory,
-//!         tls::{Identity, Tls},
-//!         tokio::Tokio,
-//!         users::Users,
-//!     },
-//!     config::{Config, Settings, TlsRequirement, TlsSettings, TlsStart},
-//! };
-//!
-//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
-//! # let users = Users::new().with_user("anna", "secret", Memory::new());
-//! let tls = TlsSettings { start: TlsStart::OnAuth, requirement: TlsRequirement::Control, ..TlsSettings::default() };
-//! let config = Config::new(Settings { tls, ..Settings::default() })?;
-//! let tls = Tls::new(Identity::from_files("certificate.pem", "key.pem")?)?;
-//! let server = Server::start_with_tls(Tokio, users, config, tls, "127.0.0.1:2121".parse()?)?;
-//! # drop(server);
-//! # Ok(())
-//! # }
-//! ```
-
-mod cleared;
-mod clients;
-mod identity;
-mod sessions;
+//! The server's part of the handshakes on both connections.
 
 use std::{
     boxed::Box,
@@ -49,15 +21,12 @@ use futures_rustls::{
     },
 };
 
-pub(super) use futures_rustls::server::TlsStream;
-
-pub(super) use self::cleared::Cleared;
-use self::sessions::{CONTROL_TICKETS, ControlSessions, DataSessions, NoTickets};
-pub use self::{
-    clients::{ClientAuthentication, ClientAuthorities},
-    identity::{Identities, Identity, TlsError},
+use super::{
+    clients::{self, ClientAuthentication, ClientAuthorities},
+    identity::{Identities, TlsError},
+    sessions::{CONTROL_TICKETS, ControlSessions, DataSessions, NoTickets},
+    stream::Stream,
 };
-use super::stream::Stream;
 use crate::{
     accounts::ClientCertificate,
     config::SessionReuse,
@@ -129,7 +98,7 @@ impl Tls {
     }
 
     /// Whether nobody can log in by TLS without a certificate.
-    pub(super) fn requires_certificates(&self) -> bool {
+    pub(in crate::adapters) fn requires_certificates(&self) -> bool {
         self.clients == ClientAuthentication::Required
     }
 }
@@ -139,7 +108,7 @@ impl Tls {
 /// They have TLS sessions of their own, which nobody else can resume: a data connection that resumes one belongs to the
 /// client of the control connection.
 #[derive(Debug, Clone)]
-pub(super) struct SessionTls {
+pub(in crate::adapters) struct SessionTls {
     config: Arc<ServerConfig>,
     reuse: SessionReuse,
     sessions: Arc<ControlSessions>,
@@ -148,12 +117,12 @@ pub(super) struct SessionTls {
 }
 
 /// A handshake, and what it makes.
-pub(super) type Handshake<T> = Pin<Box<dyn Future<Output = io::Result<T>> + Send>>;
+pub(in crate::adapters) type Handshake<T> = Pin<Box<dyn Future<Output = io::Result<T>> + Send>>;
 /// Which way the transfer goes that a data connection is for, once its command has come.
-pub(super) type Expected = Arc<OnceLock<Direction>>;
+pub(in crate::adapters) type Expected = Arc<OnceLock<Direction>>;
 
 impl SessionTls {
-    pub(super) fn new(tls: &Tls, reuse: SessionReuse) -> Self {
+    pub(in crate::adapters) fn new(tls: &Tls, reuse: SessionReuse) -> Self {
         Self { config: Arc::clone(&tls.config), reuse, sessions: Arc::default(), certificate: None }
     }
 
@@ -183,12 +152,12 @@ impl SessionTls {
     }
 
     /// The handshake on the control connection has told who the client is.
-    pub(super) fn handle_control_secured(&mut self, client: &TlsClient) {
+    pub(in crate::adapters) fn handle_control_secured(&mut self, client: &TlsClient) {
         self.certificate.clone_from(&client.certificate);
     }
 
     /// The server's part of the handshake on the control connection.
-    pub(super) fn accept_control<S>(&self, stream: S) -> Handshake<(Stream<S>, TlsClient)>
+    pub(in crate::adapters) fn accept_control<S>(&self, stream: S) -> Handshake<(Stream<S>, TlsClient)>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -204,7 +173,11 @@ impl SessionTls {
 
     /// The server's part of the handshake on a data connection, which its client may begin before its command. What is
     /// expected by then decides on the tickets.
-    pub(super) fn accept_data<S>(&self, stream: S, expected: Expected) -> Handshake<(Stream<S>, Resumption)>
+    pub(in crate::adapters) fn accept_data<S>(
+        &self,
+        stream: S,
+        expected: Expected,
+    ) -> Handshake<(Stream<S>, Resumption)>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {

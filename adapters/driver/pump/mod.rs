@@ -21,8 +21,9 @@ use bytes::{Bytes, BytesMut};
 use futures_io::{AsyncRead, AsyncWrite};
 
 use self::receive_buffer::{Filled, ReceiveBuffer};
-use super::{stream::Stream, turn::Turn};
+use super::turn::Turn;
 use crate::{
+    adapters::tls::Stream,
     dtp::Dtp,
     listing::ListingFormat,
     session::Outcome,

@@ -52,14 +52,14 @@ fn has_only_begun(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::WouldBlock
 }
 
-/// See [`Runtime::prepare_control`](super::Runtime::prepare_control).
+/// See [`Runtime::prepare_control`](super::runtime::Runtime::prepare_control).
 pub(super) fn prepare_control(socket: &Socket) -> io::Result<()> {
     socket.set_tcp_nodelay(true)?;
     socket.set_tcp_keepalive(&KEEPALIVE)?;
     socket.set_out_of_band_inline(true)
 }
 
-/// See [`Runtime::has_ended`](super::Runtime::has_ended). The kernel tells the end even if there are bytes before it.
+/// See [`Runtime::has_ended`](super::runtime::Runtime::has_ended). The kernel tells the end even if there are bytes before it.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(super) fn has_ended(socket: &Socket) -> bool {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};

@@ -8,9 +8,10 @@ use std::{
 
 use bytes::Bytes;
 
-use super::{arranged::Arranged, journal::Record, runtime::Runtime, slot::Slot, transfers::Opened};
+use super::{arranged::Arranged, journal::Record, slot::Slot, transfers::Opened};
 use crate::{
     accounts::{Accounts, Credentials, Denied},
+    adapters::runtimes::Runtime,
     pathname::Pathname,
     session::{Answer, FinishKind, Request, RequestId, Selection},
     storage::{Entry, Storage, StorageError, StorageErrorKind, Upload},

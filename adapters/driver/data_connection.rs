@@ -14,11 +14,14 @@ use std::{
 use super::{
     counted::Counted,
     passive_ports::{PassivePort, PassivePorts},
-    runtime::Runtime,
-    stream::Stream,
-    tls::{Expected, Handshake, SessionTls},
 };
-use crate::session::{DataConnectionMode, Direction, Event, Resumption};
+use crate::{
+    adapters::{
+        runtimes::Runtime,
+        tls::{Expected, Handshake, SessionTls, Stream},
+    },
+    session::{DataConnectionMode, Direction, Event, Resumption},
+};
 
 /// Between two attempts to accept a connection when the system has no file descriptor for it.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);

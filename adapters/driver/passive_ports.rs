@@ -10,8 +10,8 @@ use std::{
     vec::Vec,
 };
 
-use super::runtime::Runtime;
 use crate::{
+    adapters::runtimes::Runtime,
     config::{Config, DataPeer, Endpoints},
     instant::Instant,
 };

@@ -12,12 +12,15 @@ use bytes::Bytes;
 use futures_io::{AsyncRead, AsyncWrite};
 
 #[cfg(feature = "tls")]
-use super::tls::{Cleared, TlsStream};
+use futures_rustls::server::TlsStream;
+
+#[cfg(feature = "tls")]
+use super::cleared::Cleared;
 
 /// A connection of the runtime, with or without TLS around it. What is large lies behind a pointer: without TLS, a
 /// session has no room for it.
 #[derive(Debug)]
-pub(super) enum Stream<S> {
+pub(in crate::adapters) enum Stream<S> {
     Clear(S),
     #[cfg(feature = "tls")]
     Secure(Box<TlsStream<S>>),
@@ -28,7 +31,7 @@ pub(super) enum Stream<S> {
 
 impl<S> Stream<S> {
     /// The connection itself.
-    pub(super) fn get_ref(&self) -> &S {
+    pub(in crate::adapters) fn get_ref(&self) -> &S {
         match self {
             Self::Clear(stream) => stream,
             #[cfg(feature = "tls")]
@@ -39,7 +42,7 @@ impl<S> Stream<S> {
     }
 
     /// Whether TLS protects it.
-    pub(super) const fn is_secure(&self) -> bool {
+    pub(in crate::adapters) const fn is_secure(&self) -> bool {
         match self {
             #[cfg(feature = "tls")]
             Self::Secure(_) => true,
@@ -48,7 +51,7 @@ impl<S> Stream<S> {
     }
 
     /// Ends TLS on it behind what is still `unsent`.
-    pub(super) fn clear(self, unsent: impl IntoIterator<Item = Bytes>) -> io::Result<Self> {
+    pub(in crate::adapters) fn clear(self, unsent: impl IntoIterator<Item = Bytes>) -> io::Result<Self> {
         match self {
             #[cfg(feature = "tls")]
             Self::Secure(stream) => Ok(Self::Cleared(Box::new(Cleared::new(*stream, unsent)?))),
@@ -60,7 +63,7 @@ impl<S> Stream<S> {
     }
 
     /// The connection, if TLS has nothing more to do on it.
-    pub(super) fn into_clear(self) -> Option<S> {
+    pub(in crate::adapters) fn into_clear(self) -> Option<S> {
         match self {
             Self::Clear(stream) => Some(stream),
             #[cfg(feature = "tls")]

@@ -17,7 +17,7 @@ const ANONYMOUS: [&str; 2] = ["anonymous", "ftp"];
 /// for anything more, implement [`Accounts`] over what knows your users.
 ///
 /// ```
-/// use sansftp::adapters::{stores::Memory, users::Users};
+/// use sansftp::adapters::{Users, stores::Memory};
 ///
 /// let store = Memory::new();
 /// let users = Users::new().with_user("anna", "secret", store.clone()).with_anonymous(store);

@@ -1,5 +1,7 @@
 //! A listening server.
 
+mod connections;
+
 use std::{
     fmt,
     future::{Future, poll_fn},
@@ -13,16 +15,15 @@ use std::{
 
 use futures_io::AsyncWrite;
 
-use super::{
-    connections::{Admission, Connections, Place},
-    driver::{self, Service},
-    passive_ports::RestingPorts,
-    runtime::Runtime,
-    signal::Signal,
-    tls::Tls,
-};
+use self::connections::{Admission, Connections, Place};
 use crate::{
     accounts::Accounts,
+    adapters::{
+        driver::{self, RestingPorts, Service},
+        runtimes::Runtime,
+        signal::Signal,
+        tls::Tls,
+    },
     config::{Config, Endpoints, TlsRequirement, TlsStart},
     instant::Instant,
     reply::Reply,
@@ -43,7 +44,7 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 /// ```
 /// use std::time::Duration;
 /// use sansftp::{
-///     adapters::{server::Server, stores::Memory, tokio::Tokio, users::Users},
+///     adapters::{Server, Tokio, Users, stores::Memory},
 ///     config::Config,
 /// };
 ///

@@ -34,7 +34,7 @@ const HASHES_AT_ONCE: usize = 4;
 /// ```
 ///
 /// A root is what the program makes a store of: the capability of a directory for
-/// [`Tahoe`](super::stores::tahoe::Tahoe), say, or the name of a folder. Everything behind the hash is the root, so it may
+/// [`Tahoe`](crate::adapters::stores::tahoe::Tahoe), say, or the name of a folder. Everything behind the hash is the root, so it may
 /// have blanks. A name may not.
 ///
 /// Hashes are those of Argon2 in the form of PHC strings. [`hash_password`] makes them, and so do other programs, such as
@@ -46,7 +46,7 @@ const HASHES_AT_ONCE: usize = 4;
 ///
 /// ```
 /// use sansftp::adapters::{
-///     accounts_file::{AccountsFile, hash_password},
+///     accounts::{AccountsFile, hash_password},
 ///     stores::Filesystem,
 /// };
 ///

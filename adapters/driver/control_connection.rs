@@ -12,8 +12,11 @@ use std::{
 use bytes::{Buf, Bytes};
 use futures_io::{AsyncRead, AsyncWrite};
 
-use super::{stream::Stream, tls::Handshake};
-use crate::{instant::Instant, session::TlsClient};
+use crate::{
+    adapters::tls::{Handshake, Stream},
+    instant::Instant,
+    session::TlsClient,
+};
 
 /// For the last replies to be taken by the client after the session has ended.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);

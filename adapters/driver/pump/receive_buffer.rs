@@ -9,7 +9,8 @@ use std::{
 use bytes::{Bytes, BytesMut};
 use futures_io::{AsyncRead, AsyncWrite};
 
-use super::{End, FIRST_CHUNK, GROWTH, Stream};
+use super::{End, FIRST_CHUNK, GROWTH};
+use crate::adapters::tls::Stream;
 
 /// Memory that a data connection is read into.
 ///

@@ -17,7 +17,7 @@ use std::{
     time::Duration,
 };
 
-use sansftp::{Instant, TimeValue, adapters::runtime::Runtime};
+use sansftp::{Instant, TimeValue, adapters::Runtime};
 
 pub use self::socket::{SOCKET_BUFFER, Socket};
 

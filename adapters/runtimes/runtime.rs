@@ -1,20 +1,4 @@
-//! What an async runtime gives to the driver, and which one to take.
-//!
-//! The server is the same on each of them, so the choice is that of the program around it:
-//!
-//! * A program that runs on tokio, or on nothing yet, takes `tokio::Tokio`, which is there by default. Sessions run on
-//!   the runtime that starts the server, on all threads that it has.
-//! * One that runs on smol, or wants less beside it, takes `smol::Smol`, feature `smol`. Sessions run on smol's global
-//!   executor.
-//! * One that still runs on async-std takes `async_std::AsyncStd`, feature `async-std`. Its authors have given async-std
-//!   up in favour of smol.
-//! * One with a runtime of its own takes the feature `adapters` and implements [`Runtime`]. `tests/loopback/threads.rs`
-//!   is such a runtime, of threads and `std::net`.
-//! * One without any runtime takes no feature, and drives a [`Session`](crate::session::Session) by hand, as
-//!   `examples/sans_io.rs` does.
-//!
-//! Each feature adds its adapter and changes no other. As tokio is the default, a program that wants smol and no tokio
-//! says `default-features = false` as well.
+//! What an async runtime gives to the driver.
 
 use std::{
     future::Future,

@@ -4,6 +4,19 @@
 //! answer of the store, the transfer, the data connection, both directions of the control connection, the clock),
 //! tells the session, and does what the session says.
 
+mod arranged;
+mod control_connection;
+mod counted;
+mod data_connection;
+mod journal;
+mod passive_ports;
+mod pump;
+mod requests;
+mod slot;
+mod timer;
+mod transfers;
+mod turn;
+
 use std::{
     boxed::Box,
     future::{Future, poll_fn},
@@ -13,20 +26,23 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use super::{
+pub use self::passive_ports::RestingPorts;
+use self::{
     control_connection::{ControlConnection, Input, Output},
     data_connection::DataConnection,
     journal::Journal,
-    passive_ports::{PassivePorts, RestingPorts},
+    passive_ports::PassivePorts,
     pump::End,
     requests::{Gain, Requests},
-    runtime::Runtime,
     timer::{Timer, rest_of},
-    tls::{SessionTls, Tls},
     transfers::{Advance, Arrival, Begin, Transfers},
 };
 use crate::{
     accounts::Accounts,
+    adapters::{
+        runtimes::Runtime,
+        tls::{SessionTls, Tls},
+    },
     config::{Config, Endpoints},
     instant::Instant,
     session::{Action, Answer, DataConnectionMode, Event, Outcome, Session},
@@ -68,7 +84,7 @@ impl<R: Clone, A> Clone for Service<R, A> {
 
 /// Serves one control connection, from the greeting to the end of everything that the client started.
 ///
-/// [`Server`](super::server::Server) does this for each connection that it accepts; a program that accepts
+/// [`Server`](crate::adapters::Server) does this for each connection that it accepts; a program that accepts
 /// connections in a way of its own calls it itself, after [`Runtime::prepare_control`].
 ///
 /// When `shutdown` resolves, the session ends as soon as its transfer has; the output is the time at which that is

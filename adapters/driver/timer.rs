@@ -5,8 +5,8 @@ use std::{
     time::Duration,
 };
 
-use super::{runtime::Runtime, slot::Slot};
-use crate::instant::Instant;
+use super::slot::Slot;
+use crate::{adapters::runtimes::Runtime, instant::Instant};
 
 /// A sleep that is set again only when it would end too late.
 ///

@@ -18,9 +18,9 @@ use super::{
     counted::{Carried, Counted},
     journal::{Journal, Record},
     pump::{self, End, Moved, Progress, Source},
-    stream::Stream,
 };
 use crate::{
+    adapters::tls::Stream,
     instant::Instant,
     session::{Direction, Event, Movement, Outcome, TransferId},
     storage::{AbortReason, Storage, StorageError, Stored, Upload},

@@ -6,8 +6,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use super::signal::Signal;
-use crate::{config::Config, reply::Reply};
+use crate::{adapters::signal::Signal, config::Config, reply::Reply};
 
 const TOO_MANY: Reply = Reply::from_static("421 Too many connections; try again later.\r\n");
 const TOO_MANY_FROM_ADDRESS: Reply =
