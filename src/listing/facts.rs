@@ -4,7 +4,7 @@ use core::fmt;
 
 use bytes::{BufMut, BytesMut};
 
-use super::put_number;
+use super::number::put_number;
 use crate::{
     storage::{EntryKind, Metadata, UnixAttributes},
     time_value::TimePrecision,

@@ -1,10 +1,12 @@
 //! The lines of `LIST`, `NLST` and `MLSD` (RFC 959 4.1.3, RFC 3659 7).
 
 mod facts;
+mod number;
 
 use bytes::{BufMut, Bytes, BytesMut};
 
 pub use self::facts::Facts;
+use self::number::put_number;
 use crate::{
     pathname::refuse_non_segment,
     storage::{Entry, EntryKind, Link, Metadata, Right, UnixAttributes},
@@ -134,7 +136,6 @@ fn put_long(now: TimeValue, metadata: &Metadata, link: Option<&Link>, out: &mut 
     out.put_u8(b' ');
 }
 
-/// ` -> ` and what the link says, in which no byte may break the line.
 /// What `ls -F` has behind a name.
 fn mark(metadata: &Metadata) -> &'static [u8] {
     let is_program = metadata.unix.is_some_and(|unix| unix.mode & 0o111 != 0);
@@ -145,6 +146,7 @@ fn mark(metadata: &Metadata) -> &'static [u8] {
     }
 }
 
+/// ` -> ` and what the link says, in which no byte may break the line.
 fn put_target(link: Option<&Link>, out: &mut BytesMut) {
     out.put_slice(b" -> ");
     let target = link.map_or(&b"?"[..], |link| &link.target);
@@ -213,26 +215,6 @@ fn put_date(now: TimeValue, modified: Option<TimeValue>, out: &mut BytesMut) {
     } else {
         put_number::<10>(year.clamp(0, 9999).unsigned_abs(), 5, out);
     }
-}
-
-/// The number, with blanks before it in a column of at most 20.
-fn put_number<const BASE: u64>(number: u64, width: usize, out: &mut BytesMut) {
-    let mut digits = [b' '; 20];
-    let mut length = 0;
-    let mut rest = number;
-    for digit in digits.iter_mut().rev() {
-        *digit = match (rest % BASE) as u8 {
-            decimal @ 0..=9 => b'0' + decimal,
-            letter => b'a' + letter - 10,
-        };
-        length += 1;
-        rest /= BASE;
-        if rest == 0 {
-            break;
-        }
-    }
-    let start = digits.len() - length.max(width);
-    out.put_slice(digits.get(start..).unwrap_or(&digits));
 }
 
 #[cfg(test)]
@@ -501,16 +483,6 @@ mod tests {
     }
 
     proptest! {
-        #[test]
-        fn numbers_are_those_of_fmt(number: u64, scale in 0..64_u32, width in 0..=20_usize) {
-            let number = number >> scale;
-            let (mut decimal, mut hexadecimal) = (BytesMut::new(), BytesMut::new());
-            put_number::<10>(number, width, &mut decimal);
-            put_number::<16>(number, width, &mut hexadecimal);
-            prop_assert_eq!(decimal, format!("{number:width$}"));
-            prop_assert_eq!(hexadecimal, format!("{number:width$x}"));
-        }
-
         /// Promise 11: no byte of a name can break a line, and what is listed can be asked for.
         #[test]
         fn a_line_is_one_line(

@@ -5,7 +5,7 @@ use core::future::{Future, ready};
 
 use bytes::Bytes;
 
-use super::{Entry, StorageError};
+use super::{error::StorageError, metadata::Entry};
 use crate::pathname::Pathname;
 
 /// A file that is being stored; see [the module](super) for its life.

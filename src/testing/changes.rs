@@ -5,7 +5,7 @@ use alloc::format;
 use super::{
     breach::{Outcome, ensure},
     ground::{Ground, granted_unless_busy, path, refused_as},
-    refusals::Operation,
+    operation::Operation,
 };
 use crate::storage::{Placement, Storage, StorageErrorKind::NotFound, Upload as _};
 

@@ -5,7 +5,7 @@ use alloc::format;
 use super::{
     breach::{Outcome, ensure},
     ground::{Ground, granted, path, refused_as},
-    refusals::Operation,
+    operation::Operation,
 };
 use crate::{
     pathname::Pathname,

@@ -5,7 +5,7 @@ use alloc::format;
 use super::{
     breach::{Outcome, ensure},
     ground::{Ground, granted, granted_unless_busy, path, pattern, read_all, refused_as},
-    refusals::Operation,
+    operation::Operation,
 };
 use crate::storage::{Download as _, Placement, Storage, StorageErrorKind};
 

@@ -12,7 +12,7 @@ use bytes::Bytes;
 
 use super::{
     breach::{Outcome, ensure},
-    refusals::Operation,
+    operation::Operation,
 };
 use crate::{
     pathname::Pathname,

@@ -5,7 +5,7 @@ use alloc::{boxed::Box, format, string::String, vec::Vec};
 use super::{
     breach::{Outcome, ensure},
     ground::{Ground, granted, path},
-    refusals::Operation,
+    operation::Operation,
     together::{Step, all},
 };
 use crate::{

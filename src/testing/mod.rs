@@ -45,6 +45,7 @@ mod downloads;
 mod ground;
 mod listings;
 mod names;
+mod operation;
 mod placements;
 mod refusals;
 mod together;
@@ -55,7 +56,7 @@ use alloc::{boxed::Box, vec::Vec};
 use self::ground::Ground;
 pub use self::{
     breach::{Breach, ContractBroken},
-    refusals::Operation,
+    operation::Operation,
 };
 use crate::storage::Storage;
 

@@ -5,7 +5,7 @@ use alloc::{format, vec::Vec};
 use super::{
     breach::{Outcome, ensure},
     ground::{Ground, granted, path, show, write},
-    refusals::Operation,
+    operation::Operation,
 };
 use crate::{
     pathname::Pathname,

@@ -1,45 +1,16 @@
-//! What a store may refuse.
+//! What a store refuses changes nothing.
 
 use alloc::format;
 
 use super::{
     breach::Outcome,
     ground::{Ground, path, refused_as},
+    operation::Operation,
 };
 use crate::{
     storage::{Placement, Storage, StorageErrorKind::*},
     time_value::TimeValue,
 };
-
-/// An operation that a store may refuse to all, as [`Unsupported`](crate::storage::StorageErrorKind::Unsupported),
-/// [`UnsupportedParameter`](crate::storage::StorageErrorKind::UnsupportedParameter) or
-/// [`PermissionDenied`](crate::storage::StorageErrorKind::PermissionDenied).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Operation {
-    /// [`Placement::Append`] (`APPE`).
-    Append,
-    /// [`Placement::Resume`] (`REST`, `STOR`).
-    Resume,
-    /// [`Placement::Unique`] (`STOU`).
-    Unique,
-    /// [`Storage::make_directory`] (`MKD`); the store has no directories but its root, then.
-    MakeDirectory,
-    /// [`Storage::remove_directory`] (`RMD`).
-    RemoveDirectory,
-    /// [`Storage::remove_file`] (`DELE`).
-    RemoveFile,
-    /// [`Storage::rename`] of a file (`RNFR`, `RNTO`).
-    RenameFile,
-    /// [`Storage::rename`] of a directory.
-    RenameDirectory,
-    /// [`Storage::set_modified`] (`MFMT`).
-    SetModified,
-    /// [`Storage::set_mode`] (`SITE CHMOD`).
-    SetMode,
-    /// [`Storage::available`] (`AVBL`).
-    Available,
-}
 
 pub(super) async fn what_is_refused_changes_nothing<S: Storage>(ground: &Ground<'_, S>) -> Outcome {
     let (file, other, directory) = (&path("/file"), &path("/other"), &path("/directory"));
