@@ -86,6 +86,35 @@ impl fmt::Debug for Verb {
 #[error("a command begins with three or four letters")]
 pub struct CommandError;
 
+/// A `SITE` command of the server's own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SiteVerb {
+    Chmod,
+    Help,
+    Uploads,
+    Utime,
+}
+
+impl SiteVerb {
+    /// In the order of `SITE HELP`.
+    pub(crate) const ALL: [Self; 4] = [Self::Chmod, Self::Help, Self::Uploads, Self::Utime];
+
+    /// Reads the first word behind `SITE`, in either case.
+    pub(crate) fn parse(word: &[u8]) -> Option<Self> {
+        Self::ALL.into_iter().find(|verb| split_word(verb.syntax().as_bytes()).0.eq_ignore_ascii_case(word))
+    }
+
+    /// Its name and what follows it.
+    pub(crate) const fn syntax(self) -> &'static str {
+        match self {
+            Self::Chmod => "CHMOD <octal mode> <file>",
+            Self::Help => "HELP",
+            Self::Uploads => "UPLOADS",
+            Self::Utime => "UTIME <YYYYMMDDhhmmss> <file>",
+        }
+    }
+}
+
 /// An argument that a command cannot use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ArgumentError {

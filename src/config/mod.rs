@@ -8,7 +8,11 @@ use core::{
     time::Duration,
 };
 
-use crate::{command::parse_host, dtp::Representation, time_value::TimePrecision};
+use crate::{
+    command::{SiteVerb, parse_host},
+    dtp::Representation,
+    time_value::TimePrecision,
+};
 
 mod tls;
 mod transfers;
@@ -143,7 +147,7 @@ impl Config {
                 !command.verb.is_empty() && command.verb.bytes().all(|byte| byte.is_ascii_uppercase());
             let problem = if !is_word {
                 "is not a word of capital letters"
-            } else if crate::session::commands::rules::is_own_site_command(command.verb.as_bytes()) {
+            } else if SiteVerb::parse(command.verb.as_bytes()).is_some() {
                 "is a SITE command of the server's own"
             } else if command.syntax.bytes().any(|byte| byte.is_ascii_control()) {
                 "has a control character in its syntax"

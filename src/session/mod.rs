@@ -54,7 +54,7 @@
 //! commands are in `commands`, in the order of RFC 959 4.1.
 
 mod action;
-pub(crate) mod commands;
+mod commands;
 mod event;
 mod machines;
 mod server_pi;

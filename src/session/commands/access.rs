@@ -8,12 +8,12 @@ use crate::{
     reply::{Reply, ReplyCode},
     session::{
         action::Request,
-        commands::parameters::Parameters,
         machines::{
             login::{HostRefused, OutOfSequence},
+            parameters::Parameters,
             timer::Timer,
         },
-        server_pi::{ServerPi, answers::Purpose},
+        server_pi::{ServerPi, purpose::Purpose},
     },
 };
 

@@ -14,23 +14,13 @@ use crate::{
         machines::transfer::{Phase, Subject},
         server_pi::{
             ServerPi,
-            answers::{Purpose, Wanted, is_nobodys_name},
+            answers::is_nobodys_name,
+            purpose::{Listed, Purpose, Wanted},
         },
     },
     storage::{Entry, Metadata, StorageError, StorageErrorKind},
     time_value::TimeValue,
 };
-
-/// What is listed, over a data connection or by `STAT`.
-#[derive(Debug)]
-#[cfg_attr(test, derive(Clone))]
-pub(crate) struct Listed {
-    pathname: Pathname,
-    wanted: Wanted,
-    /// The pattern that the last segment is, if nothing has that very name.
-    pattern: Option<Pattern>,
-    pub(crate) format: ListingFormat,
-}
 
 impl ServerPi {
     pub(crate) fn list(&mut self, argument: &[u8]) {

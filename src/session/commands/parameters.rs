@@ -5,69 +5,20 @@ use core::net::{IpAddr, SocketAddr, SocketAddrV4};
 use crate::{
     address::{AddressError, EpsvArgument, ExtendedPort, HostPort, parse_eprt, parse_port},
     command::{ArgumentError, parse_only, parse_type, split_word},
-    config::{AsciiConversion, Config, DataPeer, PassiveAddress},
+    config::{AsciiConversion, DataPeer, PassiveAddress},
     dtp::Representation,
     listing::Facts,
     pathname::{Pathname, names_directory},
     reply::{Reply, ReplyCode},
     session::{
         action::{Action, DataConnectionMode},
-        machines::data_connection::{DataConnection, PassiveCommand, is_allowed},
+        machines::{
+            data_connection::{DataConnection, PassiveCommand, is_allowed},
+            parameters::DataConnectionSetup,
+        },
         server_pi::ServerPi,
     },
-    storage::EntryKind,
 };
-
-/// What the user has set, for the commands that follow.
-#[derive(Debug)]
-#[cfg_attr(test, derive(Clone))]
-pub(crate) struct Parameters {
-    pub(crate) working_directory: Pathname,
-    pub(crate) representation: Representation,
-    pub(crate) setup: DataConnectionSetup,
-    /// The facts of `MLST` and `MLSD` that the user wants.
-    pub(crate) facts: Facts,
-    /// `ALLO`: the size that the next transfer promises, if it is an upload.
-    pub(crate) announced: Option<u64>,
-    /// `REST`: where the next transfer begins.
-    pub(crate) restart: Option<u64>,
-    /// `RNFR`: what the next command renames, and what that is.
-    pub(crate) rename_from: Option<(Pathname, EntryKind)>,
-}
-
-/// Which commands may prepare a data connection (RFC 2428 4).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum DataConnectionSetup {
-    Any,
-    EpsvOnly,
-}
-
-impl Parameters {
-    /// Those that a session begins with (RFC 959 5.1), at the root.
-    pub(crate) fn new(config: &Config) -> Self {
-        Self {
-            working_directory: Pathname::root(),
-            representation: config.initial_type,
-            setup: DataConnectionSetup::Any,
-            facts: Facts::default().with_times_in(config.time_precision),
-            announced: None,
-            restart: None,
-            rename_from: None,
-        }
-    }
-
-    /// Forgets what belongs to the user who was logged in.
-    pub(crate) fn handle_new_user(&mut self) {
-        self.working_directory = Pathname::root();
-        self.announced = None;
-    }
-
-    /// Forgets what only the very next command could have used.
-    pub(crate) fn forget_sequence(&mut self) {
-        self.restart = None;
-        self.rename_from = None;
-    }
-}
 
 const TYPE_SET: Reply = Reply::from_static("200 Type set.\r\n");
 const STRUCTURE_SET: Reply = Reply::from_static("200 Structure set to file.\r\n");

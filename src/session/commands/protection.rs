@@ -6,10 +6,10 @@ use crate::{
     reply::{Reply, ReplyCode},
     session::{
         action::Action,
-        commands::parameters::Parameters,
         event::{Resumption, TlsClient},
         machines::{
             data_connection::{DataConnection, Unfitness},
+            parameters::Parameters,
             security::{DataProtection, OutOfSequence},
             timer::Timer,
         },

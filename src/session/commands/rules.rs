@@ -1,7 +1,7 @@
 //! The table of commands.
 //!
 //! What a command may do follows from its row alone: the session looks the verb up, checks log-in and argument
-//! against the row, and calls the row's method. `HELP`, `FEAT` and `SITE HELP` are this table, read aloud. To add a
+//! against the row, and calls the row's method. `HELP` and `FEAT` are this table, read aloud. To add a
 //! command, add a row and the method that it names.
 
 use crate::{command::Verb, config::TlsStart, session::server_pi::ServerPi};
@@ -182,27 +182,6 @@ impl Rule {
             Offer::Never => false,
         }
     }
-}
-
-/// A row of the table of `SITE` commands.
-#[derive(Debug)]
-pub(crate) struct SiteRule {
-    pub(crate) name: &'static str,
-    pub(crate) syntax: &'static str,
-    pub(crate) run: fn(&mut ServerPi, &[u8]),
-}
-
-/// The `SITE` commands of the server's own.
-pub(crate) static SITE_RULES: &[SiteRule] = &[
-    SiteRule { name: "CHMOD", syntax: "CHMOD <octal mode> <file>", run: ServerPi::site_chmod },
-    SiteRule { name: "HELP", syntax: "HELP", run: ServerPi::site_help },
-    SiteRule { name: "UPLOADS", syntax: "UPLOADS", run: ServerPi::site_uploads },
-    SiteRule { name: "UTIME", syntax: "UTIME <YYYYMMDDhhmmss> <file>", run: ServerPi::site_utime },
-];
-
-/// Whether the embedding program cannot add a `SITE` command of this name.
-pub(crate) fn is_own_site_command(verb: &[u8]) -> bool {
-    SITE_RULES.iter().any(|rule| rule.name.as_bytes() == verb)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use crate::{
-    command::{OldMdtm, parse_allo, parse_chmod, parse_mfmt, parse_number, parse_utime, split_word},
+    command::{OldMdtm, parse_allo, parse_mfmt, parse_number},
     config::AnnouncedSize,
     dtp::{Dtp, Representation},
     pathname::Pathname,
@@ -17,18 +17,16 @@ use crate::{
         },
         server_pi::{
             ServerPi,
-            answers::{Purpose, TimeReply, TimeToSet, Wanted},
             departure::ORPHANED,
+            purpose::{Purpose, TimeReply, TimeToSet, Wanted},
         },
     },
-    storage::{EntryKind, Placement, SiteCall},
+    storage::{EntryKind, Placement},
     time_value::TimeValue,
 };
 
 const DELETED: Reply = Reply::from_static("250 Deleted.\r\n");
 const REMOVED: Reply = Reply::from_static("250 Directory removed.\r\n");
-const MODE_CHANGED: Reply = Reply::from_static("200 Mode changed.\r\n");
-const TIME_CHANGED: Reply = Reply::from_static("200 Modification time changed.\r\n");
 
 impl ServerPi {
     pub(crate) fn retr(&mut self, argument: &[u8]) {
@@ -246,36 +244,5 @@ impl ServerPi {
         if let Some(pathname) = self.resolve(argument) {
             self.ask(Request::Available(pathname), Purpose::Available);
         }
-    }
-
-    pub(crate) fn site_chmod(&mut self, argument: &[u8]) {
-        let Some((mode, name)) = self.accept(parse_chmod(argument)) else { return };
-        if let Some(pathname) = self.resolve(name) {
-            self.ask(Request::SetMode(pathname, mode), Purpose::Reply(MODE_CHANGED));
-        }
-    }
-
-    pub(crate) fn site_utime(&mut self, argument: &[u8]) {
-        let Some((modified, name)) = self.accept(parse_utime(argument)) else { return };
-        if let Some(pathname) = self.resolve(name) {
-            self.ask(Request::SetModified(pathname, modified), Purpose::Reply(TIME_CHANGED));
-        }
-    }
-
-    /// Runs a `SITE` command of the embedding program, which the settings name.
-    pub(crate) fn site_added(&mut self, argument: &[u8]) {
-        let (word, rest) = split_word(argument);
-        let known = self
-            .config
-            .site_commands
-            .iter()
-            .find(|command| command.verb.as_bytes().eq_ignore_ascii_case(word));
-        let Some(verb) = known.map(|command| command.verb.clone()) else {
-            return self
-                .reply(ReplyCode::PARAMETER_NOT_IMPLEMENTED, "Unknown SITE command; SITE HELP lists them.");
-        };
-        let working_directory = self.parameters.working_directory.clone();
-        let call = SiteCall { verb, argument: Bytes::copy_from_slice(rest), working_directory };
-        self.ask(Request::Site(call), Purpose::Text);
     }
 }

@@ -3,13 +3,13 @@
 use alloc::string::String;
 
 use crate::{
-    command::{Verb, split_word},
+    command::Verb,
     config::TlsStart,
     dtp::Representation,
     listing::Facts,
     reply::{Reply, ReplyCode},
     session::{
-        commands::rules::{self, FEATURES, RULES, SITE_RULES},
+        commands::rules::{self, FEATURES, RULES},
         machines::transfer::{Phase, Subject, Transfer},
         server_pi::ServerPi,
     },
@@ -136,35 +136,5 @@ impl ServerPi {
         };
         let seconds = self.now.saturating_since(transfer.since).as_secs();
         alloc::format!("{what}: {} bytes in {seconds} s", transfer.bytes)
-    }
-
-    pub(crate) fn site(&mut self, argument: &[u8]) {
-        let (word, rest) = split_word(argument);
-        match SITE_RULES.iter().find(|rule| rule.name.as_bytes().eq_ignore_ascii_case(word)) {
-            Some(rule) => (rule.run)(self, rest),
-            None => self.site_added(argument),
-        }
-    }
-
-    pub(crate) fn site_help(&mut self, _: &[u8]) {
-        let mut reply = self.replies.compose(ReplyCode::HELP).text("These SITE commands are known:");
-        for rule in SITE_RULES {
-            reply = reply.inner_line().text(rule.syntax);
-        }
-        for command in &self.config.site_commands {
-            reply = reply.inner_line().text(&command.syntax);
-        }
-        let reply = reply.last_line().text("End").finish();
-        self.send(reply);
-    }
-
-    /// What became of uploads whose finish took too long.
-    pub(crate) fn site_uploads(&mut self, _: &[u8]) {
-        let reply = self
-            .replies
-            .compose(ReplyCode::SYSTEM_STATUS)
-            .text("Uploads that were finished in the background:");
-        let reply = self.detached.describe(reply).last_line().text("End").finish();
-        self.send(reply);
     }
 }

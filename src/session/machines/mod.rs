@@ -3,6 +3,7 @@
 pub(super) mod data_connection;
 pub(super) mod detached;
 pub(super) mod login;
+pub(super) mod parameters;
 pub(super) mod security;
 pub(super) mod timer;
 pub(super) mod transfer;

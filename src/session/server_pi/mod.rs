@@ -3,6 +3,7 @@
 pub(super) mod answers;
 mod conduct;
 pub(super) mod departure;
+pub(super) mod purpose;
 #[cfg(test)]
 mod state;
 
@@ -11,27 +12,23 @@ use core::{fmt, mem};
 
 use bytes::Bytes;
 
-use self::answers::{Pending, Purpose};
+use self::purpose::{Pending, Purpose};
 use super::{
     action::{Action, Request, RequestId, TransferId},
-    commands::{
-        parameters::Parameters,
-        rules::{self, Argument, Carries, LogIn, Rule},
-    },
     machines::{
         data_connection::DataConnection,
         detached::DetachedFinishes,
         login::Login,
+        parameters::Parameters,
         security::Security,
         timer::{Timer, Timers},
         transfer::Transfer,
     },
 };
 use crate::{
-    command::{ArgumentError, Command, is_blank},
+    command::ArgumentError,
     config::{Config, Endpoints, TlsStart},
     instant::Instant,
-    line::Line,
     reply::{Reply, ReplyBuffer, ReplyCode},
 };
 
@@ -165,60 +162,6 @@ impl ServerPi {
 
     pub(super) fn backlog_limit(&self) -> usize {
         self.config.backlog_limit
-    }
-
-    /// Looks the command up in the table and runs it.
-    pub(super) fn execute_line(&mut self, line: Line<'_>) {
-        self.start_idle();
-        let line = match line {
-            Line::Complete(line) => line,
-            Line::TooLong => return self.refuse_line(),
-            Line::Endless => return self.give_up("The line has no end."),
-        };
-        let found = Command::parse(line).ok().and_then(|command| Some((rules::find(command.verb)?, command)));
-        let Some((rule, command)) = found else {
-            self.parameters.forget_sequence();
-            return self.reply(ReplyCode::SYNTAX_ERROR, "Unknown command; HELP lists the known ones.");
-        };
-        self.execute(rule, command.argument);
-    }
-
-    fn refuse_line(&mut self) {
-        self.parameters.forget_sequence();
-        let limit = self.config.line_limit;
-        let reply = self.replies.compose(ReplyCode::SYNTAX_ERROR);
-        let reply = reply.text("The line is longer than ").value(limit).text(" bytes.").finish();
-        self.send(reply);
-    }
-
-    /// Checks the command against its row (promise 4 among others), and calls its method.
-    fn execute(&mut self, rule: &Rule, argument: &[u8]) {
-        if rule.carries != Carries::Restart {
-            self.parameters.restart = None;
-        }
-        if rule.carries != Carries::Rename {
-            self.parameters.rename_from = None;
-        }
-        if !rule.is_offered(self.config.tls.start) {
-            return self.not_implemented(argument);
-        }
-        if rule.log_in == LogIn::Needed && !self.requires_login() {
-            return;
-        }
-        let is_wrong = match rule.argument {
-            Argument::None => !argument.trim_ascii().is_empty(),
-            Argument::Required => is_blank(argument),
-            Argument::Optional | Argument::Verbatim => false,
-        };
-        if is_wrong {
-            self.parameters.forget_sequence();
-            let reply = self.replies.compose(ReplyCode::ARGUMENT_ERROR).text("The form is: ").text(rule.name);
-            let reply = if rule.syntax.is_empty() { reply } else { reply.text(" ").text(rule.syntax) };
-            let reply = reply.text(".").finish();
-            return self.send(reply);
-        }
-        let is_nothing = rule.argument == Argument::Optional && is_blank(argument);
-        (rule.run)(self, if is_nothing { &[] } else { argument });
     }
 
     // What is given out.
