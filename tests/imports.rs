@@ -1,11 +1,25 @@
 //! Who may import whom, read from the source files: the rooms of ARCHITECTURE.md, kept shut.
-#![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "test code")]
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "test code"
+)]
+
+#[path = "imports/circles.rs"]
+mod circles;
+#[path = "imports/source.rs"]
+mod source;
 
 use std::{
     fs,
-    iter::Peekable,
     path::{Path, PathBuf},
 };
+
+use circles::{circles, tests_of};
+use source::{code_of, identifiers, module_of, paths, resolve};
 
 /// Modules by storey, the lowest first: the grammar of both connections; stores, accounts and their listings; the
 /// session and its settings; all I/O, and what stores are tested with. A module imports from its own storey and below.
@@ -16,30 +30,68 @@ const STOREYS: [&[&str]; 4] = [
     &["adapters", "testing"],
 ];
 
-/// The machines in `src/session/machines`, which do not know each other.
-const MACHINES: [&str; 6] = ["data_connection", "detached", "login", "security", "timer", "transfer"];
-
-/// Folders of `src` that are compiled for its tests only, which may use what they like.
-const TESTS: [&str; 1] = ["src/session/exploration"];
-
 /// The adapters' files that are each for one runtime, and what two of them have in common.
 const RUNTIMES: [&str; 4] = ["async_io", "async_std", "smol", "tokio"];
 
 #[test]
 fn nobody_imports_from_above() {
+    let sources = sources();
+    let tests: Vec<_> = sources.iter().flat_map(|(file, source)| tests_of(file, source)).collect();
+    let foreign = foreign_crates();
     let mut offences = Vec::new();
-    let mut files = 0;
-    for folder in ["src", "adapters"] {
-        let is_test = |file: &PathBuf| TESTS.iter().any(|tests| file.starts_with(root().join(tests)));
-        for file in rust_files(&root().join(folder)).into_iter().filter(|file| !is_test(file)) {
-            let source = fs::read_to_string(&file).unwrap();
-            let name = file.strip_prefix(root()).unwrap().to_str().unwrap().to_owned();
-            offences.extend(offences_in(&name, &source, &foreign_crates()));
-            files += 1;
+    for (file, source) in sources {
+        if !tests.iter().any(|test| module_of(&file).starts_with(test)) {
+            offences.extend(offences_in(&file, &source, &foreign));
         }
     }
-    assert!(files > 20, "only {files} files were found");
     assert!(offences.is_empty(), "{}", offences.join("\n"));
+}
+
+#[test]
+fn nobody_imports_in_a_circle() {
+    let protocol: Vec<_> = sources().into_iter().filter(|(file, _)| file.starts_with("src/")).collect();
+    let circles = circles(&protocol);
+    assert!(circles.is_empty(), "{}", circles.join("\n"));
+}
+
+#[test]
+fn every_circle_is_found() {
+    let cases: [(&[(&str, &str)], &str); 6] = [
+        (
+            &[("src/a.rs", "use crate::b::B;"), ("src/b.rs", "fn f() { super::a::g() }")],
+            "a circle: a imports b imports a",
+        ),
+        (
+            &[
+                ("src/a.rs", "use crate::b::c::C;"),
+                ("src/b/c.rs", "#[cfg(test)]\nmod tests {} use crate::{d::{self, D}, e::E};"),
+                ("src/d.rs", "fn f(a: super::a::A) {}"),
+                ("src/e.rs", ""),
+            ],
+            "a circle: a imports b::c imports d imports a",
+        ),
+        (
+            &[("src/a/mod.rs", "mod b; fn f() { b::g() }"), ("src/a/b.rs", "use super::*;")],
+            "a circle: a imports a::b imports a",
+        ),
+        (
+            &[("src/a/mod.rs", "mod b; pub use self::b::B;"), ("src/a/b.rs", "use crate::a::A;")],
+            "a circle: a imports a::b imports a",
+        ),
+        (&[("src/a.rs", "use crate::{a, b::{self}}; mod c { fn f() {} }"), ("src/b.rs", "")], ""),
+        (
+            &[
+                ("src/a/mod.rs", "mod b;\n#[cfg(test)]\nmod c;\nfn f() { self::b::f() }"),
+                ("src/a/b.rs", "pub(super) fn f() {}\n#[cfg(test)]\nmod tests { use crate::a::A; }"),
+                ("src/a/c.rs", "use super::*;"),
+            ],
+            "",
+        ),
+    ];
+    for (files, expected) in cases {
+        let sources: Vec<_> = files.iter().map(|(file, text)| (file.to_string(), text.to_string())).collect();
+        assert_eq!(circles(&sources).join("\n"), expected, "{files:?}");
+    }
 }
 
 #[test]
@@ -51,6 +103,7 @@ fn every_rule_can_be_broken() {
         ("src/reply.rs", "use crate::{\n    line::Line,\n    listing::{self, Facts},\n};", "imports listing"),
         ("src/storage/error.rs", "fn f(x: super::super::session::Event) {}", "imports session"),
         ("src/storage/mod.rs", "use super::config::Config;", "imports config"),
+        ("src/reply.rs", "#[cfg(test)]\nmod tests;\nuse crate::storage::Metadata;", "imports storage"),
         ("src/session/machines/login.rs", "use super::timer::Timer;", "imports another machine, timer"),
         (
             "src/session/machines/timer.rs",
@@ -111,6 +164,15 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
+/// All files of the library with their names, from the root of the repository.
+fn sources() -> Vec<(String, String)> {
+    let files = ["src", "adapters"].into_iter().flat_map(|folder| rust_files(&root().join(folder)));
+    let name = |file: &Path| file.strip_prefix(root()).unwrap().to_str().unwrap().to_owned();
+    let sources: Vec<_> = files.map(|file| (name(&file), fs::read_to_string(&file).unwrap())).collect();
+    assert!(sources.len() > 20, "only {} files were found", sources.len());
+    sources
+}
+
 fn rust_files(folder: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
@@ -134,7 +196,7 @@ fn foreign_crates() -> Vec<String> {
 
 /// Every rule that the file breaks, as a sentence.
 fn offences_in(file: &str, source: &str, foreign: &[String]) -> Vec<String> {
-    let code = without_tests(&without_comments_and_strings(source));
+    let code = code_of(source);
     let module = module_of(file);
     let mut offences = Vec::new();
     if file.starts_with("src/") {
@@ -165,9 +227,7 @@ fn import_offences(file: &str, module: &[String], code: &str) -> Vec<String> {
         return vec![format!("{file} has no storey in tests/imports.rs")];
     };
     let machine = |path: &[String]| match path {
-        [session, machines, name, ..] if session == "session" && machines == "machines" => {
-            MACHINES.into_iter().find(|machine| name == machine)
-        }
+        [session, machines, name, ..] if session == "session" && machines == "machines" => Some(name.clone()),
         _ => None,
     };
     let mut offences = Vec::new();
@@ -192,186 +252,4 @@ fn import_offences(file: &str, module: &[String], code: &str) -> Vec<String> {
 
 fn storey_of(module: &str) -> Option<usize> {
     STOREYS.iter().position(|modules| modules.contains(&module))
-}
-
-/// `src/session/login.rs` is `session::login`, `adapters/mod.rs` is `adapters`, `src/lib.rs` is the root.
-fn module_of(file: &str) -> Vec<String> {
-    let path = file.trim_end_matches(".rs").trim_start_matches("src/");
-    path.split('/').filter(|segment| !["mod", "lib"].contains(segment)).map(str::to_owned).collect()
-}
-
-/// The path from the crate's root, if it is one of this crate that says so.
-fn resolve(path: &[String], module: &[String]) -> Option<Vec<String>> {
-    let mut base = match path.first()?.as_str() {
-        "crate" => Vec::new(),
-        "self" | "super" => module.to_vec(),
-        _ => return None,
-    };
-    for segment in path {
-        match segment.as_str() {
-            "crate" | "self" => {}
-            "super" => drop(base.pop()),
-            _ => base.push(segment.clone()),
-        }
-    }
-    Some(base)
-}
-
-/// All paths of at least two segments, those in braces each for itself.
-fn paths(code: &str) -> Vec<Vec<String>> {
-    let tokens: Vec<&str> = tokens(code);
-    let mut paths = Vec::new();
-    let mut rest = tokens.into_iter().peekable();
-    while let Some(token) = rest.next() {
-        if is_identifier(token) && rest.peek() == Some(&"::") {
-            read_path(&mut vec![token.to_owned()], &mut rest, &mut paths);
-        }
-    }
-    paths
-}
-
-fn read_path<'a>(
-    prefix: &mut Vec<String>,
-    rest: &mut Peekable<impl Iterator<Item = &'a str>>,
-    paths: &mut Vec<Vec<String>>,
-) {
-    let length = prefix.len();
-    while rest.next_if_eq(&"::").is_some() {
-        match rest.peek() {
-            Some(token) if is_identifier(token) => prefix.extend(rest.next().map(str::to_owned)),
-            Some(&"{") => {
-                rest.next();
-                while let Some(token) = rest.next_if(|token| *token != "}") {
-                    if is_identifier(token) {
-                        prefix.push(token.to_owned());
-                        read_path(prefix, rest, paths);
-                        prefix.pop();
-                    }
-                }
-                rest.next();
-                prefix.truncate(length);
-                return;
-            }
-            _ => break, // a glob or a turbofish
-        }
-    }
-    paths.push(prefix.clone());
-    prefix.truncate(length);
-}
-
-fn is_identifier(token: &str) -> bool {
-    token.starts_with(|first: char| first.is_alphabetic() || first == '_')
-}
-
-fn identifiers(code: &str) -> impl Iterator<Item = &str> {
-    // A module is declared by its name without being used.
-    let declared = |tokens: &[&str], at: usize| at > 0 && tokens[at - 1] == "mod";
-    let tokens = tokens(code);
-    let kept: Vec<&str> = (0..tokens.len())
-        .filter(|&at| is_identifier(tokens[at]) && !declared(&tokens, at))
-        .map(|at| tokens[at])
-        .collect();
-    kept.into_iter()
-}
-
-/// Identifiers, `::`, and every other character for itself.
-fn tokens(code: &str) -> Vec<&str> {
-    let mut tokens = Vec::new();
-    let mut rest = code.trim_start();
-    while let Some(first) = rest.chars().next() {
-        let word = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
-        let length = if word > 0 {
-            word
-        } else if rest.starts_with("::") {
-            2
-        } else {
-            first.len_utf8()
-        };
-        let (token, behind) = rest.split_at(length);
-        tokens.push(token);
-        rest = behind.trim_start();
-    }
-    tokens
-}
-
-/// Unit tests stand at the end of a file and may use what they like.
-fn without_tests(code: &str) -> String {
-    code.split("#[cfg(test)]\nmod ").next().unwrap_or_default().to_owned()
-}
-
-fn without_comments_and_strings(source: &str) -> String {
-    let mut code = String::new();
-    let mut rest = source;
-    while let Some(first) = rest.chars().next() {
-        let is_after_word = code.ends_with(|last: char| last.is_alphanumeric() || last == '_');
-        let skipped = match first {
-            '/' if rest.starts_with("//") => rest.find('\n').unwrap_or(rest.len()),
-            '/' if rest.starts_with("/*") => block_comment(rest),
-            '"' => string(rest, 1),
-            'r' if !is_after_word || code.ends_with('b') => raw_string(rest),
-            '\'' => character(rest),
-            _ => 0,
-        };
-        if skipped > 0 {
-            rest = &rest[skipped..];
-        } else {
-            code.push(first);
-            rest = &rest[first.len_utf8()..];
-        }
-    }
-    code
-}
-
-fn block_comment(text: &str) -> usize {
-    let mut depth = 0;
-    let mut at = 0;
-    while at < text.len() {
-        if text[at..].starts_with("/*") {
-            depth += 1;
-            at += 2;
-        } else if text[at..].starts_with("*/") {
-            depth -= 1;
-            at += 2;
-        } else {
-            at += text[at..].chars().next().map_or(1, char::len_utf8);
-        }
-        if depth == 0 {
-            return at;
-        }
-    }
-    text.len()
-}
-
-fn string(text: &str, start: usize) -> usize {
-    let mut escaped = false;
-    for (at, character) in text.char_indices().skip(start) {
-        match character {
-            '"' if !escaped => return at + 1,
-            _ => escaped = character == '\\' && !escaped,
-        }
-    }
-    text.len()
-}
-
-/// The length of `r"…"` or `r#"…"#`; 0 if it is only a word that begins with an r.
-fn raw_string(text: &str) -> usize {
-    let hashes = text[1..].chars().take_while(|c| *c == '#').count();
-    if !text[1 + hashes..].starts_with('"') {
-        return 0;
-    }
-    let end = format!("\"{}", "#".repeat(hashes));
-    text[2 + hashes..].find(&end).map_or(text.len(), |at| 2 + hashes + at + end.len())
-}
-
-/// The length of a character literal; 0 if it is a lifetime.
-fn character(text: &str) -> usize {
-    let mut characters = text.char_indices().skip(1);
-    match characters.next() {
-        Some((_, '\\')) => {
-            let _ = characters.next();
-            characters.find(|(_, character)| *character == '\'').map_or(0, |(at, _)| at + 1)
-        }
-        Some(_) => characters.next().filter(|(_, character)| *character == '\'').map_or(0, |(at, _)| at + 1),
-        None => 0,
-    }
 }

@@ -48,10 +48,10 @@
 //!
 //! # Reading order
 //!
-//! `commands::rules` is the table of commands. `machines` has six small machines that do not know each other: `login`,
-//! `security`, `data_connection`, `transfer`, `timer` and `detached`. `server_pi` joins them, with `answers` (what the
-//! store says), `conduct` (what happens to a transfer) and `departure` (the client leaves). Its methods that execute
-//! commands are in `commands`, in the order of RFC 959 4.1.
+//! `action` and `event` say what a session does and what happens to it. `machines` has the states: small machines that do
+//! not know each other. `server_pi` joins them, with `answers` (what the store says), `conduct` (what happens to a
+//! transfer) and `departure` (the client leaves). `commands` has the table of commands, `rules`, and the methods that it
+//! names, in the order of RFC 959 4.1.
 
 mod action;
 mod commands;
