@@ -43,6 +43,9 @@ mod opendal;
 #[cfg(target_os = "linux")]
 #[path = "stores/privacy.rs"]
 mod privacy;
+#[cfg(unix)]
+#[path = "stores/resuming.rs"]
+mod resuming;
 #[cfg(target_os = "linux")]
 #[path = "stores/rights.rs"]
 mod rights;

@@ -253,8 +253,8 @@ pub struct Settings {
     pub control_idle_timeout: Duration,
     /// For the store's or the accounts' answer to one command. Default 2 min: a client has given up by then.
     ///
-    /// For an `APPE`, and for a `REST` with `STOR`, this includes what the store does to open the file: the `Filesystem`
-    /// store copies the part that is kept where the file system cannot share it, so raise this for huge files.
+    /// For an `APPE`, and for a `REST` with `STOR`, this includes what the store does to open the file: an object store
+    /// may copy the part that is kept.
     pub request_timeout: Duration,
     /// From the transfer command to the data connection. Default 20 s: some TCP retransmissions.
     pub data_connect_timeout: Duration,
@@ -273,6 +273,10 @@ pub struct Settings {
     pub data_close_grace: Duration,
     /// For [`Upload::finish`](crate::storage::Upload::finish). Default 5 min: the most patient client (lftp) waits so
     /// long. Clients that give up earlier (15 to 60 s) then upload again.
+    ///
+    /// After an `APPE`, or a `REST` with `STOR`, the finish may have to wait for more than what the client has sent: the
+    /// `Filesystem` store copies the bytes that stay while new ones arrive, and a client that sends few has sent them before
+    /// that is done. So this is also for copying a file of the size that clients continue, by a disk that may be busy.
     pub finish_timeout: Duration,
     /// What the client hears meanwhile. Default: nothing.
     pub finish_patience: FinishPatience,

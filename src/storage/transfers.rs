@@ -86,6 +86,9 @@ pub enum Placement {
     /// The first `offset` bytes of the present file stay, and the upload follows them (`REST`, `STOR`). A present
     /// file that is shorter is [`BadOffset`](super::StorageErrorKind::BadOffset); what it has beyond is dropped. `REST 0`
     /// is [`Replace`](Self::Replace).
+    ///
+    /// The client waits for the answer before it sends, and hears nothing else meanwhile. So a store that has to copy
+    /// what stays does that best beside the writes, and waits for it in the finish.
     Resume {
         /// How many bytes stay.
         offset: u64,

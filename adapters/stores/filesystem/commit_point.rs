@@ -25,6 +25,7 @@ impl CommitPoint {
     }
 
     /// Whether somebody has passed.
+    #[cfg(test)]
     pub(super) fn is_passed(&self) -> bool {
         self.0.load(Ordering::Acquire)
     }

@@ -4,6 +4,7 @@
 #[cfg_attr(not(any(target_os = "linux", target_os = "android")), path = "no_access_list.rs")]
 mod access_list;
 mod commit_point;
+mod copying;
 #[cfg_attr(not(unix), path = "no_credentials.rs")]
 mod credentials;
 mod directory_sync;
@@ -16,6 +17,7 @@ mod names;
 mod pooled;
 mod rights;
 mod root;
+mod start;
 #[cfg_attr(not(unix), path = "portable.rs")]
 #[cfg_attr(unix, path = "unix.rs")]
 mod system;
@@ -27,12 +29,11 @@ use std::{format, io, path::Path};
 
 use blocking::unblock;
 
+pub use self::{download::FilesystemDownload, listing::FilesystemListing, upload::FilesystemUpload};
 use self::{
-    commit_point::CommitPoint,
     leftovers::{Progress, Walk},
     root::{Access, Root},
 };
-pub use self::{download::FilesystemDownload, listing::FilesystemListing, upload::FilesystemUpload};
 use crate::{
     pathname::Pathname,
     storage::{Metadata, OpenedUpload, Placement, Storage, StorageError},
@@ -143,10 +144,11 @@ pub enum Links {
 /// begun goes on with the old one. It follows that
 ///
 /// * the store needs room for both, and the server must be allowed to write to the directory;
-/// * `APPE` and `REST` with `STOR` first copy what stays of the present file, which takes time and room for as many
-///   bytes (neither where the file system shares them, as Btrfs and XFS do, nor for holes, which stay holes). The copy
-///   is made when the file is opened, within [`request_timeout`](crate::config::Settings::request_timeout), so raise that
-///   for huge files;
+/// * `APPE` and `REST` with `STOR` copy what stays of the present file, which takes time and room for as many bytes
+///   (neither where the file system shares them, as Btrfs and XFS do, nor for holes, which stay holes). The copy is made
+///   in the background while new bytes arrive, 8 MiB at a time, and the finish waits for it: it has to be done within
+///   [`finish_timeout`](crate::config::Settings::finish_timeout) of the last byte, and a finish that is given up because
+///   of it leaves a warning in the log. If it fails, as on a disk that is full, the next write tells, or the finish;
 /// * of two uploads at a time to one name, the one that is finished last wins, but one that appends is refused as
 ///   [`Busy`](crate::storage::StorageErrorKind::Busy) if the file was changed since it was copied;
 /// * what is stored to a symbolic link goes to the file that it leads to, in that file's own directory. A link that leads
@@ -270,8 +272,7 @@ impl Storage for Filesystem {
         placement: Placement,
         announced: Option<u64>,
     ) -> Result<OpenedUpload<Self::Upload>, StorageError> {
-        let (point, _cancel_on_drop) = CommitPoint::new();
-        self.in_pool(path, move |root, path| upload::open(root, path, placement, announced, &point)).await
+        self.in_pool(path, move |root, path| upload::open(root, path, placement, announced)).await
     }
 
     async fn make_directory(&self, path: &Pathname) -> Result<(), StorageError> {

@@ -120,6 +120,11 @@ pub(super) fn next_data(file: &File, from: u64) -> io::Result<Option<Range<u64>>
     Ok((from < length).then_some(from..length))
 }
 
+/// A handle of the file `name` with a position of its own, for [`write_all_at`] moves that of the other one.
+pub(super) fn seekable(directory: &Dir, name: &Path, _: &File) -> io::Result<File> {
+    Ok(directory.open_with(name, OpenOptions::new().write(true))?.into_std())
+}
+
 pub(super) fn write_all_at(mut file: &File, bytes: &[u8], position: u64) -> io::Result<()> {
     file.seek(SeekFrom::Start(position))?;
     file.write_all(bytes)

@@ -1,14 +1,12 @@
 //! What is there when an upload is opened, and what of it may be replaced when it is finished.
 
-use core::ops::Range;
 use std::{
-    fs::File,
-    io::{self, Read as _, Seek as _, SeekFrom},
-    path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
+    io,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
 };
 
-use cap_std::fs::{Dir, Metadata as SystemMetadata};
+use cap_std::fs::Dir;
 
 use super::{
     super::unique_name::{random_number, unique_name},
@@ -16,17 +14,14 @@ use super::{
     likeness::Likeness,
     names,
     root::Root,
-    system,
+    start::{Start, State},
     temporary::Temporary,
 };
 use crate::{
     pathname::Pathname,
     storage::{Placement, StorageError, StorageErrorKind},
-    time_value::TimeValue,
 };
 
-/// Bytes of the present file that are copied before looking whether anybody still wants the copy.
-const COPY_SIZE: u64 = 64 * 1024 * 1024;
 /// How often to look for a name that nothing has.
 const ATTEMPTS_LIMIT: usize = 16;
 
@@ -47,31 +42,7 @@ enum Condition {
     /// Nothing. The name was made for this upload.
     Nothing,
     /// What the upload continues, `None` if that was nothing: appending must not undo what came in between.
-    Unchanged(Option<Start>),
-}
-
-/// What stays of the present file.
-#[derive(Debug)]
-pub(super) struct Start {
-    file: File,
-    length: u64,
-    /// The entry of the directory, and what was opened: two things if the entry is a symbolic link.
-    entry: State,
-    content: State,
-}
-
-/// Differs before and after a change of a file, as far as the system tells changes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct State {
-    unique: Option<(u64, u64)>,
-    size: u64,
-    modified: Option<TimeValue>,
-}
-
-impl State {
-    fn new(metadata: &SystemMetadata) -> Self {
-        Self { unique: system::unique(metadata), size: metadata.len(), modified: system::modified(metadata) }
-    }
+    Unchanged(Option<Arc<Start>>),
 }
 
 impl Target {
@@ -125,7 +96,7 @@ impl Target {
     }
 
     /// The same target, if it still is what `start` was taken from when the upload is finished.
-    pub(super) fn unless_changed(self, start: Option<Start>) -> Self {
+    pub(super) fn unless_changed(self, start: Option<Arc<Start>>) -> Self {
         Self { condition: Condition::Unchanged(start), ..self }
     }
 
@@ -197,67 +168,4 @@ impl Target {
 fn changed() -> StorageError {
     let sentence = "The file was changed meanwhile, so nothing was appended; try again.";
     StorageError::new(StorageErrorKind::Busy, sentence)
-}
-
-impl Start {
-    fn open(root: &Root, path: &Pathname, entry: State, length: Option<u64>) -> Result<Self, StorageError> {
-        let (file, metadata) = root.open_file(path)?;
-        let length = length.unwrap_or(metadata.len());
-        match length <= metadata.len() {
-            true => Ok(Self { file, length, entry, content: State::new(&metadata) }),
-            false => Err(StorageErrorKind::BadOffset.into()),
-        }
-    }
-
-    pub(super) const fn length(&self) -> u64 {
-        self.length
-    }
-
-    /// Copies it to the start of another file, which is empty, unless `point` is passed. Holes stay holes.
-    pub(super) fn copy(&self, to: &File, point: &CommitPoint) -> Result<(), StorageError> {
-        let mut position = 0;
-        while let Some(data) = system::next_data(&self.file, position)? {
-            let data = data.start..data.end.min(self.length);
-            if data.is_empty() {
-                break;
-            }
-            position = data.end;
-            self.copy_piece(data, to, point)?;
-        }
-        if position < self.length {
-            to.set_len(self.length)?;
-        }
-        match self.file.metadata()?.len() < self.length {
-            true => Err(StorageErrorKind::Busy.into()),
-            false => Ok(()),
-        }
-    }
-
-    /// The standard library lets the kernel do it, which shares the bytes instead where the file system can.
-    fn copy_piece(&self, piece: Range<u64>, mut to: &File, point: &CommitPoint) -> Result<(), StorageError> {
-        let mut from = &self.file;
-        from.seek(SeekFrom::Start(piece.start))?;
-        to.seek(SeekFrom::Start(piece.start))?;
-        let mut left = piece.end - piece.start;
-        while left > 0 {
-            if point.is_passed() {
-                let sentence = "Nobody waits for this file any more.";
-                return Err(StorageError::new(StorageErrorKind::Failed, sentence));
-            }
-            match io::copy(&mut from.take(left.min(COPY_SIZE)), &mut to)? {
-                0 => return Err(StorageErrorKind::Busy.into()),
-                copied => left -= copied,
-            }
-        }
-        Ok(())
-    }
-
-    fn is_unchanged(&self, directory: &Dir, name: &Path) -> io::Result<bool> {
-        let entry = match directory.symlink_metadata(name) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-            entry => State::new(&entry?),
-        };
-        let content = State::new(&SystemMetadata::from_file(&self.file)?);
-        Ok((entry, content) == (self.entry, self.content))
-    }
 }

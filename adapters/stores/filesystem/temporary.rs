@@ -58,6 +58,11 @@ impl Temporary {
         &self.file
     }
 
+    /// Another handle of it, for one that seeks.
+    pub(super) fn seekable(&self) -> io::Result<File> {
+        system::seekable(&self.directory, Path::new(&self.name), &self.file)
+    }
+
     pub(super) fn directory(&self) -> &Dir {
         &self.directory
     }

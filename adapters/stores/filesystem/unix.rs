@@ -163,6 +163,12 @@ pub(super) fn next_data(file: &File, from: u64) -> io::Result<Option<Range<u64>>
     Ok((from < length).then_some(from..length))
 }
 
+/// A handle of the file `name`, which is open as `file`, for one that seeks. Everybody else here says where to read and
+/// write, so it may be the same file description.
+pub(super) fn seekable(_: &Dir, _: &Path, file: &File) -> io::Result<File> {
+    file.try_clone()
+}
+
 pub(super) fn write_all_at(file: &File, bytes: &[u8], position: u64) -> io::Result<()> {
     file.write_all_at(bytes, position)
 }

@@ -11,14 +11,8 @@ use bytes::Bytes;
 use cap_std::fs::Dir;
 
 use super::{
-    Durability, OnAbort,
-    commit_point::CommitPoint,
-    directory_sync::DirectorySync,
-    pooled::Pooled,
-    root::Root,
-    system,
-    target::{Start, Target},
-    temporary::Temporary,
+    Durability, OnAbort, commit_point::CommitPoint, copying::Copying, directory_sync::DirectorySync,
+    pooled::Pooled, root::Root, system, target::Target, temporary::Temporary,
 };
 use crate::{
     pathname::Pathname,
@@ -39,6 +33,8 @@ const BUFFER_SIZE: usize = 64 * 1024;
 pub struct FilesystemUpload {
     unwritten: Vec<u8>,
     sink: Pooled<Sink, Result<(), StorageError>>,
+    /// What stays of the file that the upload continues.
+    copying: Option<Copying>,
 }
 
 #[derive(Debug)]
@@ -51,13 +47,12 @@ struct Sink {
     turn: Arc<Mutex<()>>,
 }
 
-/// Opens an upload; gives up when `point` is passed.
+/// Opens an upload. What stays of the present file is copied from then on.
 pub(super) fn open(
     root: &Root,
     path: &Pathname,
     placement: Placement,
     announced: Option<u64>,
-    point: &CommitPoint,
 ) -> Result<OpenedUpload<FilesystemUpload>, StorageError> {
     root.refuse_if_read_only()?;
     let hint = path.name().ok_or(StorageErrorKind::IsADirectory)?;
@@ -74,21 +69,23 @@ pub(super) fn open(
             (parent, target, path.clone(), start)
         }
     };
-    let offset = start.as_ref().map_or(0, Start::length);
+    let start = start.map(Arc::new);
+    let offset = start.as_ref().map_or(0, |start| start.length());
     refuse_if_no_room(&parent, announced.unwrap_or(0).saturating_sub(offset))?;
 
     let temporary = match target.is_replacement() {
         true => Temporary::create_private(parent)?,
         false => Temporary::create(parent)?,
     };
-    if let Some(start) = &start {
-        start.copy(temporary.file(), point)?;
-    }
+    let copying = match &start {
+        Some(start) => Some(Copying::begin(Arc::clone(start), temporary.seekable()?)),
+        None => None,
+    };
     let target = if placement == Placement::Append { target.unless_changed(start) } else { target };
     let Root { durability, on_abort, .. } = *root;
     let turn = Arc::clone(&root.turn);
     let sink = Sink { temporary, position: offset, target, durability, on_abort, turn };
-    let upload = FilesystemUpload { unwritten: Vec::new(), sink: Pooled::new(sink) };
+    let upload = FilesystemUpload { unwritten: Vec::new(), sink: Pooled::new(sink), copying };
     Ok(OpenedUpload { upload, pathname, offset })
 }
 
@@ -123,6 +120,10 @@ impl Sink {
     /// Writes the rest and puts the file in place, unless `point` was passed before.
     fn finish(mut self, rest: &[u8], point: &CommitPoint) -> Result<Stored, StorageError> {
         self.append([rest, &[]])?;
+        // What stays may end in a hole, and nothing have followed it.
+        if self.temporary.file().metadata()?.len() < self.position {
+            self.temporary.file().set_len(self.position)?;
+        }
         if self.durability == Durability::Sync {
             self.temporary.file().sync_data()?;
         }
@@ -150,6 +151,7 @@ impl Sink {
 
 impl Upload for FilesystemUpload {
     async fn write(&mut self, chunk: Bytes) -> Result<(), StorageError> {
+        self.copying.as_ref().map_or(Ok(()), Copying::check)?;
         if let Some(result) = self.sink.settle().await {
             result?;
         }
@@ -163,13 +165,20 @@ impl Upload for FilesystemUpload {
     }
 
     async fn finish(mut self) -> Result<Stored, StorageError> {
+        let copied = match self.copying.take() {
+            Some(copying) => copying.finish().await,
+            None => Ok(()),
+        };
         let (point, _cancel_on_drop) = CommitPoint::new();
         let sink = self.sink.take().await.ok_or(StorageErrorKind::Failed)?;
         let rest = mem::take(&mut self.unwritten);
-        unblock(move || sink.finish(&rest, &point)).await
+        unblock(move || copied.and_then(|()| sink.finish(&rest, &point))).await
     }
 
     async fn abort(mut self, _: AbortReason) {
+        if let Some(copying) = self.copying.take() {
+            copying.stop().await;
+        }
         if let Some(sink) = self.sink.take().await {
             let rest = mem::take(&mut self.unwritten);
             unblock(move || sink.abort(&rest)).await;
@@ -183,14 +192,10 @@ mod tests {
 
     use super::*;
 
-    fn open_upload(
-        folder: &tempfile::TempDir,
-        placement: Placement,
-        point: &CommitPoint,
-    ) -> Result<Sink, StorageError> {
+    fn open_upload(folder: &tempfile::TempDir, placement: Placement) -> Sink {
         let path = Pathname::root().join(b"file").unwrap();
-        let mut opened = open(&Root::open(folder.path()).unwrap(), &path, placement, None, point)?;
-        Ok(ready(opened.upload.sink.take()).unwrap())
+        let mut opened = open(&Root::open(folder.path()).unwrap(), &path, placement, None).unwrap();
+        ready(opened.upload.sink.take()).unwrap()
     }
 
     /// Nothing is in the pool, so the future is ready at once.
@@ -212,7 +217,7 @@ mod tests {
         for placement in [Placement::Replace, Placement::Append, Placement::Unique] {
             let folder = tempfile::tempdir().unwrap();
             fs::write(folder.path().join("file"), "old").unwrap();
-            let sink = open_upload(&folder, placement, &CommitPoint::new().0).unwrap();
+            let sink = open_upload(&folder, placement);
             let (point, guard) = CommitPoint::new();
             drop(guard);
             sink.finish(b"new", &point).unwrap_err();
@@ -225,7 +230,7 @@ mod tests {
     fn a_finish_that_is_cancelled_after_its_commit_point_is_whole() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("file"), "old").unwrap();
-        let sink = open_upload(&folder, Placement::Replace, &CommitPoint::new().0).unwrap();
+        let sink = open_upload(&folder, Placement::Replace);
         let (point, guard) = CommitPoint::new();
         sink.finish(b"new", &point).unwrap();
         assert!(point.is_passed());
@@ -238,7 +243,7 @@ mod tests {
     fn a_finish_that_is_cancelled_while_it_waits_for_its_turn_replaces_nothing() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("file"), "old").unwrap();
-        let sink = open_upload(&folder, Placement::Replace, &CommitPoint::new().0).unwrap();
+        let sink = open_upload(&folder, Placement::Replace);
         let turn = Arc::clone(&sink.turn);
         let held = turn.lock().unwrap();
         let (point, guard) = CommitPoint::new();
@@ -248,16 +253,6 @@ mod tests {
         drop(held);
         finishing.join().unwrap().unwrap_err();
         assert_eq!(fs::read(folder.path().join("file")).unwrap(), b"old");
-        assert_eq!(names(&folder), 1);
-    }
-
-    #[test]
-    fn a_copy_that_nobody_waits_for_is_given_up() {
-        let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("file"), "old").unwrap();
-        let (point, guard) = CommitPoint::new();
-        drop(guard);
-        open_upload(&folder, Placement::Append, &point).unwrap_err();
         assert_eq!(names(&folder), 1);
     }
 }
