@@ -31,7 +31,7 @@ impl AsyncIoStream {
 /// Makes a runtime of an executor, by how that spawns.
 macro_rules! runtime {
     ($runtime:ty, $future:ident => $spawn:expr) => {
-        impl $crate::adapters::runtimes::Runtime for $runtime {
+        impl $crate::adapters::runtimes::runtime::Runtime for $runtime {
             type Stream = AsyncIoStream;
             type Listener = ::async_io::Async<::std::net::TcpListener>;
 

@@ -78,7 +78,8 @@ pub(super) fn has_ended(socket: &Socket) -> bool {
     }
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(target_os = "linux")]
+#[cfg(test)]
 mod tests {
     use super::*;
 

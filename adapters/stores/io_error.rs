@@ -93,7 +93,8 @@ fn is_out_of_handles(_: &Error) -> bool {
     false
 }
 
-#[cfg(all(test, unix))]
+#[cfg(unix)]
+#[cfg(test)]
 mod tests {
     use core::error::Error as _;
     use std::string::ToString;

@@ -24,6 +24,7 @@ pub mod filesystem;
 mod hidden_name;
 mod io_error;
 pub mod memory;
+mod mode;
 #[cfg(feature = "opendal")]
 pub mod opendal;
 #[cfg(feature = "tahoe")]
@@ -38,16 +39,3 @@ pub use self::{
     filesystem::{Durability, Filesystem, Links, OnAbort},
     memory::Memory,
 };
-
-use crate::storage::{StorageError, StorageErrorKind};
-
-/// Refuses the bits that let a program run as somebody else, which no client needs to set.
-fn refuse_special_bits(mode: u32) -> Result<(), StorageError> {
-    match mode {
-        ..=0o777 => Ok(()),
-        _ => Err(StorageError::new(
-            StorageErrorKind::UnsupportedParameter,
-            "Only the permissions to read, write and execute can be set.",
-        )),
-    }
-}

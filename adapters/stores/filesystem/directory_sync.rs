@@ -5,7 +5,7 @@ use std::{fs::File, io, sync::Arc};
 use cap_std::fs::Dir;
 
 use super::{
-    Durability,
+    options::Durability,
     system::{self, Syncable},
     temporary::Temporary,
 };
@@ -66,7 +66,8 @@ impl DirectorySync {
 #[path = "../../../tests/stores/apart.rs"]
 mod apart;
 
-#[cfg(all(test, unix))]
+#[cfg(unix)]
+#[cfg(test)]
 mod tests {
     use std::{fs, os::unix::fs::PermissionsExt as _};
 

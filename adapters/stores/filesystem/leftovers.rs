@@ -106,7 +106,8 @@ fn remove_if_left(entry: &DirEntry) -> bool {
     is_file && matches!(system::lock(&file), Ok(Lock::Taken)) && entry.remove_file().is_ok()
 }
 
-#[cfg(all(test, unix))]
+#[cfg(unix)]
+#[cfg(test)]
 mod tests {
     use std::{format, fs};
 

@@ -6,7 +6,8 @@ use bytes::Bytes;
 use cap_std::fs::{DirEntry, ReadDir};
 
 use super::{
-    super::hidden_name::is_hidden, Links, names, pooled::Pooled, rights::Surroundings, root::Root, system,
+    super::hidden_name::is_hidden, names, options::Links, pooled::Pooled, rights::Surroundings, root::Root,
+    system,
 };
 use crate::{
     pathname::Pathname,

@@ -1,4 +1,4 @@
-//! What other systems have of that which [only Unix has](super) here, and how they say that they have it not.
+//! What other systems have of that which `system.rs` asks Unix for, and how they say that they have it not.
 
 use core::ops::Range;
 use std::{

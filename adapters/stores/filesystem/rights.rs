@@ -4,8 +4,15 @@ use std::io;
 
 use cap_std::fs::{Dir, Metadata as SystemMetadata};
 
-use super::{credentials::Credentials, root::Access, system};
+use super::{credentials::Credentials, system};
 use crate::storage::{EntryKind, Permissions, Right};
+
+/// What a user may do to the files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Access {
+    ReadWrite,
+    ReadOnly,
+}
 
 /// A directory, as far as it decides what may be done with its entries. It is looked at once for all of them.
 #[derive(Debug, Clone, Copy)]

@@ -13,14 +13,14 @@ use cap_std::{
 };
 
 use super::{
-    super::refuse_special_bits,
-    Durability, Links, OnAbort,
+    super::mode::refuse_special_bits,
     credentials::Credentials,
     directory_sync::DirectorySync,
     leftovers::{self, Remains},
     likeness::Likeness,
     names::{existing, new_name},
-    rights::Surroundings,
+    options::{Durability, Links, OnAbort},
+    rights::{Access, Surroundings},
     system,
 };
 use crate::{
@@ -28,13 +28,6 @@ use crate::{
     storage::{EntryKind, Metadata, Right, StorageError, StorageErrorKind},
     time_value::TimeValue,
 };
-
-/// What a user may do to the files.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Access {
-    ReadWrite,
-    ReadOnly,
-}
 
 /// The directory that is the store's `/`, and how the store treats it.
 #[derive(Debug, Clone)]

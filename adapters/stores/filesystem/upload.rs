@@ -11,8 +11,15 @@ use bytes::Bytes;
 use cap_std::fs::Dir;
 
 use super::{
-    Durability, OnAbort, commit_point::CommitPoint, copying::Copying, directory_sync::DirectorySync,
-    pooled::Pooled, root::Root, system, target::Target, temporary::Temporary,
+    commit_point::CommitPoint,
+    copying::Copying,
+    directory_sync::DirectorySync,
+    options::{Durability, OnAbort},
+    pooled::Pooled,
+    root::Root,
+    system,
+    target::Target,
+    temporary::Temporary,
 };
 use crate::{
     pathname::Pathname,

@@ -17,7 +17,7 @@ use self::{
     tree::{NodeId, Place, Tree, reserve_entry},
 };
 use super::{
-    refuse_special_bits,
+    mode::refuse_special_bits,
     unique_name::{random_number, unique_name},
 };
 use crate::{

@@ -10,13 +10,13 @@ use opendal::{
 };
 
 use super::{
-    OpenDal,
     error::{explain, explain_condition, found},
     key::Key,
+    objects::Objects,
 };
 use crate::storage::{StorageError, StorageErrorKind};
 
-impl OpenDal {
+impl Objects {
     pub(super) async fn make_directory_at(&self, key: &Key) -> Result<(), StorageError> {
         if key.is_root() || self.find(key).await?.is_some() {
             return Err(StorageErrorKind::AlreadyExists.into());

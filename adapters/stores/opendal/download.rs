@@ -7,13 +7,13 @@ use bytes::{Buf as _, Bytes};
 use futures_core::Stream as _;
 use opendal::{Buffer, BufferStream, Error, ErrorKind, Metadata as ObjectMetadata, options::ReaderOptions};
 
-use super::{OpenDal, error::explain, key::Key};
+use super::{error::explain, key::Key, objects::Objects};
 use crate::storage::{Download, StorageError, StorageErrorKind};
 
 /// How often to open a file that is replaced again and again.
 const ATTEMPTS_LIMIT: usize = 16;
 
-/// A file of an [`OpenDal`] store that is being retrieved.
+/// A file of an [`OpenDal`](super::OpenDal) store that is being retrieved.
 ///
 /// It yields what the file had when it was opened, or ends in [`Changed`](StorageErrorKind::Changed): its length is
 /// compared with the one at that time, and where the service can compare identities (`read_with_if_match`,
@@ -26,17 +26,17 @@ pub struct OpenDalDownload {
 }
 
 impl OpenDalDownload {
-    pub(super) async fn open(store: &OpenDal, key: &Key, offset: u64) -> Result<Self, StorageError> {
-        let can_compare = store.operator.info().capability().read_with_if_match;
-        let mut metadata = store.look_up_file(key).await?;
+    pub(super) async fn open(objects: &Objects, key: &Key, offset: u64) -> Result<Self, StorageError> {
+        let can_compare = objects.operator.info().capability().read_with_if_match;
+        let mut metadata = objects.look_up_file(key).await?;
         for _ in 0..ATTEMPTS_LIMIT {
-            let opened = Self::open_as_found(store, key, offset, &metadata).await;
+            let opened = Self::open_as_found(objects, key, offset, &metadata).await;
             let has_changed = opened.as_ref().is_err_and(|error| error.kind() == StorageErrorKind::Changed);
             if !has_changed && can_compare && metadata.etag().is_some() {
                 return opened;
             }
             // Was it replaced between being looked up and being opened, its length is not known.
-            let found = mem::replace(&mut metadata, store.look_up_file(key).await?);
+            let found = mem::replace(&mut metadata, objects.look_up_file(key).await?);
             if !has_changed && is_same(&found, &metadata) {
                 return opened;
             }
@@ -45,14 +45,14 @@ impl OpenDalDownload {
     }
 
     async fn open_as_found(
-        store: &OpenDal,
+        objects: &Objects,
         key: &Key,
         offset: u64,
         metadata: &ObjectMetadata,
     ) -> Result<Self, StorageError> {
         let end = metadata.content_length();
         let left = end.checked_sub(offset).ok_or(StorageErrorKind::BadOffset)?;
-        let reader = store.operator.reader_options(key.file(), identity(store, metadata)).await;
+        let reader = objects.operator.reader_options(key.file(), identity(objects, metadata)).await;
         let stream = reader.map_err(explain)?.into_stream(offset..end).await.map_err(explain_change)?;
         let mut download = Self { stream, ready: Buffer::new(), left };
         // Now it is seen whether the service gives it out; later the client would have its 150 already.
@@ -82,8 +82,8 @@ fn is_same(one: &ObjectMetadata, other: &ObjectMetadata) -> bool {
 }
 
 /// Options that read no other content than the one that was looked up, as far as the service can compare.
-fn identity(store: &OpenDal, metadata: &ObjectMetadata) -> ReaderOptions {
-    let capability = store.operator.info().capability();
+fn identity(objects: &Objects, metadata: &ObjectMetadata) -> ReaderOptions {
+    let capability = objects.operator.info().capability();
     ReaderOptions {
         if_match: metadata.etag().filter(|_| capability.read_with_if_match).map(String::from),
         version: metadata.version().filter(|_| capability.read_with_version).map(String::from),

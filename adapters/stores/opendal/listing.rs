@@ -7,28 +7,28 @@ use bytes::Bytes;
 use futures_core::Stream as _;
 use opendal::{Entry as ObjectEntry, Lister};
 
-use super::{super::hidden_name::is_hidden, OpenDal, error::explain, key::Key};
+use super::{super::hidden_name::is_hidden, error::explain, key::Key, objects::Objects};
 use crate::storage::{Entry, Listing, StorageError};
 
 /// Entries that are given out in one go.
 const PAGE_SIZE: usize = 256;
 
-/// A directory of an [`OpenDal`] store that is being listed.
+/// A directory of an [`OpenDal`](super::OpenDal) store that is being listed.
 ///
 /// Entries come in the order that the service has them in, in pages of 256, and no more of them are in memory than one
 /// page and what the service sends at once (S3: 1000).
 pub struct OpenDalListing {
-    store: OpenDal,
+    objects: Objects,
     directory: String,
     lister: Lister,
 }
 
 impl OpenDalListing {
-    pub(super) async fn open(store: &OpenDal, key: &Key) -> Result<Self, StorageError> {
-        store.look_up_directory(key).await?;
+    pub(super) async fn open(objects: &Objects, key: &Key) -> Result<Self, StorageError> {
+        objects.look_up_directory(key).await?;
         let directory = key.directory();
-        let lister = store.operator.lister(&directory).await.map_err(explain)?;
-        Ok(Self { store: store.clone(), directory, lister })
+        let lister = objects.operator.lister(&directory).await.map_err(explain)?;
+        Ok(Self { objects: objects.clone(), directory, lister })
     }
 
     /// `None` for the directory itself, and for names that no client could ask for.
@@ -37,7 +37,7 @@ impl OpenDalListing {
         let name = below_root.strip_prefix(self.directory.trim_start_matches('/'))?;
         let name = name.strip_suffix('/').unwrap_or(name);
         let is_shown = !matches!(name, "" | "." | "..") && !name.contains('/') && !is_hidden(name.as_bytes());
-        let metadata = self.store.describe(entry.metadata());
+        let metadata = self.objects.describe(entry.metadata());
         is_shown.then(|| Entry::new(Bytes::copy_from_slice(name.as_bytes()), metadata))
     }
 }

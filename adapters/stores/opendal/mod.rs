@@ -5,7 +5,7 @@ mod download;
 mod error;
 mod key;
 mod listing;
-mod lookup;
+mod objects;
 mod occupied;
 mod parts;
 mod publication;
@@ -20,6 +20,7 @@ use opendal::{Capability, EntryMode, Metadata as ObjectMetadata, Operator, optio
 pub use self::{download::OpenDalDownload, listing::OpenDalListing, upload::OpenDalUpload};
 use self::{
     key::Key,
+    objects::{Access, Objects},
     occupied::Occupied,
     parts::Parts,
     publication::Publication,
@@ -132,17 +133,9 @@ const ATTEMPTS_LIMIT: usize = 16;
 /// store for files of the system is [`Filesystem`](super::Filesystem).
 #[derive(Debug, Clone)]
 pub struct OpenDal {
-    operator: Operator,
-    access: Access,
+    objects: Objects,
     part_size: NonZeroUsize,
     parts_in_flight: NonZeroUsize,
-    occupied: Occupied,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Access {
-    ReadWrite,
-    ReadOnly,
 }
 
 /// The present content that an upload goes on with.
@@ -156,11 +149,9 @@ impl OpenDal {
     #[must_use]
     pub fn new(operator: Operator) -> Self {
         Self {
-            operator,
-            access: Access::ReadWrite,
+            objects: Objects { operator, access: Access::ReadWrite, occupied: Occupied::default() },
             part_size: NonZeroUsize::new(PART_SIZE).unwrap_or(NonZeroUsize::MAX),
             parts_in_flight: NonZeroUsize::new(PARTS_IN_FLIGHT).unwrap_or(NonZeroUsize::MIN),
-            occupied: Occupied::default(),
         }
     }
 
@@ -182,11 +173,11 @@ impl OpenDal {
     /// [`PermissionDenied`](StorageErrorKind::PermissionDenied).
     #[must_use]
     pub fn read_only(self) -> Self {
-        Self { access: Access::ReadOnly, ..self }
+        Self { objects: Objects { access: Access::ReadOnly, ..self.objects }, ..self }
     }
 
     fn refuse_if_read_only(&self) -> Result<(), StorageError> {
-        match self.access {
+        match self.objects.access {
             Access::ReadWrite => Ok(()),
             Access::ReadOnly => Err(StorageError::new(
                 StorageErrorKind::PermissionDenied,
@@ -197,7 +188,7 @@ impl OpenDal {
 
     /// The key for something new.
     fn new_key(&self, path: &Pathname) -> Result<Key, StorageError> {
-        Key::new(path, self.operator.info().root().trim_start_matches('/').len())
+        Key::new(path, self.objects.operator.info().root().trim_start_matches('/').len())
     }
 
     async fn pick_unique(&self, path: &Pathname) -> Result<Pathname, StorageError> {
@@ -206,7 +197,7 @@ impl OpenDal {
         for _ in 0..ATTEMPTS_LIMIT {
             let name = unique_name(hint, random_number());
             let unique = directory.join(&name).map_err(|_| StorageErrorKind::NameRefused)?;
-            if self.find(&self.new_key(&unique)?).await?.is_none() {
+            if self.objects.find(&self.new_key(&unique)?).await?.is_none() {
                 return Ok(unique);
             }
         }
@@ -273,15 +264,15 @@ impl Storage for OpenDal {
     type Listing = OpenDalListing;
 
     async fn stat(&self, path: &Pathname) -> Result<Metadata, StorageError> {
-        Ok(self.describe(&self.look_up(&Key::existing(path)?).await?))
+        Ok(self.objects.describe(&self.objects.look_up(&Key::existing(path)?).await?))
     }
 
     async fn list(&self, path: &Pathname) -> Result<Self::Listing, StorageError> {
-        OpenDalListing::open(self, &Key::existing(path)?).await
+        OpenDalListing::open(&self.objects, &Key::existing(path)?).await
     }
 
     async fn open_download(&self, path: &Pathname, offset: u64) -> Result<Self::Download, StorageError> {
-        OpenDalDownload::open(self, &Key::existing(path)?, offset).await
+        OpenDalDownload::open(&self.objects, &Key::existing(path)?, offset).await
     }
 
     async fn open_upload(
@@ -291,8 +282,8 @@ impl Storage for OpenDal {
         announced: Option<u64>,
     ) -> Result<OpenedUpload<Self::Upload>, StorageError> {
         self.refuse_if_read_only()?;
-        let capability = self.operator.info().capability();
-        let publication = Publication::of(&self.operator, capability);
+        let capability = self.objects.operator.info().capability();
+        let publication = Publication::of(&self.objects.operator, capability);
         if publication == Publication::Never {
             let sentence = "This store cannot take files without endangering those that it has.";
             return Err(StorageError::new(StorageErrorKind::Unsupported, sentence));
@@ -302,27 +293,27 @@ impl Storage for OpenDal {
             _ => path.clone(),
         };
         let key = self.new_key(&pathname)?;
-        let present = self.find(&key).await?;
+        let present = self.objects.find(&key).await?;
         match present.as_ref().map(ObjectMetadata::mode) {
             Some(EntryMode::FILE) => {}
             Some(EntryMode::DIR) => return Err(StorageErrorKind::IsADirectory.into()),
             Some(EntryMode::Unknown) => return Err(StorageErrorKind::NotAFile.into()),
-            None => self.look_up_parent(&key).await?,
+            None => self.objects.look_up_parent(&key).await?,
         }
         let (condition, start) = plan(placement, present.as_ref(), publication, capability)?;
         let offset = start.as_ref().map_or(0, |start| start.length);
         let room = self.room(capability, announced)?;
 
         let parts = Parts::default();
-        let context = self.operator.base_context().with_executor(parts.executor());
+        let context = self.objects.operator.base_context().with_executor(parts.executor());
         let options = WriteOptions {
             chunk: capability.write_can_multi.then(|| self.part_size.get()),
             concurrent: self.parts_in_flight.get(),
             ..WriteOptions::default()
         };
-        let ticket = self.occupied.enter(&key);
+        let ticket = self.objects.occupied.enter(&key);
         let target = Target::new(&key, condition, publication);
-        let sink = target.open(self.operator.clone().with_context(context), options).await?;
+        let sink = target.open(self.objects.operator.clone().with_context(context), options).await?;
         let mut upload = OpenDalUpload::new(sink, room, parts, ticket);
         if let Some(Start { etag, length }) = start {
             upload.begin_with_copy(etag, length).await?;
@@ -332,21 +323,21 @@ impl Storage for OpenDal {
 
     async fn make_directory(&self, path: &Pathname) -> Result<(), StorageError> {
         self.refuse_if_read_only()?;
-        self.make_directory_at(&self.new_key(path)?).await
+        self.objects.make_directory_at(&self.new_key(path)?).await
     }
 
     async fn remove_directory(&self, path: &Pathname) -> Result<(), StorageError> {
         self.refuse_if_read_only()?;
-        self.remove_directory_at(&Key::existing(path)?).await
+        self.objects.remove_directory_at(&Key::existing(path)?).await
     }
 
     async fn remove_file(&self, path: &Pathname) -> Result<(), StorageError> {
         self.refuse_if_read_only()?;
-        self.remove_file_at(&Key::existing(path)?).await
+        self.objects.remove_file_at(&Key::existing(path)?).await
     }
 
     async fn rename(&self, from: &Pathname, to: &Pathname) -> Result<(), StorageError> {
         self.refuse_if_read_only()?;
-        self.rename_at(&Key::existing(from)?, &self.new_key(to)?).await
+        self.objects.rename_at(&Key::existing(from)?, &self.new_key(to)?).await
     }
 }

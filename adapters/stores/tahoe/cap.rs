@@ -2,7 +2,7 @@
 
 use std::{fmt, string::String, sync::Arc};
 
-use super::GatewayError;
+use super::gateway_error::GatewayError;
 
 /// A capability. It is a secret, and no `Debug` form shows it.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -20,10 +20,10 @@ use hyper::{
 };
 
 use super::{
-    GatewayError,
     body::RequestBody,
     connection::{Answer, Connection, Exchange},
     directories::Directories,
+    gateway_error::GatewayError,
     refusal::{lost, refusal, strange},
 };
 use crate::{adapters::runtimes::Runtime, instant::Instant, storage::StorageError};

@@ -7,6 +7,7 @@ mod connection;
 mod directories;
 mod download;
 mod gateway;
+mod gateway_error;
 mod hyper_stream;
 mod listing;
 mod names;
@@ -23,7 +24,10 @@ use self::{
     tree::{Replace, Tree, place},
     upload::Target,
 };
-pub use self::{download::TahoeDownload, gateway::Gateway, listing::TahoeListing, upload::TahoeUpload};
+pub use self::{
+    download::TahoeDownload, gateway::Gateway, gateway_error::GatewayError, listing::TahoeListing,
+    upload::TahoeUpload,
+};
 use super::unique_name::{random_number, unique_name};
 use crate::{
     adapters::runtimes::Runtime,
@@ -34,18 +38,6 @@ use crate::{
 
 /// How often to look for a name that nothing has.
 const ATTEMPTS_LIMIT: usize = 16;
-
-/// Why a [`Gateway`] or a [`Tahoe`] cannot be made. No text of it has a capability in it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
-#[non_exhaustive]
-pub enum GatewayError {
-    /// The URL of the gateway is not one.
-    #[error("the gateway's URL has to be like http://127.0.0.1:3456")]
-    BadUrl,
-    /// What should be the capability of the root directory is not that of a directory.
-    #[error("the root capability has to be that of a directory, which begins with URI:DIR2")]
-    NoDirectoryCap,
-}
 
 /// A store of the files below a directory of a [Tahoe-LAFS](https://tahoe-lafs.org) grid.
 ///

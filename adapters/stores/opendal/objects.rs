@@ -1,18 +1,33 @@
-//! What is there.
+//! What the operator reaches, and what is there of it.
 
-use opendal::{EntryMode, Metadata as ObjectMetadata};
+use opendal::{EntryMode, Metadata as ObjectMetadata, Operator};
 
 use super::{
-    Access, OpenDal,
     error::{explain, found},
     key::Key,
+    occupied::Occupied,
 };
 use crate::{
     storage::{EntryKind, Metadata, Permissions, StorageError, StorageErrorKind},
     time_value::TimeValue,
 };
 
-impl OpenDal {
+/// What the operator reaches. A clone is the same.
+#[derive(Debug, Clone)]
+pub(super) struct Objects {
+    pub(super) operator: Operator,
+    pub(super) access: Access,
+    pub(super) occupied: Occupied,
+}
+
+/// Whether users may change anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Access {
+    ReadWrite,
+    ReadOnly,
+}
+
+impl Objects {
     /// What has a key. Of a file and a directory it is the file; a directory is there if it has a marker, or if anything
     /// is below it.
     pub(super) async fn find(&self, key: &Key) -> Result<Option<ObjectMetadata>, StorageError> {

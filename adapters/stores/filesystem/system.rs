@@ -1,4 +1,4 @@
-//! What only Unix has.
+//! What the system is asked for without a detour, on Unix.
 
 use core::ops::Range;
 use std::{
