@@ -86,6 +86,22 @@ impl fmt::Debug for Verb {
 #[error("a command begins with three or four letters")]
 pub struct CommandError;
 
+/// How a command is written, as `HELP` shows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Form {
+    /// The verb, in upper case.
+    pub(crate) verb: &'static str,
+    /// What follows it, or nothing.
+    pub(crate) argument: &'static str,
+}
+
+impl fmt::Display for Form {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let blank = if self.argument.is_empty() { "" } else { " " };
+        [self.verb, blank, self.argument].iter().try_for_each(|part| f.write_str(part))
+    }
+}
+
 /// A `SITE` command of the server's own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SiteVerb {
@@ -119,10 +135,10 @@ impl SiteVerb {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ArgumentError {
     /// It does not have the command's form.
-    #[error("The argument does not have the form that HELP tells")]
+    #[error("the argument does not have the form of the command")]
     Malformed,
     /// It has, but what it asks for is not implemented.
-    #[error("Not implemented for that parameter")]
+    #[error("not implemented for that parameter")]
     NotImplemented,
 }
 

@@ -45,6 +45,7 @@ impl ServerPi {
 
     /// Checks the command against its row (promise 4 among others), and calls its method.
     fn execute(&mut self, rule: &Rule, argument: &[u8]) {
+        self.form = rule.form;
         if rule.carries != Carries::Restart {
             self.parameters.restart = None;
         }
@@ -64,10 +65,7 @@ impl ServerPi {
         };
         if is_wrong {
             self.parameters.forget_sequence();
-            let reply = self.replies.compose(ReplyCode::ARGUMENT_ERROR).text("The form is: ").text(rule.name);
-            let reply = if rule.syntax.is_empty() { reply } else { reply.text(" ").text(rule.syntax) };
-            let reply = reply.text(".").finish();
-            return self.send(reply);
+            return self.reply_form();
         }
         let is_nothing = rule.argument == Argument::Optional && is_blank(argument);
         (rule.run)(self, if is_nothing { &[] } else { argument });

@@ -4,7 +4,7 @@ use core::net::{IpAddr, SocketAddr, SocketAddrV4};
 
 use crate::{
     address::{AddressError, EpsvArgument, ExtendedPort, HostPort, parse_eprt, parse_port},
-    command::{ArgumentError, parse_only, parse_type, split_word},
+    command::{parse_only, parse_type, split_word},
     config::{AsciiConversion, DataPeer, PassiveAddress},
     dtp::Representation,
     listing::Facts,
@@ -166,9 +166,9 @@ impl ServerPi {
             (b"UTF8", b"OFF") => {
                 self.reply(ReplyCode::PARAMETER_NOT_IMPLEMENTED, "Names are UTF-8 here, always.");
             }
-            (b"UTF8" | b"UTF-8", _) => self.reply_argument_error(ArgumentError::Malformed),
+            (b"UTF8" | b"UTF-8", _) => self.reply_form_of_options("UTF8 [ON]"),
             // RFC 3659 7.9: the facts stand without blanks between them.
-            (b"MLST", list) if list.contains(&b' ') => self.reply_argument_error(ArgumentError::Malformed),
+            (b"MLST", list) if list.contains(&b' ') => self.reply_form_of_options("MLST [fact;fact;...]"),
             (b"MLST", _) => {
                 self.parameters.facts =
                     Facts::select(options.trim_ascii()).with_times_in(self.config.time_precision);
@@ -180,6 +180,11 @@ impl ServerPi {
             }
             _ => self.reply(ReplyCode::ARGUMENT_ERROR, "There are options of UTF8 and MLST only."),
         }
+    }
+
+    fn reply_form_of_options(&mut self, argument: &'static str) {
+        self.form.argument = argument;
+        self.reply_form();
     }
 
     /// RFC 2640 4: English is spoken here.

@@ -1,25 +1,26 @@
 //! The table of commands.
 //!
 //! What a command may do follows from its row alone: the session looks the verb up, checks log-in and argument
-//! against the row, and calls the row's method. `HELP` and `FEAT` are this table, read aloud. To add a
-//! command, add a row and the method that it names.
+//! against the row, and calls the row's method. `HELP` and `FEAT` are this table, read aloud. To add a command,
+//! add a row and the method that it names.
 
-use crate::{command::Verb, config::TlsStart, session::server_pi::ServerPi};
+use crate::{
+    command::{Form, Verb},
+    config::TlsStart,
+    session::server_pi::ServerPi,
+};
 
 /// A row of the table.
 #[derive(Debug)]
 pub(crate) struct Rule {
-    /// The verb, in upper case.
-    pub(crate) name: &'static str,
+    /// The verb, and what follows it.
+    pub(crate) form: Form,
     pub(crate) offer: Offer,
     pub(crate) log_in: LogIn,
     pub(crate) argument: Argument,
     pub(crate) in_transfer: InTransfer,
     pub(crate) carries: Carries,
-    /// Its line in the reply to `FEAT` (RFC 2389), or nothing.
-    pub(crate) feature: &'static str,
-    /// What follows the verb, for the reply to `HELP`.
-    pub(crate) syntax: &'static str,
+    pub(crate) feature: Feature,
     /// The method that executes it.
     pub(crate) run: fn(&mut ServerPi, &[u8]),
 }
@@ -76,18 +77,38 @@ pub(crate) enum Carries {
     Rename,
 }
 
+/// What the reply to `FEAT` has of a command (RFC 2389 3.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Feature {
+    Nothing,
+    Line(&'static str),
+    /// The verb and the facts that it can tell, those marked that it does tell (RFC 3659 7.8).
+    VerbAndFacts,
+}
+
+macro_rules! feature {
+    ("") => {
+        Feature::Nothing
+    };
+    (VerbAndFacts) => {
+        Feature::VerbAndFacts
+    };
+    ($line:literal) => {
+        Feature::Line($line)
+    };
+}
+
 macro_rules! rules {
-    ($($name:literal $offer:ident $log_in:ident $argument:ident $in_transfer:ident $carries:ident $feature:literal
-       $syntax:literal $run:ident)*) => {
+    ($($verb:literal $offer:ident $log_in:ident $argument:ident $in_transfer:ident $carries:ident $feature:tt
+       $form:literal $run:ident)*) => {
         &[$(Rule {
-            name: $name,
+            form: Form { verb: $verb, argument: $form },
             offer: Offer::$offer,
             log_in: LogIn::$log_in,
             argument: Argument::$argument,
             in_transfer: InTransfer::$in_transfer,
             carries: Carries::$carries,
-            feature: $feature,
-            syntax: $syntax,
+            feature: feature!($feature),
             run: ServerPi::$run,
         }),*]
     };
@@ -136,7 +157,7 @@ pub(crate) static RULES: &[Rule] = rules! {
     "LIST" Always  Needed Optional Waits   Nothing "" "[file or directory]"                          list
     "NLST" Always  Needed Optional Waits   Nothing "" "[file or directory]"                          nlst
     "MLSD" Always  Needed Optional Waits   Nothing "" "[directory]"                                  mlsd
-    "MLST" Always  Needed Optional Waits   Nothing "" "[file or directory]"                          mlst
+    "MLST" Always  Needed Optional Waits   Nothing VerbAndFacts "[file or directory]"                mlst
     "SIZE" Always  Needed Required Waits   Nothing "SIZE" "<file>"                                   size
     "MDTM" Always  Needed Required Waits   Nothing "MDTM" "[YYYYMMDDhhmmss] <file>"                  mdtm
     "MFMT" Always  Needed Required Waits   Nothing "MFMT" "<YYYYMMDDhhmmss> <file>"                  mfmt
@@ -170,7 +191,7 @@ pub(crate) const FEATURES: &[&str] = &["UTF8", "TVFS"];
 
 /// The row of a verb.
 pub(crate) fn find(verb: Verb) -> Option<&'static Rule> {
-    RULES.iter().find(|rule| rule.name.as_bytes() == verb.as_bytes())
+    RULES.iter().find(|rule| rule.form.verb.as_bytes() == verb.as_bytes())
 }
 
 impl Rule {
@@ -189,18 +210,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_name_is_a_verb_and_stands_once() {
-        for (i, rule) in RULES.iter().enumerate() {
-            let verb = Verb::parse(rule.name.as_bytes()).expect(rule.name);
-            assert!(core::ptr::eq(find(verb).unwrap(), rule), "{} stands twice", rule.name);
-            assert_eq!(rule.name, rule.name.to_ascii_uppercase(), "row {i}");
+    fn every_verb_stands_once() {
+        for rule in RULES {
+            let name = rule.form.verb;
+            let verb = Verb::parse(name.as_bytes()).expect(name);
+            assert!(core::ptr::eq(find(verb).unwrap(), rule), "{name} stands twice");
+            assert_eq!(name, name.to_ascii_uppercase());
         }
     }
 
     #[test]
     fn a_feature_begins_with_its_verb() {
-        for rule in RULES.iter().filter(|rule| !rule.feature.is_empty()) {
-            assert!(rule.feature.starts_with(rule.name), "{}", rule.name);
+        for rule in RULES {
+            if let Feature::Line(line) = rule.feature {
+                assert!(line.starts_with(rule.form.verb), "{line}");
+            }
         }
     }
 }

@@ -18,7 +18,11 @@ const TIME_CHANGED: Reply = Reply::from_static("200 Modification time changed.\r
 impl ServerPi {
     pub(crate) fn site(&mut self, argument: &[u8]) {
         let (word, rest) = split_word(argument);
-        match SiteVerb::parse(word) {
+        let verb = SiteVerb::parse(word);
+        if let Some(verb) = verb {
+            self.form.argument = verb.syntax();
+        }
+        match verb {
             Some(SiteVerb::Chmod) => self.site_chmod(rest),
             Some(SiteVerb::Help) => self.site_help(),
             Some(SiteVerb::Uploads) => self.site_uploads(),

@@ -7,9 +7,9 @@ use crate::{
     config::TlsStart,
     dtp::Representation,
     listing::Facts,
-    reply::{Reply, ReplyCode},
+    reply::{Reply, ReplyCode, ReplyComposer},
     session::{
-        commands::rules::{self, FEATURES, RULES},
+        commands::rules::{self, FEATURES, Feature, RULES},
         machines::transfer::{Phase, Subject, Transfer},
         server_pi::ServerPi,
     },
@@ -44,22 +44,17 @@ impl ServerPi {
 
     pub(crate) fn feat(&mut self, _: &[u8]) {
         let start = self.config.tls.start;
+        let facts = self.parameters.facts;
         let mut reply = self.replies.compose(ReplyCode::SYSTEM_STATUS).text("Features:");
-        for feature in RULES
-            .iter()
-            .filter(|rule| rule.is_offered(start))
-            .map(|rule| rule.feature)
-            .filter(|feature| !feature.is_empty())
-        {
-            reply = reply.inner_line().text(feature);
+        for rule in RULES.iter().filter(|rule| rule.is_offered(start)) {
+            reply = match rule.feature {
+                Feature::Nothing => reply,
+                Feature::Line(line) => reply.inner_line().text(line),
+                Feature::VerbAndFacts => put_facts(reply.inner_line().text(rule.form.verb), facts),
+            };
         }
         for feature in FEATURES {
             reply = reply.inner_line().text(feature);
-        }
-        reply = reply.inner_line().text("MLST ");
-        for name in Facts::default().names() {
-            let is_selected = self.parameters.facts.names().any(|selected| selected == name);
-            reply = reply.text(name).text(if is_selected { "*;" } else { ";" });
         }
         let reply = reply.last_line().text("End").finish();
         self.send(reply);
@@ -73,9 +68,7 @@ impl ServerPi {
         let start = self.config.tls.start;
         match Verb::parse(word).ok().and_then(rules::find).filter(|rule| rule.is_offered(start)) {
             Some(rule) => {
-                let reply = self.replies.compose(ReplyCode::HELP).text(rule.name);
-                let reply = if rule.syntax.is_empty() { reply } else { reply.text(" ").text(rule.syntax) };
-                let reply = reply.finish();
+                let reply = self.replies.compose(ReplyCode::HELP).value(rule.form).finish();
                 self.send(reply);
             }
             None => self.reply(ReplyCode::NOT_IMPLEMENTED, "There is no such command."),
@@ -88,7 +81,7 @@ impl ServerPi {
         let mut reply = self.replies.compose(ReplyCode::HELP).text("These commands are known:");
         for (i, rule) in RULES.iter().filter(|rule| rule.is_offered(start)).enumerate() {
             reply = if i % COLUMNS == 0 { reply.inner_line() } else { reply.text(" ") };
-            reply = reply.text(rule.name);
+            reply = reply.text(rule.form.verb);
         }
         let reply = reply.last_line().text("HELP <command> tells its form.").finish();
         self.send(reply);
@@ -137,4 +130,12 @@ impl ServerPi {
         let seconds = self.now.saturating_since(transfer.since).as_secs();
         alloc::format!("{what}: {} bytes in {seconds} s", transfer.bytes)
     }
+}
+
+/// All facts, those marked that are selected.
+fn put_facts(reply: ReplyComposer<'_>, selected: Facts) -> ReplyComposer<'_> {
+    Facts::default().names().fold(reply.text(" "), |reply, name| {
+        let is_selected = selected.names().any(|other| other == name);
+        reply.text(name).text(if is_selected { "*;" } else { ";" })
+    })
 }

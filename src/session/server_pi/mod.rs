@@ -26,7 +26,7 @@ use super::{
     },
 };
 use crate::{
-    command::ArgumentError,
+    command::{ArgumentError, Form},
     config::{Config, Endpoints, TlsStart},
     instant::Instant,
     reply::{Reply, ReplyBuffer, ReplyCode},
@@ -49,6 +49,8 @@ pub(crate) struct ServerPi {
     pub(super) pending: Option<Pending>,
     pub(super) replies: ReplyBuffer,
     pub(super) presence: Presence,
+    /// Of the command that is executed.
+    pub(super) form: Form,
     service: Service,
     actions: VecDeque<Action>,
     unsent: usize,
@@ -96,6 +98,7 @@ impl ServerPi {
             pending: None,
             replies: ReplyBuffer::default(),
             presence: Presence::Present,
+            form: Form { verb: "", argument: "" },
             service: Service::Open,
             actions: VecDeque::new(),
             unsent: 0,
@@ -202,12 +205,18 @@ impl ServerPi {
         parsed.map_err(|error| self.reply_argument_error(error)).ok()
     }
 
-    pub(super) fn reply_argument_error(&mut self, error: ArgumentError) {
-        let code = match error {
-            ArgumentError::Malformed => ReplyCode::ARGUMENT_ERROR,
-            ArgumentError::NotImplemented => ReplyCode::PARAMETER_NOT_IMPLEMENTED,
-        };
-        self.reply_error(code, error);
+    fn reply_argument_error(&mut self, error: ArgumentError) {
+        match error {
+            ArgumentError::Malformed => self.reply_form(),
+            ArgumentError::NotImplemented => self.reply_error(ReplyCode::PARAMETER_NOT_IMPLEMENTED, error),
+        }
+    }
+
+    /// Tells how the command is written, to a client that has written it in another way.
+    pub(super) fn reply_form(&mut self) {
+        let reply = self.replies.compose(ReplyCode::ARGUMENT_ERROR).text("The form is: ");
+        let reply = reply.value(self.form).text(".").finish();
+        self.send(reply);
     }
 
     /// Sends a line of a reply that is not complete, unless nobody would read it.

@@ -24,6 +24,8 @@ impl ServerPi {
             pending,
             // Memory, without meaning.
             replies: _,
+            // Each command sets it.
+            form: _,
             presence,
             service,
             // All were taken.
