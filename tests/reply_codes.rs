@@ -212,7 +212,7 @@ impl Driver {
 
 /// With TLS, so that no command is not offered that can be.
 fn config() -> Config {
-    let tls = TlsSettings { start: TlsStart::OnAuth, ..TlsSettings::default() };
+    let tls = TlsSettings { start: TlsStart::Explicit, ..TlsSettings::default() };
     Config::new(Settings { tls, ..Settings::default() }).unwrap()
 }
 

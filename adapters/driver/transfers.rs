@@ -196,7 +196,7 @@ impl<S: Storage> Transfers<S> {
         self.stage = match mem::replace(&mut self.stage, Stage::Idle) {
             Stage::Arrived(Arrival { end, .. }, _, mut upload) | Stage::Held(Some(end), mut upload) => {
                 if end == End::Truncated {
-                    upload.handle_unauthenticated_end();
+                    upload.handle_missing_close_notify();
                 }
                 let record = mem::replace(&mut self.record, Record::listing());
                 Stage::Finishing(Finishing { id, record, finish: Box::pin(upload.finish()) })

@@ -113,7 +113,7 @@ impl<R: Runtime> Server<R> {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
         }
         let is_optional =
-            config.tls.requirement == TlsRequirement::Nothing && config.tls.start != TlsStart::AtOnce;
+            config.tls.requirement == TlsRequirement::Nothing && config.tls.start != TlsStart::Implicit;
         if is_optional && tls.as_ref().is_some_and(Tls::requires_certificates) {
             let why = "clients have to have certificates, and could log in without TLS: set tls.requirement";
             return Err(io::Error::new(io::ErrorKind::InvalidInput, why));

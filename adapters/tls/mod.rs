@@ -14,7 +14,7 @@
 //!
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
 //! # let users = Users::new().with_user("anna", "secret", Memory::new());
-//! let tls = TlsSettings { start: TlsStart::OnAuth, requirement: TlsRequirement::Control, ..TlsSettings::default() };
+//! let tls = TlsSettings { start: TlsStart::Explicit, requirement: TlsRequirement::Control, ..TlsSettings::default() };
 //! let config = Config::new(Settings { tls, ..Settings::default() })?;
 //! let tls = Tls::new(Identity::from_files("certificate.pem", "key.pem")?)?;
 //! let server = Server::start_with_tls(Tokio, users, config, tls, "127.0.0.1:2121".parse()?)?;

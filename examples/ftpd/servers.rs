@@ -58,9 +58,9 @@ impl<R: Runtime> Servers<R> {
             };
             server.map_err(|error| cannot_listen(address, &error).into())
         };
-        let server = start(TlsStart::OnAuth, options.listen)?;
+        let server = start(TlsStart::Explicit, options.listen)?;
         let implicit = protection.as_ref().and_then(|protection| protection.implicit);
-        let implicit = implicit.map(|address| start(TlsStart::AtOnce, address)).transpose()?;
+        let implicit = implicit.map(|address| start(TlsStart::Implicit, address)).transpose()?;
         Ok(Self { server, implicit, protection })
     }
 

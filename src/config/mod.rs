@@ -493,8 +493,8 @@ mod tests {
             let expected =
                 "the setting tls.requirement is not usable: nobody could log in, for tls.start is Never";
             assert_eq!(mistake(TlsStart::Never, requirement).as_deref(), Some(expected));
-            assert_eq!(mistake(TlsStart::OnAuth, requirement), None);
-            assert_eq!(mistake(TlsStart::AtOnce, requirement), None);
+            assert_eq!(mistake(TlsStart::Explicit, requirement), None);
+            assert_eq!(mistake(TlsStart::Implicit, requirement), None);
         }
         assert_eq!(mistake(TlsStart::Never, TlsRequirement::Nothing), None);
     }

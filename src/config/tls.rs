@@ -33,16 +33,16 @@ impl Default for TlsSettings {
     }
 }
 
-/// When TLS begins on a control connection.
+/// When TLS begins on a control connection: the two kinds of FTPS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TlsStart {
     /// There is no TLS: `AUTH` is not implemented.
     Never,
-    /// When the client asks for it by `AUTH` (explicit FTPS, RFC 4217).
-    OnAuth,
-    /// Before the `220` (implicit FTPS, on a port of its own, usually 990). Data connections are protected, too, unless
-    /// the client says `PROT C`.
-    AtOnce,
+    /// Explicit FTPS (RFC 4217), on the usual port: when the client asks for it by `AUTH`.
+    Explicit,
+    /// Implicit FTPS, which is older and has a port of its own, usually 990: at once, before the `220`. Data connections are
+    /// protected, too, unless the client says `PROT C`.
+    Implicit,
 }
 
 /// What a client has to protect by TLS.
@@ -77,6 +77,6 @@ pub enum Truncation {
     /// Cut off: it is aborted.
     Refuse,
     /// Whole, for the sake of old clients that never send `close_notify`. The store is told
-    /// ([`Upload::handle_unauthenticated_end`](crate::storage::Upload::handle_unauthenticated_end)).
+    /// ([`Upload::handle_missing_close_notify`](crate::storage::Upload::handle_missing_close_notify)).
     Accept,
 }

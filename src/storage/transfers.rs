@@ -46,10 +46,10 @@ pub trait Upload: Send + 'static {
     /// Gives the file up; what was there before stays. There is nobody left to tell an error to.
     fn abort(self, why: AbortReason) -> impl Future<Output = ()> + Send;
 
-    /// The end of the data connection, which is told to be the end of the file, was not authenticated by TLS: anybody
-    /// between client and server may have cut the file off. Called before [`finish`](Self::finish), and only where the
-    /// settings accept such an end ([`Truncation::Accept`](crate::config::Truncation::Accept)).
-    fn handle_unauthenticated_end(&mut self) {}
+    /// The data connection has TLS, and ended without the `close_notify` by which a client says that this is the end of the
+    /// file: anybody between client and server may have cut it off. Called before [`finish`](Self::finish), and only
+    /// where the settings accept such an end ([`Truncation::Accept`](crate::config::Truncation::Accept)).
+    fn handle_missing_close_notify(&mut self) {}
 
     /// Whether dropping the future of [`finish`](Self::finish) reliably leaves what was there before, so that an
     /// `ABOR` may still stop the upload after its last byte. If not (the default), the finish runs to its end and

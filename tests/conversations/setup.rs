@@ -70,8 +70,8 @@ fn set(settings: &mut Settings, field: &str, value: &str) -> Result<(), String> 
         }
         "passive_address" => settings.passive_address = PassiveAddress::Fixed(parse(value)?),
         "data_peer" if value == "AnyAddress" => settings.data_peer = DataPeer::AnyAddress,
-        "tls.start" if value == "OnAuth" => settings.tls.start = TlsStart::OnAuth,
-        "tls.start" if value == "AtOnce" => settings.tls.start = TlsStart::AtOnce,
+        "tls.start" if value == "Explicit" => settings.tls.start = TlsStart::Explicit,
+        "tls.start" if value == "Implicit" => settings.tls.start = TlsStart::Implicit,
         "tls.requirement" if value == "Control" => settings.tls.requirement = TlsRequirement::Control,
         "tls.requirement" if value == "ControlAndData" => {
             settings.tls.requirement = TlsRequirement::ControlAndData;

@@ -88,8 +88,11 @@ fn scene() -> Scene {
 }
 
 fn scene_of(settings: Settings) -> Scene {
-    let tls =
-        TlsSettings { start: TlsStart::OnAuth, session_reuse: SessionReuse::Offer, ..TlsSettings::default() };
+    let tls = TlsSettings {
+        start: TlsStart::Explicit,
+        session_reuse: SessionReuse::Offer,
+        ..TlsSettings::default()
+    };
     // What a slow client takes behind its 226 is no command.
     let control_idle_timeout = Duration::from_secs(3600);
     Scene::with_tls(Settings { tls, control_idle_timeout, ..settings }, Tls::new(IDENTITY.0.clone()).unwrap())

@@ -53,8 +53,8 @@ pub fn configs() -> impl Strategy<Value = Config> {
 fn tls() -> impl Strategy<Value = TlsSettings> {
     let starts = prop_oneof![
         3 => Just(TlsStart::Never),
-        6 => Just(TlsStart::OnAuth),
-        1 => Just(TlsStart::AtOnce),
+        6 => Just(TlsStart::Explicit),
+        1 => Just(TlsStart::Implicit),
     ];
     let requirements = prop_oneof![
         8 => Just(TlsRequirement::Nothing),

@@ -81,7 +81,7 @@ fn start<H: Host>(
 
 fn settings(session_reuse: SessionReuse) -> TlsSettings {
     TlsSettings {
-        start: TlsStart::OnAuth,
+        start: TlsStart::Explicit,
         requirement: TlsRequirement::Control,
         session_reuse,
         handshake_timeout: super::running::PATIENCE,
@@ -106,7 +106,7 @@ pub(crate) fn a_certificate_stands_for_its_users_password<H: Host>() {
     let running = start::<H>(identity, &authority, ClientAuthentication::Optional, SessionReuse::Offer);
     for versions in VERSIONS {
         let config = authority.client("otto", &certificate, versions);
-        let mut otto = SecureClient::connect(running.address, &config, TlsStart::OnAuth);
+        let mut otto = SecureClient::connect(running.address, &config, TlsStart::Explicit);
         assert!(otto.ask("USER anna").starts_with("331 "), "this is another user's");
         assert!(otto.ask("PASS otto").starts_with("530 "));
         assert!(otto.ask("USER otto").starts_with("232 "));
@@ -119,7 +119,7 @@ pub(crate) fn a_certificate_stands_for_its_users_password<H: Host>() {
         assert!(otto.ask("PASS secret").starts_with("230 "), "but the password is right");
 
         let mut nobody =
-            SecureClient::connect(running.address, &trust(&certificate, versions), TlsStart::OnAuth);
+            SecureClient::connect(running.address, &trust(&certificate, versions), TlsStart::Explicit);
         assert!(nobody.ask("USER otto").starts_with("331 "));
         assert!(nobody.ask("PASS otto").starts_with("530 "));
         assert!(nobody.ask("USER anna").starts_with("331 "));
@@ -138,7 +138,7 @@ pub(crate) fn nobody_comes_in_without_the_certificate_that_is_required<H: Host>(
             (stranger.client("otto", &certificate, versions), false),
             (trust(&certificate, versions), false),
         ] {
-            let mut client = SecureClient::connect(running.address, &config, TlsStart::OnAuth);
+            let mut client = SecureClient::connect(running.address, &config, TlsStart::Explicit);
             assert_eq!(is_accepted(&mut client), is_right);
         }
     }
@@ -146,7 +146,7 @@ pub(crate) fn nobody_comes_in_without_the_certificate_that_is_required<H: Host>(
     // Where it is optional, a wrong one is still wrong.
     let running = start::<H>(identity, &authority, ClientAuthentication::Optional, SessionReuse::Offer);
     let config = stranger.client("otto", &certificate, rustls::DEFAULT_VERSIONS);
-    assert!(!is_accepted(&mut SecureClient::connect(running.address, &config, TlsStart::OnAuth)));
+    assert!(!is_accepted(&mut SecureClient::connect(running.address, &config, TlsStart::Explicit)));
 }
 
 /// Not even another certificate of the same user will do.
@@ -156,7 +156,7 @@ pub(crate) fn data_connections_show_the_certificate_of_their_control_connection<
     let running = start::<H>(identity, &authority, ClientAuthentication::Optional, SessionReuse::Off);
     for versions in VERSIONS {
         let config = authority.client("otto", &certificate, versions);
-        let mut otto = SecureClient::connect(running.address, &config, TlsStart::OnAuth);
+        let mut otto = SecureClient::connect(running.address, &config, TlsStart::Explicit);
         assert!(otto.ask("USER otto").starts_with("232 "));
         protect_data(&mut otto);
         assert!(otto.put("file", b"content").starts_with("226 "));
@@ -200,7 +200,7 @@ pub(crate) fn each_host_has_its_own_identity<H: Host>() {
         ("ftp.Example.org", other_certificate, "localhost"),
     ] {
         let config = trust(&certificate, rustls::DEFAULT_VERSIONS);
-        let mut client = SecureClient::connect_to(name, running.address, &config, TlsStart::OnAuth);
+        let mut client = SecureClient::connect_to(name, running.address, &config, TlsStart::Explicit);
         assert!(client.ask(&format!("HOST {elsewhere}")).starts_with("504 "));
         assert!(client.ask(&format!("HOST {name}")).starts_with("220 "));
     }

@@ -169,14 +169,14 @@ impl SecureClient {
         start: TlsStart,
     ) -> Self {
         let mut stream = connect(server).unwrap();
-        if start == TlsStart::OnAuth {
+        if start == TlsStart::Explicit {
             read_line(&mut stream);
             stream.write_all(b"AUTH TLS\r\n").unwrap();
             assert!(read_line(&mut stream).starts_with("234 "));
         }
         let control = secure_to(host, config, stream, usize::MAX);
         let mut client = Self { control, server, config: Arc::clone(config) };
-        if start == TlsStart::AtOnce {
+        if start == TlsStart::Implicit {
             client.expect("220 ");
         }
         client
@@ -184,7 +184,7 @@ impl SecureClient {
 
     /// A client that is logged in, and whose data connections are protected.
     pub(crate) fn log_in(server: SocketAddr, config: &Arc<ClientConfig>) -> Self {
-        let mut client = Self::connect(server, config, TlsStart::OnAuth);
+        let mut client = Self::connect(server, config, TlsStart::Explicit);
         for command in ["USER anna", "PASS secret", "TYPE I", "PBSZ 0", "PROT P"] {
             let reply = client.ask(command);
             assert!(reply.starts_with(['2', '3']), "{command}: {reply}");

@@ -19,8 +19,8 @@ use super::{
     watched::Watched,
 };
 
-const ON_AUTH: TlsSettings = TlsSettings {
-    start: TlsStart::OnAuth,
+const EXPLICIT: TlsSettings = TlsSettings {
+    start: TlsStart::Explicit,
     requirement: TlsRequirement::Nothing,
     session_reuse: SessionReuse::Offer,
     truncation: Truncation::Refuse,
@@ -29,7 +29,7 @@ const ON_AUTH: TlsSettings = TlsSettings {
 
 pub(crate) fn files_go_up_and_come_down_under_tls<H: Host>(store: impl Storage + Clone) {
     let (identity, certificate) = identity();
-    let running = start_as::<H>(store, ON_AUTH, identity);
+    let running = start_as::<H>(store, EXPLICIT, identity);
     for versions in [rustls::DEFAULT_VERSIONS, &[&TLS12]] {
         let mut client = SecureClient::log_in(running.address, &trust(&certificate, versions));
         for length in [0, 1, 16_384, 3 << 20] {
@@ -46,7 +46,7 @@ pub(crate) fn files_go_up_and_come_down_under_tls<H: Host>(store: impl Storage +
 
 /// A client that nobody here wrote.
 pub(crate) fn suppaftp_speaks_tls<H: Host>() {
-    let (running, config) = start::<H>(Memory::new(), ON_AUTH);
+    let (running, config) = start::<H>(Memory::new(), EXPLICIT);
     let client = RustlsFtpStream::connect(running.address).unwrap();
     let mut client = client.into_secure(RustlsConnector::from(config), "localhost").unwrap();
     client.login("anna", "secret").unwrap();
@@ -59,9 +59,9 @@ pub(crate) fn suppaftp_speaks_tls<H: Host>() {
 }
 
 pub(crate) fn tls_begins_at_once_where_it_should<H: Host>() {
-    let settings = TlsSettings { start: TlsStart::AtOnce, ..ON_AUTH };
+    let settings = TlsSettings { start: TlsStart::Implicit, ..EXPLICIT };
     let (running, config) = start::<H>(Memory::new(), settings);
-    let mut client = SecureClient::connect(running.address, &config, TlsStart::AtOnce);
+    let mut client = SecureClient::connect(running.address, &config, TlsStart::Implicit);
     for (command, code) in [("USER anna", "331 "), ("PASS secret", "230 "), ("TYPE I", "200 ")] {
         assert!(client.ask(command).starts_with(code));
     }
@@ -79,7 +79,7 @@ pub(crate) fn tls_begins_at_once_where_it_should<H: Host>() {
 pub(crate) fn an_upload_cut_at_any_byte_gets_no_226<H: Host>() {
     const CUTS: usize = 200;
     let (store, journal) = Watched::new(Memory::new());
-    let (running, config) = start::<H>(store, ON_AUTH);
+    let (running, config) = start::<H>(store, EXPLICIT);
     let mut client = SecureClient::log_in(running.address, &config);
     assert!(client.put("file", b"old").starts_with("226 "));
     let new = sample(20_000);
@@ -104,22 +104,22 @@ pub(crate) fn an_upload_cut_at_any_byte_gets_no_226<H: Host>() {
 
 pub(crate) fn an_end_without_close_notify_is_told_to_the_store_where_it_counts<H: Host>() {
     let (store, journal) = Watched::new(Memory::new());
-    let settings = TlsSettings { truncation: Truncation::Accept, ..ON_AUTH };
+    let settings = TlsSettings { truncation: Truncation::Accept, ..EXPLICIT };
     let (running, config) = start::<H>(store, settings);
     let mut client = SecureClient::log_in(running.address, &config);
     assert!(client.put("file", b"whole").starts_with("226 "));
-    assert_eq!(journal.unauthenticated_ends(), 0);
+    assert_eq!(journal.missing_close_notifies(), 0);
     let mut data = client.begin("STOR file", usize::MAX);
     data.write_all(b"perhaps whole").unwrap();
     drop(data.sock);
     client.expect("226 ");
-    assert_eq!(journal.unauthenticated_ends(), 1);
+    assert_eq!(journal.missing_close_notifies(), 1);
     assert_eq!(client.get("RETR file"), b"perhaps whole");
 }
 
 /// Some shake hands as soon as they are connected, and say what for only then.
 pub(crate) fn a_client_may_begin_tls_on_a_data_connection_before_its_command<H: Host>() {
-    let settings = TlsSettings { session_reuse: SessionReuse::Require, ..ON_AUTH };
+    let settings = TlsSettings { session_reuse: SessionReuse::Require, ..EXPLICIT };
     let (identity, certificate) = identity();
     let running = start_as::<H>(Memory::new(), settings, identity);
     for versions in [rustls::DEFAULT_VERSIONS, &[&TLS12]] {
@@ -142,7 +142,7 @@ pub(crate) fn a_client_may_begin_tls_on_a_data_connection_before_its_command<H: 
 
 /// Promise 5 on the wire.
 pub(crate) fn what_is_smuggled_behind_auth_is_not_executed<H: Host>() {
-    let (running, config) = start::<H>(Memory::new(), ON_AUTH);
+    let (running, config) = start::<H>(Memory::new(), EXPLICIT);
     let mut stream = connect(running.address).unwrap();
     read_line(&mut stream);
     stream.write_all(b"AUTH TLS\r\nUSER anna\r\nPASS secret\r\nMKD smuggled\r\n").unwrap();
@@ -157,7 +157,7 @@ pub(crate) fn what_is_smuggled_behind_auth_is_not_executed<H: Host>() {
 
 /// `CCC` and `REIN`: behind the server's `close_notify` and the client's, both speak in clear.
 pub(crate) fn the_control_connection_becomes_clear_again<H: Host>() {
-    let (running, config) = start::<H>(Memory::new(), ON_AUTH);
+    let (running, config) = start::<H>(Memory::new(), EXPLICIT);
     for command in ["CCC", "REIN"] {
         for answers in [true, false] {
             let mut client = SecureClient::log_in(running.address, &config);
@@ -179,7 +179,7 @@ pub(crate) fn the_control_connection_becomes_clear_again<H: Host>() {
 
 /// Sixty transfers of all kinds, by a client that uses each ticket once.
 pub(crate) fn data_connections_resume_the_session_of_their_control_connection<H: Host>() {
-    let settings = TlsSettings { session_reuse: SessionReuse::Require, ..ON_AUTH };
+    let settings = TlsSettings { session_reuse: SessionReuse::Require, ..EXPLICIT };
     let (identity, certificate) = identity();
     let running = start_as::<H>(Memory::new(), settings, identity);
     for versions in [rustls::DEFAULT_VERSIONS, &[&TLS12]] {
@@ -201,7 +201,7 @@ pub(crate) fn data_connections_resume_the_session_of_their_control_connection<H:
 
 /// Not even the TLS session of another control connection will do, of the same client on the same server.
 pub(crate) fn a_data_connection_of_another_session_is_refused<H: Host>() {
-    let settings = TlsSettings { session_reuse: SessionReuse::Require, ..ON_AUTH };
+    let settings = TlsSettings { session_reuse: SessionReuse::Require, ..EXPLICIT };
     let (identity, certificate) = identity();
     let running = start_as::<H>(Memory::new(), settings, identity);
     let configs: [Arc<ClientConfig>; 2] =
@@ -216,7 +216,7 @@ pub(crate) fn a_data_connection_of_another_session_is_refused<H: Host>() {
 
 /// Nor its own one, from an attempt that was refused.
 pub(crate) fn a_stranger_is_refused_each_time<H: Host>() {
-    let settings = TlsSettings { session_reuse: SessionReuse::Require, ..ON_AUTH };
+    let settings = TlsSettings { session_reuse: SessionReuse::Require, ..EXPLICIT };
     let (identity, certificate) = identity();
     let running = start_as::<H>(Memory::new(), settings, identity);
     for versions in [rustls::DEFAULT_VERSIONS, &[&TLS12]] {
@@ -238,24 +238,24 @@ pub(crate) fn a_stranger_is_refused_each_time<H: Host>() {
 
 pub(crate) fn an_identity_is_replaced_while_the_server_runs<H: Host>() {
     let (identity, old) = identity();
-    let running = start_as::<H>(Memory::new(), ON_AUTH, identity.clone());
+    let running = start_as::<H>(Memory::new(), EXPLICIT, identity.clone());
     let old = trust(&old, rustls::DEFAULT_VERSIONS);
     let mut before = SecureClient::log_in(running.address, &old);
     let (other, new) = super::secure::identity();
     identity.replace(&other);
     assert!(before.put("file", b"a session stays what it is").starts_with("226 "));
     SecureClient::log_in(running.address, &trust(&new, rustls::DEFAULT_VERSIONS));
-    let mut late = SecureClient::connect(running.address, &old, TlsStart::OnAuth);
+    let mut late = SecureClient::connect(running.address, &old, TlsStart::Explicit);
     assert!(late.control.write_all(b"NOOP\r\n").is_err(), "the old certificate is not shown any more");
 }
 
 /// Whoever asks for another protocol was led here by somebody in between.
 pub(crate) fn a_client_of_another_protocol_is_refused<H: Host>() {
-    let (running, config) = start::<H>(Memory::new(), ON_AUTH);
+    let (running, config) = start::<H>(Memory::new(), EXPLICIT);
     for (protocol, is_taken) in [(&b"http/1.1"[..], false), (b"ftp", true)] {
         let mut config = ClientConfig::clone(&config);
         config.alpn_protocols = vec![protocol.to_vec()];
-        let mut client = SecureClient::connect(running.address, &Arc::new(config), TlsStart::OnAuth);
+        let mut client = SecureClient::connect(running.address, &Arc::new(config), TlsStart::Explicit);
         assert_eq!(client.control.write_all(b"NOOP\r\n").is_ok(), is_taken);
     }
 }
@@ -263,7 +263,7 @@ pub(crate) fn a_client_of_another_protocol_is_refused<H: Host>() {
 /// A client that speaks in clear where TLS should begin costs nobody anything.
 pub(crate) fn a_handshake_that_fails_ends_the_session<H: Host>() {
     let (store, journal) = Watched::new(Memory::new());
-    let (running, config) = start::<H>(store, ON_AUTH);
+    let (running, config) = start::<H>(store, EXPLICIT);
     let mut stream = connect(running.address).unwrap();
     read_line(&mut stream);
     stream.write_all(b"AUTH TLS\r\n").unwrap();

@@ -27,7 +27,7 @@ pub(crate) struct Watched<S> {
 #[derive(Default)]
 pub(crate) struct Journal {
     finishes: AtomicUsize,
-    unauthenticated_ends: AtomicUsize,
+    missing_close_notifies: AtomicUsize,
     aborts: Mutex<Vec<AbortReason>>,
     held: Mutex<Held>,
 }
@@ -44,8 +44,8 @@ enum Held {
 impl Journal {
     /// Uploads that were told that nobody vouches for their end.
     #[cfg(feature = "tls")]
-    pub(crate) fn unauthenticated_ends(&self) -> usize {
-        self.unauthenticated_ends.load(Ordering::SeqCst)
+    pub(crate) fn missing_close_notifies(&self) -> usize {
+        self.missing_close_notifies.load(Ordering::SeqCst)
     }
 
     pub(crate) fn finishes(&self) -> usize {
@@ -147,8 +147,8 @@ impl<U: Upload> Upload for WatchedUpload<U> {
         self.inner.prepare().await
     }
 
-    fn handle_unauthenticated_end(&mut self) {
-        self.journal.unauthenticated_ends.fetch_add(1, Ordering::SeqCst);
+    fn handle_missing_close_notify(&mut self) {
+        self.journal.missing_close_notifies.fetch_add(1, Ordering::SeqCst);
     }
 
     async fn finish(self) -> Result<Stored, StorageError> {

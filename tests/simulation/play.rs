@@ -174,7 +174,7 @@ fn settings(world: &World, clients: u64) -> Settings {
 fn tls_settings(chance: &mut Chance) -> TlsSettings {
     let requirements = [TlsRequirement::Nothing, TlsRequirement::Control, TlsRequirement::ControlAndData];
     TlsSettings {
-        start: chance.pick(&[TlsStart::OnAuth, TlsStart::OnAuth, TlsStart::AtOnce]),
+        start: chance.pick(&[TlsStart::Explicit, TlsStart::Explicit, TlsStart::Implicit]),
         requirement: chance.pick(&requirements),
         session_reuse: chance.pick(&[SessionReuse::Offer, SessionReuse::Require, SessionReuse::Off]),
         truncation: chance.pick(&[Truncation::Refuse, Truncation::Refuse, Truncation::Accept]),

@@ -69,7 +69,7 @@ fn conditions(choice: u8) -> Conditions {
         detached_limit: 2,
         finish_overdue: if has(DETACHES) { FinishOverdue::Detach } else { FinishOverdue::Abort },
         log_in_timeout: Duration::from_secs(60 * 60),
-        tls: TlsSettings { start: TlsStart::OnAuth, ..TlsSettings::default() },
+        tls: TlsSettings { start: TlsStart::Explicit, ..TlsSettings::default() },
         ..Settings::default()
     };
     Conditions {

@@ -73,7 +73,7 @@ impl ServerPi {
         self.login.handle_secured(host, client.certificate);
         self.timers.stop(Timer::Handshake);
         self.start_idle();
-        if self.config.tls.start == TlsStart::AtOnce {
+        if self.config.tls.start == TlsStart::Implicit {
             self.greet();
         }
     }
@@ -112,7 +112,7 @@ impl ServerPi {
 
     pub(crate) fn ccc(&mut self, _: &[u8]) {
         let tls = self.config.tls;
-        if tls.start == TlsStart::AtOnce || tls.requirement != TlsRequirement::Nothing {
+        if tls.start == TlsStart::Implicit || tls.requirement != TlsRequirement::Nothing {
             return self.reply(ReplyCode::REFUSED_BY_POLICY, "The control connection needs TLS here.");
         }
         match self.security.handle_ccc() {

@@ -29,7 +29,7 @@ const NO_TLS: TlsSettings = TlsSettings {
     handshake_timeout: Duration::from_secs(1),
 };
 
-const TLS_ON_AUTH: TlsSettings = TlsSettings { start: TlsStart::OnAuth, ..NO_TLS };
+const EXPLICIT_TLS: TlsSettings = TlsSettings { start: TlsStart::Explicit, ..NO_TLS };
 
 /// For walks in which the client may end its side of the control connection; in all of them, they would take twice as long.
 const LEAVES: &[&str] = &["ControlEnded"];
@@ -129,7 +129,7 @@ pub(super) const SMALL: &[Plan] = &[
     },
     Plan {
         name: "security",
-        tls: TLS_ON_AUTH,
+        tls: EXPLICIT_TLS,
         alphabet: Alphabet {
             lines: &[
                 "USER anna",
@@ -151,7 +151,7 @@ pub(super) const SMALL: &[Plan] = &[
     },
     Plan {
         name: "TLS from the beginning",
-        tls: TlsSettings { start: TlsStart::AtOnce, requirement: TlsRequirement::ControlAndData, ..NO_TLS },
+        tls: TlsSettings { start: TlsStart::Implicit, requirement: TlsRequirement::ControlAndData, ..NO_TLS },
         alphabet: Alphabet {
             lines: &["USER anna", "PASS secret", "PROT C", "CCC", "REIN", "PASV", "LIST a"],
             waiting: 1,
@@ -162,7 +162,7 @@ pub(super) const SMALL: &[Plan] = &[
     },
     Plan {
         name: "uploads over TLS",
-        tls: TlsSettings { truncation: Truncation::Accept, ..TLS_ON_AUTH },
+        tls: TlsSettings { truncation: Truncation::Accept, ..EXPLICIT_TLS },
         before: LOG_IN_SECURED,
         alphabet: Alphabet {
             lines: &["PASV", PORT, "STOR a", "ABOR", "PROT C", "AUTH TLS"],
@@ -224,7 +224,7 @@ pub(super) const TWO_COMMANDS_WAIT: Plan = Plan {
 /// With the commands that lead to a handshake, or to what depends on one.
 pub(super) const OVER_TLS: Plan = Plan {
     name: "everything, over TLS",
-    tls: TLS_ON_AUTH,
+    tls: EXPLICIT_TLS,
     alphabet: Alphabet {
         lines: &[
             "USER anna",

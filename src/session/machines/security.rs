@@ -51,8 +51,8 @@ pub(crate) struct OutOfSequence;
 impl Security {
     pub(crate) const fn new(start: TlsStart) -> Self {
         match start {
-            TlsStart::Never | TlsStart::OnAuth => Self::Clear,
-            TlsStart::AtOnce => Self::Securing(DataProtection::Private),
+            TlsStart::Never | TlsStart::Explicit => Self::Clear,
+            TlsStart::Implicit => Self::Securing(DataProtection::Private),
         }
     }
 
@@ -117,8 +117,8 @@ impl Security {
     pub(crate) const fn handle_reinitialise(&mut self, start: TlsStart) -> bool {
         let was_secured = self.is_secured();
         *self = match start {
-            TlsStart::Never | TlsStart::OnAuth => Self::Clear,
-            TlsStart::AtOnce => Self::Secured(DataProtection::Private),
+            TlsStart::Never | TlsStart::Explicit => Self::Clear,
+            TlsStart::Implicit => Self::Secured(DataProtection::Private),
         };
         was_secured && !self.is_secured()
     }

@@ -108,8 +108,8 @@ impl ServerPi {
         pi.timers.start(Timer::LogIn, now, pi.config.log_in_timeout);
         pi.start_idle();
         match pi.config.tls.start {
-            TlsStart::Never | TlsStart::OnAuth => pi.greet(),
-            TlsStart::AtOnce => pi.secure_control(),
+            TlsStart::Never | TlsStart::Explicit => pi.greet(),
+            TlsStart::Implicit => pi.secure_control(),
         }
         pi
     }

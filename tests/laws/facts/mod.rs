@@ -192,8 +192,8 @@ impl Facts {
             unsent: 0,
             control: Control::Open,
             protection: match config.tls.start {
-                TlsStart::Never | TlsStart::OnAuth => Protection::Clear,
-                TlsStart::AtOnce => Protection::Promised,
+                TlsStart::Never | TlsStart::Explicit => Protection::Clear,
+                TlsStart::Implicit => Protection::Promised,
             },
             is_greeted: false,
             truncation: config.tls.truncation,

@@ -63,7 +63,7 @@ impl Plan {
             committed: None,
             is_passive: false,
             connection: None,
-            is_unauthenticated: false,
+            misses_close_notify: false,
             told: Vec::new(),
         }
     }

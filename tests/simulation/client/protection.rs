@@ -61,7 +61,7 @@ impl Protection {
         }
         let is_narrow = state.weather.narrow;
         let chance = &mut state.chance;
-        let needs_none = requirement == TlsRequirement::Nothing && start == TlsStart::OnAuth;
+        let needs_none = requirement == TlsRequirement::Nothing && start == TlsStart::Explicit;
         let lacks = if needs_none { chance.one_in(6) } else { !is_good && chance.one_in(16) };
         if lacks {
             return None;
@@ -74,7 +74,7 @@ impl Protection {
         };
         drop(state);
         let trust = Trust::new(manner);
-        Some(Self { manner, trust, protects_data: start == TlsStart::AtOnce })
+        Some(Self { manner, trust, protects_data: start == TlsStart::Implicit })
     }
 }
 
@@ -94,7 +94,7 @@ impl Client {
 
     /// The greeting, under TLS if that begins at once.
     pub async fn be_greeted(&mut self) -> Result<(), Gone> {
-        let begins_at_once = self.tls().start == TlsStart::AtOnce;
+        let begins_at_once = self.tls().start == TlsStart::Implicit;
         if begins_at_once {
             self.secure_control(false).await?;
         }
@@ -112,7 +112,7 @@ impl Client {
             return Ok(());
         }
         let is_good = self.habits.is_good();
-        if start == TlsStart::OnAuth {
+        if start == TlsStart::Explicit {
             let is_late = requirement == TlsRequirement::Nothing && !is_good;
             if is_late && self.choose(|chance| chance.one_in(6)) {
                 self.log_in().await?;
@@ -312,7 +312,7 @@ impl Client {
             return Ok(());
         }
         let TlsSettings { start, requirement, .. } = self.tls();
-        let is_allowed = start == TlsStart::OnAuth && requirement == TlsRequirement::Nothing;
+        let is_allowed = start == TlsStart::Explicit && requirement == TlsRequirement::Nothing;
         let answer = self.control.ask("CCC", "").await?;
         if (answer.code == 200) != is_allowed {
             self.world.violate(format!("CCC is answered {}", answer.text));
@@ -327,8 +327,8 @@ impl Client {
     /// What `REIN` does to TLS.
     pub async fn begin_anew(&mut self) -> Result<(), Gone> {
         let start = self.tls().start;
-        self.set_protects_data(start == TlsStart::AtOnce);
-        if start == TlsStart::OnAuth && self.control.link.is_secure() {
+        self.set_protects_data(start == TlsStart::Implicit);
+        if start == TlsStart::Explicit && self.control.link.is_secure() {
             self.world.count("TLS: ended by REIN");
             self.follow_into_clear().await?;
         }

@@ -338,7 +338,7 @@ impl Oracle<'_> {
         let name = match &attempt.fate {
             Fate::Aborted(why) => format!("uploads: aborted, {}", name_of(*why)),
             Fate::Finished(Ok(_)) if attempt.answer.is_none() => "uploads: stored, and nobody read it".into(),
-            Fate::Finished(Ok(_)) if upload.is_unauthenticated => "uploads: stored, perhaps cut off".into(),
+            Fate::Finished(Ok(_)) if upload.misses_close_notify => "uploads: stored, perhaps cut off".into(),
             Fate::Finished(Ok(_)) => "uploads: stored".into(),
             Fate::Finished(Err(_)) => "uploads: finish failed".into(),
             Fate::Dropped => "uploads: dropped".into(),

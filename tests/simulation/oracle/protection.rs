@@ -29,8 +29,8 @@ impl Oracle<'_> {
         ensure(!(is_cut && refuses && attempt.is_finished()), || {
             format!("finished without a close_notify: {:?}", attempt.ended)
         })?;
-        ensure(upload.is_unauthenticated == (is_cut && attempt.is_finished()), || {
-            let told = if upload.is_unauthenticated { "is told" } else { "is not told" };
+        ensure(upload.misses_close_notify == (is_cut && attempt.is_finished()), || {
+            let told = if upload.misses_close_notify { "is told" } else { "is not told" };
             format!("the store {told} that the end is not authenticated: {:?}", attempt.ended)
         })
     }

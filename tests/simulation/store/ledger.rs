@@ -101,7 +101,7 @@ pub struct Upload {
     pub is_passive: bool,
     pub connection: Option<u64>,
     /// Whether the store was told that nobody knows whether it is whole.
-    pub is_unauthenticated: bool,
+    pub misses_close_notify: bool,
     /// What the client was told of it after its final reply.
     pub told: Vec<Told>,
 }

@@ -188,8 +188,8 @@ impl Upload for SimUpload {
         }
     }
 
-    fn handle_unauthenticated_end(&mut self) {
-        self.store.lock().upload(self.tag).is_unauthenticated = true;
+    fn handle_missing_close_notify(&mut self) {
+        self.store.lock().upload(self.tag).misses_close_notify = true;
     }
 
     fn finish_can_stop(&self) -> bool {
