@@ -396,6 +396,22 @@ async fn an_aborted_upload_is_gone_when_the_abort_is_done() {
     }
 }
 
+#[tokio::test]
+async fn what_is_prepared_is_written_but_not_in_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Filesystem::open(folder.path()).unwrap();
+    for content in [&b"old"[..], &pattern(100_000, 1)] {
+        let before = fs::read(folder.path().join("file")).ok();
+        let mut upload = begin(&store, "/file", Placement::Replace, content).await;
+        upload.prepare().await.unwrap();
+        assert!(fs::read(temporary_file(folder.path()).unwrap()).unwrap() == content);
+        assert_eq!(fs::read(folder.path().join("file")).ok(), before);
+        upload.finish().await.unwrap();
+        assert_eq!(fs::read(folder.path().join("file")).unwrap(), content);
+        assert!(temporary_file(folder.path()).is_none());
+    }
+}
+
 /// It has the bytes that came, also those that waited in memory for more, and the client goes on behind them.
 #[tokio::test]
 async fn a_part_is_kept_where_there_was_no_file_and_can_be_continued() {

@@ -151,6 +151,28 @@ async fn a_finish_waits_for_what_is_copied() {
     }
 }
 
+/// A preparation must not wait for the copy, which may take longer than a client that was killed is waited for.
+#[tokio::test]
+async fn what_is_copied_is_not_waited_for_before_the_finish() {
+    in_order!(what_is_copied_is_not_waited_for_before_the_finish);
+    let ground = Ground::new();
+    let (mut upload, held) = ground.open_and_hold(Placement::Append).await;
+    let copy = ground.temporary_file().unwrap();
+    upload.write("new".into()).await.unwrap();
+    {
+        let mut preparing = Box::pin(upload.prepare());
+        assert!(poll_once(preparing.as_mut()).await.is_pending());
+        let held_again = hold();
+        drop(held);
+        preparing.await.unwrap();
+        assert!(written(&copy) < LENGTH as u64);
+        drop(held_again);
+    }
+    ground.assert_old();
+    upload.finish().await.unwrap();
+    assert!(fs::read(ground.path()).unwrap() == whole(b"new"));
+}
+
 #[tokio::test]
 async fn what_ends_in_a_hole_can_be_continued_by_nothing() {
     let folder = tempfile::tempdir().unwrap();

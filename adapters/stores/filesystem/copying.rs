@@ -78,6 +78,11 @@ impl Copying {
         }
     }
 
+    /// Whether it has ended, and has not failed.
+    pub(super) fn is_done(&self) -> bool {
+        matches!(*self.0.stage(), Stage::Ended)
+    }
+
     /// Waits for its end.
     pub(super) async fn finish(self) -> Result<(), StorageError> {
         let waiting = Waiting(&self.0);

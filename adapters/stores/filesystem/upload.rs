@@ -32,7 +32,8 @@ const BUFFER_SIZE: usize = 64 * 1024;
 /// A file of a [`Filesystem`](super::Filesystem) that is being stored.
 ///
 /// Its bytes go to a hidden temporary file, see [`Filesystem`](super::Filesystem). Up to 64 KiB of them wait in memory
-/// for more, so a small file takes two calls in the blocking pool: opening and finishing it.
+/// for more, so a small file takes two calls in the blocking pool, opening and finishing it, and a third one where its
+/// end is [prepared](Upload::prepare): then it is written and synced, and what is left to the finish is its name.
 ///
 /// A finish whose future is dropped before it renamed the file leaves what was there before. One that is just about to
 /// rename it goes through with that, so [`finish_can_stop`](Upload::finish_can_stop) is false.
@@ -48,6 +49,8 @@ pub struct FilesystemUpload {
 struct Sink {
     temporary: Temporary,
     position: u64,
+    /// Whether what was written has been synced, so that the finish need not.
+    is_synced: bool,
     target: Target,
     durability: Durability,
     on_abort: OnAbort,
@@ -91,7 +94,7 @@ pub(super) fn open(
     let target = if placement == Placement::Append { target.unless_changed(start) } else { target };
     let Root { durability, on_abort, .. } = *root;
     let turn = Arc::clone(&root.turn);
-    let sink = Sink { temporary, position: offset, target, durability, on_abort, turn };
+    let sink = Sink { temporary, position: offset, is_synced: false, target, durability, on_abort, turn };
     let upload = FilesystemUpload { unwritten: Vec::new(), sink: Pooled::new(sink), copying };
     Ok(OpenedUpload { upload, pathname, offset })
 }
@@ -108,32 +111,50 @@ fn refuse_if_no_room(directory: &Dir, needed: u64) -> Result<(), StorageError> {
 }
 
 impl Sink {
-    /// Writes, and gives itself back unless that failed.
-    fn write(mut self, pieces: [&[u8]; 2]) -> (Option<Self>, Result<(), StorageError>) {
-        match self.append(pieces) {
+    /// Does some work, and gives itself back unless that failed.
+    fn attempt(
+        mut self,
+        work: impl FnOnce(&mut Self) -> Result<(), StorageError>,
+    ) -> (Option<Self>, Result<(), StorageError>) {
+        match work(&mut self) {
             Ok(()) => (Some(self), Ok(())),
             Err(error) => (None, Err(error)),
         }
     }
 
     fn append(&mut self, pieces: [&[u8]; 2]) -> Result<(), StorageError> {
-        for piece in pieces {
+        for piece in pieces.into_iter().filter(|piece| !piece.is_empty()) {
+            self.is_synced = false;
             system::write_all_at(self.temporary.file(), piece, self.position)?;
             self.position += piece.len() as u64;
         }
         Ok(())
     }
 
-    /// Writes the rest and puts the file in place, unless `point` was passed before.
-    fn finish(mut self, rest: &[u8], point: &CommitPoint) -> Result<Stored, StorageError> {
+    /// Writes the rest.
+    fn write_out(&mut self, rest: &[u8]) -> Result<(), StorageError> {
         self.append([rest, &[]])?;
         // What stays may end in a hole, and nothing have followed it.
         if self.temporary.file().metadata()?.len() < self.position {
+            self.is_synced = false;
             self.temporary.file().set_len(self.position)?;
         }
-        if self.durability == Durability::Sync {
+        Ok(())
+    }
+
+    /// Makes what was written survive a power cut, if that is wanted.
+    fn sync(&mut self) -> Result<(), StorageError> {
+        if self.durability == Durability::Sync && !self.is_synced {
             self.temporary.file().sync_data()?;
         }
+        self.is_synced = true;
+        Ok(())
+    }
+
+    /// Writes the rest and puts the file in place, unless `point` was passed before.
+    fn finish(mut self, rest: &[u8], point: &CommitPoint) -> Result<Stored, StorageError> {
+        self.write_out(rest)?;
+        self.sync()?;
         let directory = DirectorySync::beside(&self.temporary, self.durability)?;
         self.target.take(&mut self.temporary, &self.turn, point)?;
         directory.sync("The file is in place, but might not survive a power cut: store it again.")?;
@@ -156,6 +177,17 @@ impl Sink {
     }
 }
 
+impl FilesystemUpload {
+    /// Works on the file, once it is certain that what was done before has not failed.
+    async fn attempt(
+        &mut self,
+        work: impl FnOnce(&mut Sink) -> Result<(), StorageError> + Send + 'static,
+    ) -> Result<(), StorageError> {
+        let done = self.sink.run(move |sink| sink.attempt(work)).await;
+        done.unwrap_or_else(|| Err(StorageErrorKind::Failed.into()))
+    }
+}
+
 impl Upload for FilesystemUpload {
     async fn write(&mut self, chunk: Bytes) -> Result<(), StorageError> {
         self.copying.as_ref().map_or(Ok(()), Copying::check)?;
@@ -167,8 +199,19 @@ impl Upload for FilesystemUpload {
             return Ok(());
         }
         let unwritten = mem::take(&mut self.unwritten);
-        let written = self.sink.run(move |sink| sink.write([&unwritten, &chunk])).await;
-        written.unwrap_or_else(|| Err(StorageErrorKind::Failed.into()))
+        self.attempt(move |sink| sink.append([&unwritten, &chunk])).await
+    }
+
+    async fn prepare(&mut self) -> Result<(), StorageError> {
+        self.copying.as_ref().map_or(Ok(()), Copying::check)?;
+        let unwritten = mem::take(&mut self.unwritten);
+        // What is still being copied could not be synced along.
+        let is_all_there = self.copying.as_ref().is_none_or(Copying::is_done);
+        self.attempt(move |sink| {
+            sink.write_out(&unwritten)?;
+            if is_all_there { sink.sync() } else { Ok(()) }
+        })
+        .await
     }
 
     async fn finish(mut self) -> Result<Stored, StorageError> {
@@ -243,6 +286,20 @@ mod tests {
         assert!(point.is_passed());
         drop(guard);
         assert_eq!(fs::read(folder.path().join("file")).unwrap(), b"new");
+    }
+
+    #[test]
+    fn what_is_prepared_is_synced_until_more_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut sink = open_upload(&folder, Placement::Replace);
+        for more in [&b"some"[..], b"more", b""] {
+            sink.write_out(more).unwrap();
+            assert_eq!(sink.is_synced, more.is_empty());
+            sink.sync().unwrap();
+            assert!(sink.is_synced);
+        }
+        sink.finish(b"", &CommitPoint::new().0).unwrap();
+        assert_eq!(fs::read(folder.path().join("file")).unwrap(), b"somemore");
     }
 
     /// The client may have stored the same file again meanwhile, and have read its 226.
