@@ -31,9 +31,9 @@ fn send(session: &mut Session, commands: &[u8]) {
                 black_box(reply);
             }
             Action::Ask(id, request) => session.handle(now, Event::Answered(id, answer(request))),
-            Action::OpenDataConnection(_) => {
-                session.handle(now, Event::Listening("127.0.0.1:40000".parse().unwrap()));
-                session.handle(now, Event::DataConnected { peer: endpoints().peer });
+            Action::OpenDataConnection(id, _) => {
+                session.handle(now, Event::Listening(id, "127.0.0.1:40000".parse().unwrap()));
+                session.handle(now, Event::DataConnected(id, endpoints().peer));
             }
             Action::Transfer(id, _) => {
                 session.handle(now, Event::TransferEnded(id, Outcome::Complete { bytes: 1024 }));

@@ -13,7 +13,7 @@ use std::{
 use bytes::{Bytes, BytesMut};
 use sansftp::{
     Action, Config, Endpoints, Event, Instant, Pathname, Placement, Session, StorageErrorKind, Stored,
-    session::{Answer, DataConnectionMode, FinishKind, Movement, Outcome, Request},
+    session::{Answer, DataConnectionMode, DataId, FinishKind, Movement, Outcome, Request},
 };
 
 fn main() -> io::Result<()> {
@@ -32,7 +32,7 @@ fn main() -> io::Result<()> {
 /// What belongs to one control connection.
 struct Driver {
     control: TcpStream,
-    passive: Option<TcpListener>,
+    passive: Option<(DataId, TcpListener)>,
     data: Option<TcpStream>,
     files: Arc<Mutex<BTreeMap<Pathname, Bytes>>>,
     open: (Pathname, Bytes), // the file that is being stored or retrieved
@@ -66,9 +66,11 @@ impl Driver {
 
     /// A data connection, or input if any is wanted, or nothing for 20 ms.
     fn wait<'a>(&mut self, wants_input: bool, input: &'a mut [u8]) -> Option<Event<'a>> {
-        if let (None, Some(Ok((data, peer)))) = (&self.data, self.passive.as_ref().map(TcpListener::accept)) {
+        if let (None, Some((id, passive))) = (&self.data, &self.passive)
+            && let Ok((data, peer)) = passive.accept()
+        {
             self.data = Some(data);
-            return Some(Event::DataConnected { peer });
+            return Some(Event::DataConnected(*id, peer));
         }
         if !wants_input {
             std::thread::sleep(Duration::from_millis(20));
@@ -93,12 +95,12 @@ impl Driver {
                 return self.control.write_all(&bytes).map(|()| None);
             }
             Action::Ask(id, request) => Event::Answered(id, self.answer(request)),
-            Action::OpenDataConnection(DataConnectionMode::Connect(_)) => Event::DataRefused,
-            Action::OpenDataConnection(DataConnectionMode::Listen) => {
+            Action::OpenDataConnection(id, DataConnectionMode::Connect(_)) => Event::DataRefused(id),
+            Action::OpenDataConnection(id, DataConnectionMode::Listen) => {
                 self.data = None;
                 let passive = TcpListener::bind((self.control.local_addr()?.ip(), 0))?;
                 passive.set_nonblocking(true)?;
-                Event::Listening(self.passive.insert(passive).local_addr()?)
+                Event::Listening(id, self.passive.insert((id, passive)).1.local_addr()?)
             }
             Action::Transfer(id, movement) => {
                 Event::TransferEnded(id, self.transfer(movement).unwrap_or(Outcome::Lost))
@@ -109,14 +111,14 @@ impl Driver {
                 Event::Finished(id, Ok(Stored::default()))
             }
             Action::Abort(id, _) => {
-                (self.passive, self.data) = (None, None); // or a late connection would serve the next transfer
+                (self.passive, self.data) = (None, None);
                 Event::Aborted(id)
             }
-            Action::CloseDataConnection => {
+            Action::CloseDataConnection(_) => {
                 (self.passive, self.data) = (None, None);
                 return Ok(None);
             }
-            Action::RefuseDataConnection => {
+            Action::RefuseDataConnection(_) => {
                 self.data = None;
                 return Ok(None);
             }
@@ -127,8 +129,8 @@ impl Driver {
             // Its settings have no TLS, so the session asks for none.
             Action::SecureControl
             | Action::ClearControl
-            | Action::SecureDataConnection(_)
-            | Action::ExpectTransfer(_) => {
+            | Action::SecureDataConnection(..)
+            | Action::ExpectTransfer(..) => {
                 return Ok(None);
             }
             Action::Cancel(_) | Action::Drop(_) | Action::Detach(_) => return Ok(None), // nothing here takes time

@@ -242,6 +242,7 @@ fn a_broken_promise_09_is_found() {
         9,
         &[
             Fault::ServesStrangers,
+            Fault::TakesLateConnections,
             Fault::LosesPortsToStrangers,
             Fault::ConnectsToStrangers,
             Fault::ConnectsToPort80,
@@ -288,5 +289,5 @@ fn a_broken_promise_12_is_found() {
 
 #[test]
 fn a_broken_contract_is_found() {
-    finds(0, &[Fault::CancelsWhatIsOver]);
+    finds(0, &[Fault::CancelsWhatIsOver, Fault::ClosesAnother]);
 }

@@ -22,7 +22,7 @@ use sansftp::{
     instant::Instant,
     pathname::Pathname,
     session::{
-        Action, Answer, DataConnectionMode, Event, Extent, FinishKind, Movement, Outcome, Request,
+        Action, Answer, DataConnectionMode, DataId, Event, Extent, FinishKind, Movement, Outcome, Request,
         Resumption, Session, TlsClient, TransferId,
     },
     storage::{Metadata, StorageErrorKind, Stored},
@@ -77,6 +77,7 @@ struct Driver {
     mood: StoreMood,
     pace: Pace,
     held: Option<TransferId>,
+    data: Option<DataId>,
     replies: Vec<u16>,
 }
 
@@ -87,8 +88,8 @@ impl Driver {
     fn start() -> Self {
         let control = Endpoints { local: LOCAL.into(), peer: PEER.into() };
         let session = Session::new(Arc::new(config()), control, Instant::default());
-        let mut driver =
-            Self { session, mood: StoreMood::Willing, pace: Pace::ToTheEnd, held: None, replies: Vec::new() };
+        let (mood, pace) = (StoreMood::Willing, Pace::ToTheEnd);
+        let mut driver = Self { session, mood, pace, held: None, data: None, replies: Vec::new() };
         driver.act();
         driver
     }
@@ -123,8 +124,11 @@ impl Driver {
         self.tell(Event::Received(bytes));
     }
 
+    /// Connects to the passive port, if there is one.
     fn connect(&mut self) {
-        self.tell(Event::DataConnected { peer: PEER.into() });
+        if let Some(id) = self.data {
+            self.tell(Event::DataConnected(id, PEER.into()));
+        }
     }
 
     fn tell(&mut self, event: Event<'_>) {
@@ -149,14 +153,15 @@ impl Driver {
                 None
             }
             Action::Ask(id, request) => Some(Event::Answered(id, self.answer(&request))),
-            Action::OpenDataConnection(DataConnectionMode::Listen) => {
-                Some(Event::Listening(SocketAddr::from((LOCAL.0, 4242))))
+            Action::OpenDataConnection(id, DataConnectionMode::Listen) => {
+                self.data = Some(id);
+                Some(Event::Listening(id, SocketAddr::from((LOCAL.0, 4242))))
             }
-            Action::OpenDataConnection(DataConnectionMode::Connect(peer)) => {
-                Some(Event::DataConnected { peer })
+            Action::OpenDataConnection(id, DataConnectionMode::Connect(peer)) => {
+                Some(Event::DataConnected(id, peer))
             }
             Action::SecureControl => Some(Event::ControlSecured(TlsClient::default())),
-            Action::SecureDataConnection(_) => Some(Event::DataSecured(Resumption::OfControl)),
+            Action::SecureDataConnection(id, _) => Some(Event::DataSecured(id, Resumption::OfControl)),
             Action::Transfer(id, _) if self.pace == Pace::HoldTransfer => {
                 self.held = Some(id);
                 None

@@ -20,7 +20,7 @@ use crate::{
         runtimes::Runtime,
         tls::{Expected, Handshake, SessionTls, Stream},
     },
-    session::{DataConnectionMode, Direction, Event, Resumption},
+    session::{DataConnectionMode, DataId, Direction, Event, Resumption},
 };
 
 /// Between two attempts to accept a connection when the system has no file descriptor for it.
@@ -37,13 +37,14 @@ enum State<R: Runtime> {
     Closed,
     /// To be made when it is polled next, so that everything that is told comes from there.
     Wanted(Wanted),
-    Making(Pin<Box<dyn Future<Output = io::Result<Made<R>>> + Send>>),
+    Making(DataId, Pin<Box<dyn Future<Output = io::Result<Made<R>>> + Send>>),
     Made(Made<R>),
-    Securing(Handshake<(Stream<Counted<R::Stream>>, Resumption)>, Expected),
+    Securing(DataId, Handshake<(Stream<Counted<R::Stream>>, Resumption)>, Expected),
     Secured(Stream<Counted<R::Stream>>),
 }
 
 struct Wanted {
+    id: DataId,
     mode: DataConnectionMode,
     /// The server's end, with the port still to be chosen.
     local: SocketAddr,
@@ -62,16 +63,16 @@ impl<R: Runtime> DataConnection<R> {
     }
 
     /// Prepares a connection at the server's address `local`, and closes what had been prepared.
-    pub(super) fn open(&mut self, mode: DataConnectionMode, mut local: SocketAddr) {
+    pub(super) fn open(&mut self, id: DataId, mode: DataConnectionMode, mut local: SocketAddr) {
         local.set_port(0);
-        self.state = State::Wanted(Wanted { mode, local });
+        self.state = State::Wanted(Wanted { id, mode, local });
     }
 
     /// Closes the connection that was just told, and listens on.
-    pub(super) fn refuse(&mut self) {
+    pub(super) fn refuse(&mut self, id: DataId) {
         if let State::Made(Made { port: Some(mut port), .. }) = mem::replace(&mut self.state, State::Closed) {
             port.handle_refused();
-            self.state = State::Making(Box::pin(accept(self.runtime.clone(), port)));
+            self.state = State::Making(id, Box::pin(accept(self.runtime.clone(), port)));
         }
     }
 
@@ -83,18 +84,18 @@ impl<R: Runtime> DataConnection<R> {
     }
 
     /// Begins a handshake on the connection that was made, for a transfer in this direction if it is known.
-    pub(super) fn secure(&mut self, tls: &SessionTls, direction: Option<Direction>) {
+    pub(super) fn secure(&mut self, id: DataId, tls: &SessionTls, direction: Option<Direction>) {
         if let State::Made(made) = mem::replace(&mut self.state, State::Closed) {
             let expected = Expected::default();
             let handshake = tls.accept_data(Counted::new(made.stream), Arc::clone(&expected));
-            self.state = State::Securing(handshake, expected);
+            self.state = State::Securing(id, handshake, expected);
             direction.into_iter().for_each(|direction| self.expect(direction));
         }
     }
 
     /// Which way the transfer goes, for the handshake that is under way. It is too late for one that the client has begun.
     pub(super) fn expect(&mut self, direction: Direction) {
-        if let State::Securing(_, expected) = &self.state {
+        if let State::Securing(_, _, expected) = &self.state {
             expected.get_or_init(|| direction);
         }
     }
@@ -120,18 +121,27 @@ impl<R: Runtime> DataConnection<R> {
         {
             return Poll::Ready(event);
         }
-        let progress = match &mut self.state {
-            State::Making(making) => ready!(making.as_mut().poll(cx)).map(|made| {
-                let peer = made.peer;
-                (State::Made(made), Event::DataConnected { peer })
-            }),
-            State::Securing(handshake, _) => ready!(handshake.as_mut().poll(cx))
-                .map(|(stream, resumption)| (State::Secured(stream), Event::DataSecured(resumption))),
+        let (id, progress) = match &mut self.state {
+            State::Making(id, making) => {
+                let made = ready!(making.as_mut().poll(cx));
+                let connected = made.map(|made| {
+                    let peer = made.peer;
+                    (State::Made(made), Event::DataConnected(*id, peer))
+                });
+                (*id, connected)
+            }
+            State::Securing(id, handshake, _) => {
+                let secured = ready!(handshake.as_mut().poll(cx));
+                let secured = secured.map(|(stream, resumption)| {
+                    (State::Secured(stream), Event::DataSecured(*id, resumption))
+                });
+                (*id, secured)
+            }
             _ => return Poll::Pending,
         };
         let (state, event) = progress.unwrap_or_else(|error| {
             tracing::info!(%error, "no data connection");
-            (State::Closed, Event::DataRefused)
+            (State::Closed, Event::DataRefused(id))
         });
         self.state = state;
         Poll::Ready(event)
@@ -139,23 +149,26 @@ impl<R: Runtime> DataConnection<R> {
 
     /// Starts to listen or to connect. Listening has a result at once.
     fn make(&mut self, wanted: &Wanted) -> Option<Event<'static>> {
-        let runtime = self.runtime.clone();
+        let (runtime, id) = (self.runtime.clone(), wanted.id);
         if let DataConnectionMode::Connect(to) = wanted.mode {
             let from = wanted.local;
-            self.state = State::Making(Box::pin(async move {
-                let stream = runtime.connect(from, to).await?;
-                Ok(Made { stream, peer: to, port: None })
-            }));
+            self.state = State::Making(
+                id,
+                Box::pin(async move {
+                    let stream = runtime.connect(from, to).await?;
+                    Ok(Made { stream, peer: to, port: None })
+                }),
+            );
             return None;
         }
         Some(match self.ports.listen(wanted.local) {
             Ok((port, address)) => {
-                self.state = State::Making(Box::pin(accept(runtime, port)));
-                Event::Listening(address)
+                self.state = State::Making(id, Box::pin(accept(runtime, port)));
+                Event::Listening(id, address)
             }
             Err(error) => {
                 tracing::warn!(%error, address = %wanted.local.ip(), "no passive port could be opened");
-                Event::ListenFailed
+                Event::ListenFailed(id)
             }
         })
     }

@@ -45,7 +45,7 @@ use crate::{
     },
     config::{Config, Endpoints},
     instant::Instant,
-    session::{Action, Answer, DataConnectionMode, Event, Outcome, Session},
+    session::{Action, Answer, DataConnectionMode, DataId, Event, Outcome, Session},
 };
 
 /// Rounds of the loop before other tasks have their turn.
@@ -213,14 +213,14 @@ impl<R: Runtime, A: Accounts> Driver<R, A> {
             Action::Ask(id, request) => self.requests.ask(id, request, self.store.clone()),
             Action::Cancel(id) => self.requests.cancel(id),
 
-            Action::OpenDataConnection(mode) => self.open_data_connection(mode),
-            Action::RefuseDataConnection => self.data.refuse(),
-            Action::SecureDataConnection(direction) => match &self.tls {
-                Some(tls) => self.data.secure(tls, direction),
+            Action::OpenDataConnection(id, mode) => self.open_data_connection(id, mode),
+            Action::RefuseDataConnection(id) => self.data.refuse(id),
+            Action::SecureDataConnection(id, direction) => match &self.tls {
+                Some(tls) => self.data.secure(id, tls, direction),
                 None => self.data.close(),
             },
-            Action::ExpectTransfer(direction) => self.data.expect(direction),
-            Action::CloseDataConnection => self.data.close(),
+            Action::ExpectTransfer(_, direction) => self.data.expect(direction),
+            Action::CloseDataConnection(_) => self.data.close(),
 
             Action::Transfer(id, movement) => {
                 let chunk_size = self.config.chunk_size;
@@ -238,7 +238,7 @@ impl<R: Runtime, A: Accounts> Driver<R, A> {
         }
     }
 
-    fn open_data_connection(&mut self, mode: DataConnectionMode) {
+    fn open_data_connection(&mut self, id: DataId, mode: DataConnectionMode) {
         let Endpoints { local, peer } = self.endpoints;
         let mode = match mode {
             DataConnectionMode::Connect(to) => {
@@ -253,7 +253,7 @@ impl<R: Runtime, A: Accounts> Driver<R, A> {
             }
             DataConnectionMode::Listen => DataConnectionMode::Listen,
         };
-        self.data.open(mode, local);
+        self.data.open(id, mode, local);
     }
 
     fn poll_shutdown(&mut self, cx: &mut Context<'_>) {

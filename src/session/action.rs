@@ -45,29 +45,27 @@ pub enum Action {
     Cancel(RequestId),
 
     /// Prepare a data connection; what had been prepared is closed first.
-    OpenDataConnection(DataConnectionMode),
+    OpenDataConnection(DataId, DataConnectionMode),
     /// The connection that was just told is a stranger's: close it, and go on listening.
-    RefuseDataConnection,
+    RefuseDataConnection(DataId),
     /// Do the server's part of a TLS handshake on the data connection, whoever connected to whom, and tell
     /// [`Event::DataSecured`](super::Event::DataSecured), or [`Event::DataRefused`](super::Event::DataRefused) if it
     /// does not succeed. Which way the transfer goes is told if its command has come.
-    SecureDataConnection(Option<Direction>),
+    SecureDataConnection(DataId, Option<Direction>),
     /// The command has come of the transfer that the data connection is for, on which a handshake is under way. Nothing is
     /// told.
-    ExpectTransfer(Direction),
-    /// Close the data connection and the passive port, whatever there is of them. From here on no event of theirs may
-    /// be told any more, not even of a connection that had come already.
-    CloseDataConnection,
+    ExpectTransfer(DataId, Direction),
+    /// Close the data connection and its passive port, whatever there is of them.
+    CloseDataConnection(DataId),
 
-    /// Start to move bytes between the data connection and what the last request opened, and tell
+    /// Start to move bytes between the data connection that is there and what the last request opened, and tell
     /// [`Event::Progressed`](super::Event::Progressed) or [`Event::Moved`](super::Event::Moved) from time to time and
     /// [`Event::TransferEnded`](super::Event::TransferEnded) at the end. The driver closes the data connection then.
     Transfer(TransferId, Movement),
     /// Finish the upload, and tell [`Event::Finished`](super::Event::Finished).
     AwaitFinish(TransferId),
-    /// Close the data connection and the passive port, stop moving bytes, abort an upload with this reason or close a
-    /// download, and tell [`Event::Aborted`](super::Event::Aborted). From here on no event of that data connection may
-    /// be told any more.
+    /// Close the data connection and its passive port, whatever there is of them, stop moving bytes, abort an upload with
+    /// this reason or close a download, and tell [`Event::Aborted`](super::Event::Aborted).
     Abort(TransferId, AbortReason),
     /// Drop the future of the finish or the abort. No event is wanted.
     Drop(TransferId),
@@ -76,13 +74,18 @@ pub enum Action {
     Detach(TransferId),
 }
 
-/// Names a request, so that a late answer does no harm.
+/// Names a request, so that a late answer does no harm. Later ones of a session are greater.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct RequestId(pub u64);
+pub struct RequestId(pub(super) u64);
 
-/// Names a transfer, so that a late event does no harm.
+/// Names a transfer, so that a late event does no harm. Later ones of a session are greater.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct TransferId(pub u64);
+pub struct TransferId(pub(super) u64);
+
+/// Names a data connection with its passive port, so that a late event does no harm: one of a connection that was closed,
+/// refused or replaced changes nothing. Later ones of a session are greater.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DataId(pub(super) u64);
 
 /// How a data connection is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

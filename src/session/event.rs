@@ -3,7 +3,7 @@
 use alloc::{string::String, sync::Arc, vec::Vec};
 use core::net::SocketAddr;
 
-use super::action::{RequestId, TransferId};
+use super::action::{DataId, RequestId, TransferId};
 use crate::{
     accounts::{ClientCertificate, Denied},
     pathname::Pathname,
@@ -13,8 +13,8 @@ use crate::{
 
 /// Something that happened.
 ///
-/// An event that is too late (the answer to a request that was cancelled, the end of a transfer that was aborted) is
-/// known by its id and changes nothing.
+/// An event that is too late (the answer to a request that was cancelled, the end of a transfer that was aborted, a
+/// connection to a passive port that was closed) is known by its id and changes nothing.
 #[derive(Debug)]
 pub enum Event<'a> {
     /// Bytes came over the control connection. A session that [does not want input](super::Session::wants_input)
@@ -46,18 +46,15 @@ pub enum Event<'a> {
     Answered(RequestId, Answer),
 
     /// The passive data port is open at this address.
-    Listening(SocketAddr),
+    Listening(DataId, SocketAddr),
     /// The passive data port could not be opened.
-    ListenFailed,
-    /// There is a data connection with `peer`, by accepting or by connecting.
-    DataConnected {
-        /// The other end.
-        peer: SocketAddr,
-    },
+    ListenFailed(DataId),
+    /// There is a data connection with the other end at this address, by accepting or by connecting.
+    DataConnected(DataId, SocketAddr),
     /// The data connection could not be made, or its TLS handshake did not succeed. It is closed.
-    DataRefused,
+    DataRefused(DataId),
     /// The handshake that [`Action::SecureDataConnection`](super::Action::SecureDataConnection) asked for has succeeded.
-    DataSecured(Resumption),
+    DataSecured(DataId, Resumption),
 
     /// So many bytes of the transfer have moved over the data connection, in all.
     Progressed(TransferId, u64),

@@ -62,7 +62,9 @@ mod server_pi;
 use alloc::sync::Arc;
 
 pub use self::{
-    action::{Action, DataConnectionMode, Direction, Movement, Request, RequestId, Selection, TransferId},
+    action::{
+        Action, DataConnectionMode, DataId, Direction, Movement, Request, RequestId, Selection, TransferId,
+    },
     event::{Answer, Event, Extent, FinishKind, Outcome, Resumption, TlsClient},
 };
 use self::{
@@ -108,11 +110,11 @@ impl Session {
             Event::ShutdownRequested => self.pi.handle_shutdown_requested(),
             Event::ShutdownOverdue => self.pi.handle_shutdown_overdue(),
             Event::Answered(id, answer) => self.pi.handle_answered(id, answer),
-            Event::Listening(address) => self.pi.handle_listening(address),
-            Event::ListenFailed => self.pi.handle_listen_failed(),
-            Event::DataConnected { peer } => self.pi.handle_data_connected(peer),
-            Event::DataRefused => self.pi.handle_data_refused(),
-            Event::DataSecured(resumption) => self.pi.handle_data_secured(resumption),
+            Event::Listening(id, address) => self.pi.handle_listening(id, address),
+            Event::ListenFailed(id) => self.pi.handle_listen_failed(id),
+            Event::DataConnected(id, peer) => self.pi.handle_data_connected(id, peer),
+            Event::DataRefused(id) => self.pi.handle_data_refused(id),
+            Event::DataSecured(id, resumption) => self.pi.handle_data_secured(id, resumption),
             Event::Progressed(id, bytes) => self.pi.handle_progressed(id, bytes),
             Event::Moved(id) => self.pi.handle_moved(id),
             Event::TransferEnded(id, outcome) => self.pi.handle_transfer_ended(id, outcome),
@@ -235,6 +237,7 @@ mod tests {
     struct Upload {
         session: Session,
         transfer: TransferId,
+        data: DataId,
     }
 
     impl Upload {
@@ -243,10 +246,10 @@ mod tests {
             let peer = ([198, 51, 100, 7], 50000).into();
             let control = Endpoints { local: ([192, 0, 2, 1], 21).into(), peer };
             let session = Session::new(Arc::new(Config::default()), control, Instant::default());
-            let mut upload = Self { session, transfer: TransferId(0) };
+            let mut upload = Self { session, transfer: TransferId(0), data: DataId(0) };
             let codes = upload.tell(Event::Received(b"USER a\r\nPASS b\r\nPASV\r\nSTOR a\r\n"));
             assert_eq!(codes, [220, 331, 230, 227, 150]);
-            assert_eq!(upload.tell(Event::DataConnected { peer }), [0; 0]);
+            assert_eq!(upload.tell(Event::DataConnected(upload.data, peer)), [0; 0]);
             upload
         }
 
@@ -273,7 +276,10 @@ mod tests {
                     let finish = FinishKind::RunsToItsEnd;
                     Some(Event::Answered(id, Answer::UploadOpened { pathname, offset: 0, finish }))
                 }
-                Action::OpenDataConnection(_) => Some(Event::Listening(([192, 0, 2, 1], 4242).into())),
+                Action::OpenDataConnection(id, _) => {
+                    self.data = id;
+                    Some(Event::Listening(id, ([192, 0, 2, 1], 4242).into()))
+                }
                 Action::Transfer(id, _) => {
                     self.transfer = id;
                     None

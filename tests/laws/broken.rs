@@ -12,8 +12,8 @@ use sansftp::{
     pathname::Pathname,
     reply::{Reply, ReplyCode},
     session::{
-        Action, Answer, DataConnectionMode, Event, FinishKind, Movement, Outcome, Request, RequestId,
-        Resumption, Session, TransferId,
+        Action, Answer, DataConnectionMode, DataId, Event, FinishKind, Movement, Outcome, Request, RequestId,
+        Resumption, Session,
     },
     storage::{AbortReason, Stored},
 };
@@ -66,12 +66,14 @@ pub enum Fault {
     HoardsCommands,
     /// 7: replies that are not read are kept, and more are made.
     HoardsReplies,
-    /// 8: a transfer that is not known is not expected.
+    /// 8: the answer to a request that is over is not expected.
     PanicsAtLateEvents,
     /// 8: clocks are not expected to go back.
     PanicsAtOddClocks,
     /// 9: whoever connects first is the client.
     ServesStrangers,
+    /// 9: a connection that came to a port that was closed is taken for one to the present port.
+    TakesLateConnections,
     /// 9: a stranger takes the passive port with it.
     LosesPortsToStrangers,
     /// 9: it connects to an address that is not the client's.
@@ -94,6 +96,8 @@ pub enum Fault {
     AsksAfterClose,
     /// 0: a request is cancelled that was answered.
     CancelsWhatIsOver,
+    /// 0: of two data connections the wrong one is closed.
+    ClosesAnother,
 }
 
 /// A session with a fault.
@@ -114,6 +118,28 @@ pub struct Double {
     is_closed: bool,
     /// The final reply of an upload that was answered too early is not sent.
     is_answered: bool,
+    ids: Ids,
+}
+
+/// What the session has named last.
+#[derive(Debug, Default)]
+struct Ids {
+    request: Option<RequestId>,
+    data: Option<DataId>,
+    first_data: Option<DataId>,
+}
+
+impl Ids {
+    fn note(&mut self, action: &Action) {
+        match action {
+            Action::Ask(id, _) => self.request = Some(*id),
+            Action::OpenDataConnection(id, _) => {
+                self.data = Some(*id);
+                self.first_data.get_or_insert(*id);
+            }
+            _ => {}
+        }
+    }
 }
 
 impl Double {
@@ -131,6 +157,7 @@ impl Double {
             is_securing: false,
             is_closed: false,
             is_answered: false,
+            ids: Ids::default(),
         };
         if fault == Fault::LogsInUnasked {
             double.log_in();
@@ -166,6 +193,7 @@ impl Double {
     fn spoil(&mut self, action: Action) -> Vec<Action> {
         self.is_closed |= matches!(action, Action::CloseControl);
         self.is_securing |= matches!(action, Action::SecureControl);
+        self.ids.note(&action);
         match (self.fault, action) {
             (Fault::Hasty, Action::AwaitFinish(id)) => {
                 self.is_answered = true;
@@ -176,9 +204,9 @@ impl Double {
             }
             (Fault::SwallowsAborts, Action::Abort(..)) => vec![],
             (Fault::PromisesAHandshake, Action::SecureControl) => vec![],
-            (Fault::MovesBeforeTheHandshake, Action::SecureDataConnection(direction)) => {
-                self.session.handle(self.now, Event::DataSecured(Resumption::OfControl));
-                vec![Action::SecureDataConnection(direction)]
+            (Fault::MovesBeforeTheHandshake, Action::SecureDataConnection(id, direction)) => {
+                self.session.handle(self.now, Event::DataSecured(id, Resumption::OfControl));
+                vec![Action::SecureDataConnection(id, direction)]
             }
             (Fault::FinishesAndAborts, Action::AwaitFinish(id)) => {
                 vec![Action::AwaitFinish(id), Action::Abort(id, AbortReason::DataConnectionLost)]
@@ -186,18 +214,21 @@ impl Double {
             (Fault::DropsFinishes, Action::AwaitFinish(id)) => {
                 vec![Action::AwaitFinish(id), Action::Drop(id)]
             }
-            (Fault::LosesPortsToStrangers, Action::RefuseDataConnection) => {
-                vec![Action::RefuseDataConnection, Action::CloseDataConnection]
+            (Fault::LosesPortsToStrangers, Action::RefuseDataConnection(id)) => {
+                vec![Action::RefuseDataConnection(id), Action::CloseDataConnection(id)]
+            }
+            (Fault::ClosesAnother, Action::CloseDataConnection(id)) => {
+                vec![Action::CloseDataConnection(self.ids.first_data.unwrap_or(id))]
             }
             (
                 Fault::ConnectsToPort80,
-                Action::OpenDataConnection(DataConnectionMode::Connect(mut address)),
+                Action::OpenDataConnection(id, DataConnectionMode::Connect(mut address)),
             ) => {
                 address.set_port(80);
-                vec![Action::OpenDataConnection(DataConnectionMode::Connect(address))]
+                vec![Action::OpenDataConnection(id, DataConnectionMode::Connect(address))]
             }
-            (Fault::ConnectsToStrangers, Action::OpenDataConnection(DataConnectionMode::Connect(_))) => {
-                vec![Action::OpenDataConnection(DataConnectionMode::Connect(STRANGER.into()))]
+            (Fault::ConnectsToStrangers, Action::OpenDataConnection(id, DataConnectionMode::Connect(_))) => {
+                vec![Action::OpenDataConnection(id, DataConnectionMode::Connect(STRANGER.into()))]
             }
             (Fault::BreaksListings, Action::Transfer(id, Movement::Text(_))) => {
                 vec![Action::Transfer(id, Movement::Text(Bytes::from_static(b"a\r\n226 b\r\n")))]
@@ -206,7 +237,8 @@ impl Double {
                 vec![Action::CloseControl, reply(ReplyCode::CLOSING)]
             }
             (Fault::AsksAfterClose, Action::CloseControl) => {
-                vec![Action::CloseControl, Action::Ask(RequestId(u64::MAX), Request::Stat(Pathname::root()))]
+                let question = |id| Action::Ask(id, Request::Stat(Pathname::root()));
+                [Action::CloseControl].into_iter().chain(self.ids.request.map(question)).collect()
             }
             (_, Action::SendReply(reply)) => self.spoil_reply(reply),
             (_, action) => vec![action],
@@ -277,11 +309,14 @@ impl Subject for Double {
                 let finish = FinishKind::CanStop;
                 Event::Answered(id, Answer::UploadOpened { pathname, offset, finish })
             }
-            (Fault::PanicsAtLateEvents, Event::Aborted(TransferId(u64::MAX))) => {
-                panic!("there is no such transfer")
+            (Fault::PanicsAtLateEvents, Event::Answered(id, _)) if self.ids.request != Some(id) => {
+                panic!("this request is over")
             }
-            (Fault::ServesStrangers, Event::DataConnected { peer }) if peer == STRANGER.into() => {
-                Event::DataConnected { peer: PEER.into() }
+            (Fault::ServesStrangers, Event::DataConnected(id, peer)) if peer == STRANGER.into() => {
+                Event::DataConnected(id, PEER.into())
+            }
+            (Fault::TakesLateConnections, Event::DataConnected(id, peer)) => {
+                Event::DataConnected(self.ids.data.unwrap_or(id), peer)
             }
             (Fault::CancelsWhatIsOver, Event::Answered(id, answer)) => {
                 self.actions.push_back(Action::Cancel(id));

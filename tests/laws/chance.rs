@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use sansftp::{
     accounts::Denied,
     pathname::Pathname,
-    session::{Answer, Event, Extent, FinishKind, Outcome, Resumption, TlsClient, TransferId},
+    session::{Answer, DataId, Event, Extent, FinishKind, Outcome, Resumption, TlsClient, TransferId},
     storage::{Entry, Metadata, StorageError, StorageErrorKind, Stored},
 };
 
@@ -33,19 +33,8 @@ impl World {
         if facts.protection == Protection::Securing {
             possible.push(if choice < 240 { secured(choice) } else { Event::ControlClosed });
         }
-        match facts.data {
-            Data::Preparing if choice < 16 => possible.push(Event::ListenFailed),
-            Data::Preparing => possible.push(listening()),
-            Data::Listening => {
-                possible.push(connected(PEER));
-                possible.push(connected(if choice % 16 < 8 { STRANGER } else { LOW_PORT }));
-            }
-            Data::Connecting(_) if choice < 64 => possible.push(Event::DataRefused),
-            Data::Connecting(peer) => possible.push(Event::DataConnected { peer }),
-            Data::Securing if choice < 32 => possible.push(Event::DataRefused),
-            Data::Securing if choice < 64 => possible.push(Event::DataSecured(Resumption::None)),
-            Data::Securing => possible.push(Event::DataSecured(Resumption::OfControl)),
-            Data::Nothing | Data::Connected | Data::Secured | Data::InUse => {}
+        if let Some(id) = facts.data_id {
+            possible.extend(possible_data_events(id, facts.data, choice));
         }
         for (id, transfer) in &facts.transfers {
             possible.extend(possible_transfer_event(*id, transfer.phase, choice));
@@ -57,13 +46,14 @@ impl World {
         }
     }
 
-    /// An event about the n-th request or transfer, or the one that is open.
+    /// An event about the n-th request, transfer or data connection, open or not; none if there is no such.
     pub(super) fn disturbing_event(&self, disturbance: Disturbance, n: usize) -> Option<Event<'static>> {
         use Disturbance as D;
-        let request = self.ledger.request(Some(n));
-        let transfer = self.ledger.transfer(Some(n));
-        let is_open = self.watch.facts().request.is_some_and(|open| open.id == request);
-        let answered = |answer| Some(Event::Answered(request, answer));
+        let request = self.ledger.request(Some(n)).ok();
+        let transfer = self.ledger.transfer(Some(n)).ok();
+        let data = self.ledger.data(Some(n)).ok();
+        let is_open = self.watch.facts().request.is_some_and(|open| Some(open.id) == request);
+        let answered = |answer| Some(Event::Answered(request?, answer));
         match disturbance {
             D::LoggedIn => answered(Answer::LoggedIn),
             D::Done => answered(Answer::Done),
@@ -75,25 +65,25 @@ impl World {
             D::Entries => answered(entries()),
             D::Available => answered(Answer::Available(1)),
             D::Text => answered(Answer::Text("one\r\ntwo\0".into())),
-            D::Listening => Some(listening()),
-            D::ListenFailed => Some(Event::ListenFailed),
-            D::Connected => Some(connected(PEER)),
-            D::Stranger => Some(connected(STRANGER)),
-            D::LowPort => Some(connected(LOW_PORT)),
-            D::Refused => Some(Event::DataRefused),
-            D::Progressed => Some(Event::Progressed(transfer, n as u64)),
-            D::Moved => Some(Event::Moved(transfer)),
-            D::Complete => Some(complete(transfer)),
-            D::Lost => Some(Event::TransferEnded(transfer, Outcome::Lost)),
-            D::Finished => Some(Event::Finished(transfer, Ok(Stored::default()))),
-            D::FinishFailed => Some(Event::Finished(transfer, Err(StorageErrorKind::NoSpace.into()))),
-            D::Aborted => Some(Event::Aborted(transfer)),
+            D::Listening => Some(listening(data?)),
+            D::ListenFailed => Some(Event::ListenFailed(data?)),
+            D::Connected => Some(connected(data?, PEER)),
+            D::Stranger => Some(connected(data?, STRANGER)),
+            D::LowPort => Some(connected(data?, LOW_PORT)),
+            D::Refused => Some(Event::DataRefused(data?)),
+            D::Progressed => Some(Event::Progressed(transfer?, n as u64)),
+            D::Moved => Some(Event::Moved(transfer?)),
+            D::Complete => Some(complete(transfer?)),
+            D::Lost => Some(Event::TransferEnded(transfer?, Outcome::Lost)),
+            D::Finished => Some(Event::Finished(transfer?, Ok(Stored::default()))),
+            D::FinishFailed => Some(Event::Finished(transfer?, Err(StorageErrorKind::NoSpace.into()))),
+            D::Aborted => Some(Event::Aborted(transfer?)),
             D::Elapsed => Some(Event::Elapsed),
             D::RepliesSent => Some(Event::RepliesSent),
             D::ControlSecured => Some(secured(0)),
-            D::DataSecured => Some(Event::DataSecured(Resumption::OfControl)),
-            D::Orphaned => Some(Event::TransferEnded(transfer, Outcome::Orphaned { bytes: 7 })),
-            D::Truncated => Some(Event::TransferEnded(transfer, Outcome::Truncated { bytes: 7 })),
+            D::DataSecured => Some(Event::DataSecured(data?, Resumption::OfControl)),
+            D::Orphaned => Some(Event::TransferEnded(transfer?, Outcome::Orphaned { bytes: 7 })),
+            D::Truncated => Some(Event::TransferEnded(transfer?, Outcome::Truncated { bytes: 7 })),
         }
     }
 }
@@ -164,8 +154,25 @@ const fn complete(id: TransferId) -> Event<'static> {
     Event::TransferEnded(id, Outcome::Complete { bytes: 7 })
 }
 
-fn connected(peer: ([u8; 4], u16)) -> Event<'static> {
-    Event::DataConnected { peer: peer.into() }
+fn possible_data_events(id: DataId, data: Data, choice: u8) -> Vec<Event<'static>> {
+    match data {
+        Data::Preparing if choice < 16 => vec![Event::ListenFailed(id)],
+        Data::Preparing => vec![listening(id)],
+        Data::Listening => {
+            let stranger = if choice % 16 < 8 { STRANGER } else { LOW_PORT };
+            vec![connected(id, PEER), connected(id, stranger)]
+        }
+        Data::Connecting(_) if choice < 64 => vec![Event::DataRefused(id)],
+        Data::Connecting(peer) => vec![Event::DataConnected(id, peer)],
+        Data::Securing if choice < 32 => vec![Event::DataRefused(id)],
+        Data::Securing if choice < 64 => vec![Event::DataSecured(id, Resumption::None)],
+        Data::Securing => vec![Event::DataSecured(id, Resumption::OfControl)],
+        Data::Nothing | Data::Connected | Data::Secured | Data::InUse => vec![],
+    }
+}
+
+fn connected(id: DataId, peer: ([u8; 4], u16)) -> Event<'static> {
+    Event::DataConnected(id, peer.into())
 }
 
 fn opened_upload(finish: FinishKind) -> Answer {
@@ -173,8 +180,8 @@ fn opened_upload(finish: FinishKind) -> Answer {
     Answer::UploadOpened { pathname, offset: 0, finish }
 }
 
-fn listening() -> Event<'static> {
-    Event::Listening(SocketAddr::from((LOCAL.0, 4242)))
+fn listening(id: DataId) -> Event<'static> {
+    Event::Listening(id, SocketAddr::from((LOCAL.0, 4242)))
 }
 
 fn entries() -> Answer {

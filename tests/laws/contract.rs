@@ -22,6 +22,15 @@ pub fn see(facts: &Facts, action: &Action) -> Judgement {
             let is_open = facts.request.is_some_and(|open| open.id == *id);
             law(0, is_open, || format!("{id:?} is cancelled, and is not open"))
         }
+        Action::OpenDataConnection(id, _) => {
+            law(0, facts.data_id != Some(*id), || format!("{id:?} is used twice"))
+        }
+        Action::RefuseDataConnection(id)
+        | Action::SecureDataConnection(id, _)
+        | Action::ExpectTransfer(id, _)
+        | Action::CloseDataConnection(id) => law(0, facts.data_id == Some(*id), || {
+            format!("{action:?}, and {:?} is the data connection", facts.data_id)
+        }),
         Action::Transfer(id, movement) => {
             let is_new = facts.last_transfer.is_none_or(|last| last < *id);
             law(0, is_new, || format!("{id:?} is used twice"))?;

@@ -6,7 +6,7 @@ use sansftp::{
     config::{Config, Endpoints, FinishOverdue, Settings},
     instant::Instant,
     pathname::Pathname,
-    session::{Action, Answer, Event, FinishKind, Outcome, Request},
+    session::{Action, Answer, DataId, Event, FinishKind, Outcome, Request},
 };
 
 use crate::{
@@ -33,6 +33,8 @@ struct Client {
     now: Instant,
     reads: bool,
     has_store: bool,
+    /// The latest passive port.
+    data: Option<DataId>,
     held: Held,
     bound: usize,
 }
@@ -45,7 +47,7 @@ impl Client {
         let control = Endpoints { local: LOCAL.into(), peer: PEER.into() };
         let now = Instant::default();
         let session = begin(Arc::new(config), control, now);
-        let mut client = Self { session, now, reads: true, has_store: true, held, bound };
+        let mut client = Self { session, now, reads: true, has_store: true, data: None, held, bound };
         client.send(b"USER anna\r\nPASS secret\r\n").unwrap();
         client
     }
@@ -77,14 +79,23 @@ impl Client {
         }
     }
 
-    fn perform(&self, action: Action) -> Option<Event<'static>> {
+    fn perform(&mut self, action: Action) -> Option<Event<'static>> {
         match action {
             Action::Ask(id, request) if self.has_store => Some(Event::Answered(id, answer(&request))),
-            Action::OpenDataConnection(_) => Some(Event::Listening(([192, 0, 2, 1], 4242).into())),
+            Action::OpenDataConnection(id, _) => {
+                self.data = Some(id);
+                Some(Event::Listening(id, ([192, 0, 2, 1], 4242).into()))
+            }
             Action::Transfer(id, _) => Some(Event::TransferEnded(id, Outcome::Complete { bytes: 1 })),
             Action::Abort(id, _) => Some(Event::Aborted(id)),
             _ => None,
         }
+    }
+
+    /// Connects to the passive port.
+    fn connect(&mut self) -> Judgement {
+        let id = self.data.unwrap();
+        self.tell(Event::DataConnected(id, PEER.into()))
     }
 
     /// Sends `unit` again and again while the session wants input; how many bytes it took.
@@ -208,7 +219,7 @@ fn detached_finishes_are_remembered_up_to_their_limit() {
     let mut client = Client::start(&session, settings);
     for _ in 0..1000 {
         client.send(b"PASV\r\nSTOR a\r\n").unwrap();
-        client.tell(Event::DataConnected { peer: PEER.into() }).unwrap();
+        client.connect().unwrap();
         client.now = client.now + finish_timeout;
         client.tell(Event::Elapsed).unwrap();
     }
@@ -223,7 +234,7 @@ fn what_is_done_is_forgotten() {
         client
             .send(b"TYPE I\r\nPASV\r\nREST 5\r\nRETR a\r\nRNFR a\r\nRNTO b\r\nOPTS MLST type;\r\nMKD a\r\nSTAT\r\n")
             .unwrap();
-        client.tell(Event::DataConnected { peer: PEER.into() }).unwrap();
+        client.connect().unwrap();
         client.send(b"RNFR a\r\nRNTO b\r\nMKD a\r\nREIN\r\nHOST a\r\nUSER anna\r\nPASS secret\r\n").unwrap();
         if round == 100 {
             after_a_while = client.held.bytes();

@@ -42,7 +42,7 @@ pub fn see(facts: &Facts, replies: &mut Replies, action: &Action) -> Judgement {
         }
         Action::SendReply(reply) => replies.note_reply(reply.code().number()),
         Action::Ask(_, request) => replies.keep_right(|order| order.note_request(request)),
-        Action::OpenDataConnection(DataConnectionMode::Listen) => {
+        Action::OpenDataConnection(_, DataConnectionMode::Listen) => {
             replies.keep_right(|order| order.begin(false))
         }
         _ => Ok(()),

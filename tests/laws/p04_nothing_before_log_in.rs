@@ -25,7 +25,7 @@ pub fn see(facts: &Facts, verb: Option<&str>, action: &Action) -> Judgement {
     }
     match action {
         Action::Ask(_, Request::LogIn(_)) => Ok(()),
-        Action::Ask(..) | Action::OpenDataConnection(_) | Action::Transfer(..) => {
+        Action::Ask(..) | Action::OpenDataConnection(..) | Action::Transfer(..) => {
             law(4, false, || format!("{action:?} before log-in"))
         }
         Action::SendReply(reply) => {

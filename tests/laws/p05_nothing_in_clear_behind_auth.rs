@@ -23,7 +23,7 @@ pub fn see(facts: &Facts, action: &Action) -> Judgement {
         action,
         Action::CloseControl
             | Action::Cancel(_)
-            | Action::CloseDataConnection
+            | Action::CloseDataConnection(_)
             | Action::Abort(..)
             | Action::Drop(_)
             | Action::Detach(_)

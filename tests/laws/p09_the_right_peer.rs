@@ -12,14 +12,14 @@ use super::{
 };
 
 pub fn see(facts: &Facts, action: &Action) -> Judgement {
-    let is_refusal = matches!(action, Action::RefuseDataConnection);
+    let is_refusal = matches!(action, Action::RefuseDataConnection(_));
     match facts.due {
         Some(Due::Refusal) => law(9, is_refusal, || format!("a stranger's connection leads to {action:?}"))?,
         Some(Due::NothingMore) => law(9, false, || format!("a stranger costs the client {action:?}"))?,
         Some(Due::Stored) | None => law(9, !is_refusal, || "the right client is refused".into())?,
     }
     match action {
-        Action::OpenDataConnection(DataConnectionMode::Connect(address)) => {
+        Action::OpenDataConnection(_, DataConnectionMode::Connect(address)) => {
             law(9, facts.is_right_peer(*address), || format!("a connection to {address}"))
         }
         Action::Transfer(..) => law(9, matches!(facts.data, Data::Connected | Data::Secured), || {

@@ -16,7 +16,8 @@ pub enum Step {
     Send(Vec<u8>),
     /// Something that a driver could really tell now; which one is chosen by the number.
     Proceed(u8),
-    /// Something that a driver tells by mistake, too late or twice, about the n-th request or transfer.
+    /// Something that a driver tells by mistake, too late or twice, about the n-th request, transfer or data
+    /// connection.
     Disturb(Disturbance, usize),
     /// Time passes, in milliseconds.
     Pass(u64),

@@ -34,15 +34,22 @@ pub fn describe(action: &Action, ledger: &mut Ledger) -> Vec<String> {
         Action::CloseControl => "CloseControl".into(),
         Action::Ask(id, request) => format!("Ask {}{}", describe_request(request), ledger.note_request(*id)),
         Action::Cancel(id) => format!("Cancel{}", ledger.note_request(*id)),
-        Action::OpenDataConnection(DataConnectionMode::Listen) => "OpenDataConnection Listen".into(),
-        Action::OpenDataConnection(DataConnectionMode::Connect(address)) => {
-            format!("OpenDataConnection Connect {address}")
+        Action::OpenDataConnection(id, mode) => {
+            let mode = match mode {
+                DataConnectionMode::Listen => "Listen".into(),
+                DataConnectionMode::Connect(address) => format!("Connect {address}"),
+            };
+            format!("OpenDataConnection {mode}{}", ledger.note_data(*id))
         }
-        Action::RefuseDataConnection => "RefuseDataConnection".into(),
-        Action::SecureDataConnection(None) => "SecureDataConnection".into(),
-        Action::SecureDataConnection(Some(direction)) => format!("SecureDataConnection {direction:?}"),
-        Action::ExpectTransfer(direction) => format!("ExpectTransfer {direction:?}"),
-        Action::CloseDataConnection => "CloseDataConnection".into(),
+        Action::RefuseDataConnection(id) => format!("RefuseDataConnection{}", ledger.note_data(*id)),
+        Action::SecureDataConnection(id, direction) => {
+            let direction = direction.map(|direction| format!(" {direction:?}")).unwrap_or_default();
+            format!("SecureDataConnection{direction}{}", ledger.note_data(*id))
+        }
+        Action::ExpectTransfer(id, direction) => {
+            format!("ExpectTransfer {direction:?}{}", ledger.note_data(*id))
+        }
+        Action::CloseDataConnection(id) => format!("CloseDataConnection{}", ledger.note_data(*id)),
         Action::Transfer(id, movement) => {
             format!("Transfer {}{}", describe_movement(movement), ledger.note_transfer(*id))
         }

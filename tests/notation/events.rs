@@ -12,8 +12,9 @@
 //! ```
 //!
 //! METADATA is `file:12`, `dir`, `link` or `other`, then `:@20240102030405` for its time and `:0644` for its mode where
-//! it has them, and `:perm=el` where its user may not do all. The answers (from `LoggedIn` to `Text`) are to the latest request, the last two lines are about the
-//! latest transfer, unless a `#n` follows. The time of day is always 2024-02-01 00:00 UTC.
+//! it has them, and `:perm=el` where its user may not do all. The answers (from `LoggedIn` to `Text`) are to the latest request, what is told of a data
+//! connection (from `Listening` to `DataSecured`) is about the latest one, the last two lines are about the latest transfer,
+//! unless a `#n` follows. The time of day is always 2024-02-01 00:00 UTC.
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -70,17 +71,20 @@ pub fn parse(line: &str, ledger: &Ledger) -> Result<Event<'static>, String> {
         "RepliesSent" => Event::RepliesSent,
         "ShutdownRequested" => Event::ShutdownRequested,
         "ShutdownOverdue" => Event::ShutdownOverdue,
-        "Listening" => Event::Listening(words.next_address()?),
-        "ListenFailed" => Event::ListenFailed,
-        "DataConnected" => Event::DataConnected { peer: words.next_address()? },
-        "DataRefused" => Event::DataRefused,
-        "DataSecured" => Event::DataSecured(words.next_resumption()?),
-        "Progressed" => Event::Progressed(ledger.transfer(ordinal), words.next_number()?),
-        "Moved" => Event::Moved(ledger.transfer(ordinal)),
-        "TransferEnded" => Event::TransferEnded(ledger.transfer(ordinal), words.next_outcome()?),
-        "Finished" => Event::Finished(ledger.transfer(ordinal), words.next_finish()?),
-        "Aborted" => Event::Aborted(ledger.transfer(ordinal)),
-        _ => Event::Answered(ledger.request(ordinal), words.next_answer(&name)?),
+        "Listening" => Event::Listening(ledger.data(ordinal)?, words.next_address()?),
+        "ListenFailed" => Event::ListenFailed(ledger.data(ordinal)?),
+        "DataConnected" => Event::DataConnected(ledger.data(ordinal)?, words.next_address()?),
+        "DataRefused" => Event::DataRefused(ledger.data(ordinal)?),
+        "DataSecured" => Event::DataSecured(ledger.data(ordinal)?, words.next_resumption()?),
+        "Progressed" => Event::Progressed(ledger.transfer(ordinal)?, words.next_number()?),
+        "Moved" => Event::Moved(ledger.transfer(ordinal)?),
+        "TransferEnded" => Event::TransferEnded(ledger.transfer(ordinal)?, words.next_outcome()?),
+        "Finished" => Event::Finished(ledger.transfer(ordinal)?, words.next_finish()?),
+        "Aborted" => Event::Aborted(ledger.transfer(ordinal)?),
+        _ => {
+            let answer = words.next_answer(&name)?;
+            Event::Answered(ledger.request(ordinal)?, answer)
+        }
     };
     words.end()?;
     Ok(event)

@@ -10,43 +10,54 @@
 //! ```
 //!
 //! [`actions`] is the list of these forms, [`events`] that of what can be told to a session, and [`codes`] the table of
-//! reply codes. Requests and transfers
-//! have no numbers in this notation: the latest one is meant. An older one is written with a trailing `#n`, the n-th
-//! of the session, e.g. `A: Drop #1` or `E: Finished ok #1`.
+//! reply codes. Requests, transfers
+//! and data connections have no numbers in this notation: the latest one is meant. An older one is written with a trailing
+//! `#n`, the n-th of the session, e.g. `A: Drop #1` or `E: Finished ok #1`.
 
 pub mod actions;
 pub mod codes;
 pub mod events;
 pub mod words;
 
-use sansftp::session::{RequestId, TransferId};
+use sansftp::session::{DataId, RequestId, TransferId};
 
-/// The ids that a session has used so far, in their order.
+/// The ids that a session has used so far, in their order. Nobody but a session can make one.
 #[derive(Debug, Default)]
 pub struct Ledger {
     requests: Vec<RequestId>,
     transfers: Vec<TransferId>,
+    data: Vec<DataId>,
 }
 
 impl Ledger {
     /// Notes a request; how it is written where it is not the latest.
-    fn note_request(&mut self, id: RequestId) -> String {
+    pub fn note_request(&mut self, id: RequestId) -> String {
         suffix(note(&mut self.requests, id))
     }
 
     /// Notes a transfer; how it is written where it is not the latest.
-    fn note_transfer(&mut self, id: TransferId) -> String {
+    pub fn note_transfer(&mut self, id: TransferId) -> String {
         suffix(note(&mut self.transfers, id))
     }
 
-    /// The latest request, or the `ordinal`-th one (from 1); one that was never made if there is no such.
-    pub fn request(&self, ordinal: Option<usize>) -> RequestId {
-        find(&self.requests, ordinal).unwrap_or(RequestId(u64::MAX))
+    /// Notes a data connection; how it is written where it is not the latest.
+    pub fn note_data(&mut self, id: DataId) -> String {
+        suffix(note(&mut self.data, id))
     }
 
-    /// The latest transfer, or the `ordinal`-th one (from 1); one that was never made if there is no such.
-    pub fn transfer(&self, ordinal: Option<usize>) -> TransferId {
-        find(&self.transfers, ordinal).unwrap_or(TransferId(u64::MAX))
+    /// The latest request, or the `ordinal`-th one (from 1).
+    pub fn request(&self, ordinal: Option<usize>) -> Result<RequestId, String> {
+        find(&self.requests, ordinal).ok_or_else(|| "there is no such request".into())
+    }
+
+    /// The latest transfer, or the `ordinal`-th one (from 1).
+    pub fn transfer(&self, ordinal: Option<usize>) -> Result<TransferId, String> {
+        find(&self.transfers, ordinal).ok_or_else(|| "there is no such transfer".into())
+    }
+
+    /// The latest data connection, or the `ordinal`-th one (from 1).
+    pub fn data(&self, ordinal: Option<usize>) -> Result<DataId, String> {
+        find(&self.data, ordinal).ok_or_else(|| "there is no such data connection".into())
     }
 }
 

@@ -67,13 +67,13 @@ impl Dialogue {
                     self.session.handle(self.now, Event::Answered(id, answer(&asked)));
                     requests.push(asked);
                 }
-                Action::OpenDataConnection(mode) => {
+                Action::OpenDataConnection(id, mode) => {
                     assert!(connection.replace(mode).is_none(), "a line opens one data connection");
                     if mode == DataConnectionMode::Listen {
-                        self.session.handle(self.now, Event::Listening(self.listening));
+                        self.session.handle(self.now, Event::Listening(id, self.listening));
                     }
                 }
-                Action::CloseControl | Action::CloseDataConnection => {}
+                Action::CloseControl | Action::CloseDataConnection(_) => {}
                 other => panic!("{other:?} is no answer to a line when no transfer begins"),
             }
         }

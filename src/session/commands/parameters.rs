@@ -11,9 +11,9 @@ use crate::{
     pathname::{Pathname, names_directory},
     reply::{Reply, ReplyCode},
     session::{
-        action::{Action, DataConnectionMode},
+        action::{Action, DataConnectionMode, DataId},
         machines::{
-            data_connection::{DataConnection, PassiveCommand, is_allowed},
+            data_connection::{PassiveCommand, is_allowed},
             parameters::DataConnectionSetup,
         },
         server_pi::ServerPi,
@@ -63,8 +63,9 @@ impl ServerPi {
         }
         match address {
             Ok(address) if is_allowed(address, self.control.peer, self.config.data_peer) => {
-                self.close_data_connection();
-                self.data = DataConnection::Addressed(address);
+                if let Some(id) = self.data.set_address(address) {
+                    self.act(Action::CloseDataConnection(id));
+                }
                 self.send(PORT_SET);
             }
             Ok(_) => self.reply(
@@ -131,12 +132,13 @@ impl ServerPi {
     }
 
     fn listen(&mut self, command: PassiveCommand) {
-        self.data = DataConnection::Preparing(command);
-        self.act(Action::OpenDataConnection(DataConnectionMode::Listen));
+        let id = self.next_data_id();
+        self.data.listen(id, command);
+        self.act(Action::OpenDataConnection(id, DataConnectionMode::Listen));
     }
 
-    pub(crate) fn handle_listening(&mut self, address: SocketAddr) {
-        let reply = match self.data.handle_prepared(DataConnection::Listening) {
+    pub(crate) fn handle_listening(&mut self, id: DataId, address: SocketAddr) {
+        let reply = match self.data.handle_listening(id) {
             Some(PassiveCommand::Pasv(host)) => {
                 let address = HostPort(SocketAddrV4::new(host, address.port()));
                 let reply = self.replies.compose(ReplyCode::PASSIVE);
@@ -152,8 +154,8 @@ impl ServerPi {
         self.send(reply);
     }
 
-    pub(crate) fn handle_listen_failed(&mut self) {
-        if self.data.handle_prepared(DataConnection::Closed).is_some() {
+    pub(crate) fn handle_listen_failed(&mut self, id: DataId) {
+        if self.data.handle_listen_failed(id).is_some() {
             self.reply(ReplyCode::NO_DATA_CONNECTION, "No passive port is free; try again later.");
         }
     }

@@ -2,20 +2,18 @@
 
 use crate::{
     command::{parse_host, parse_number},
-    config::{SessionReuse, TlsRequirement, TlsStart},
+    config::{TlsRequirement, TlsStart},
     reply::{Reply, ReplyCode},
     session::{
         action::Action,
-        event::{Resumption, TlsClient},
+        event::TlsClient,
         machines::{
-            data_connection::{DataConnection, Unfitness},
             parameters::Parameters,
             security::{DataProtection, OutOfSequence},
             timer::Timer,
         },
         server_pi::ServerPi,
     },
-    storage::AbortReason,
 };
 
 const AUTH_ACCEPTED: Reply = Reply::from_static("234 Begin the TLS handshake now.\r\n");
@@ -23,13 +21,6 @@ const BUFFER_SIZE: Reply = Reply::from_static("200 PBSZ=0\r\n");
 const DATA_CLEAR: Reply = Reply::from_static("200 Data connections are clear.\r\n");
 const DATA_PRIVATE: Reply = Reply::from_static("200 TLS protects data connections.\r\n");
 const CLEARED: Reply = Reply::from_static("200 The control connection is clear from here on.\r\n");
-const NOT_SECURED: Reply =
-    Reply::from_static("522 The TLS handshake on the data connection did not succeed.\r\n");
-const NOT_CERTIFIED: Reply = Reply::from_static(
-    "522 The TLS handshake on the data connection did not succeed, or did not show the control connection's certificate.\r\n",
-);
-const NOT_RESUMED: Reply =
-    Reply::from_static("522 A data connection has to resume the TLS session of the control connection.\r\n");
 
 impl ServerPi {
     // The control connection.
@@ -59,7 +50,7 @@ impl ServerPi {
         self.await_handshake();
     }
 
-    fn await_handshake(&mut self) {
+    pub(crate) fn await_handshake(&mut self) {
         self.timers.start(Timer::Handshake, self.now, self.config.tls.handshake_timeout);
     }
 
@@ -172,62 +163,12 @@ impl ServerPi {
         is_enough
     }
 
-    /// Begins the handshake on a data connection that is there, unless it is to be clear. The client may begin it at once
-    /// or wait for the preliminary reply.
-    pub(crate) fn secure_data_connection(&mut self) {
-        if self.data == DataConnection::Connected && self.security.protects_data() {
-            let direction = self.transfer.as_ref().map(|transfer| transfer.subject.direction());
-            self.data = DataConnection::Securing;
-            self.act(Action::SecureDataConnection(direction));
-        }
-    }
-
-    /// `PROT` has changed what is agreed, and there may be a data connection already. One on which a handshake has been
-    /// waited for cannot be clear any more.
+    /// `PROT` has changed what is agreed, and there may be a data connection already.
     fn renew_data_connection(&mut self) {
-        self.secure_data_connection();
-        let is_of_tls = matches!(
-            self.data,
-            DataConnection::Securing | DataConnection::Secured | DataConnection::Unfit(_)
-        );
-        if is_of_tls && !self.security.protects_data() {
-            self.close_data_connection();
-        }
-    }
-
-    /// A transfer that is open waits for the handshake. As long as none does, it has as much time as the next command.
-    pub(crate) fn await_data_handshake(&mut self) {
-        self.timers.stop(Timer::DataConnect);
-        self.await_handshake();
-    }
-
-    pub(crate) fn handle_data_secured(&mut self, resumption: Resumption) {
-        if self.data != DataConnection::Securing {
-            return;
-        }
-        if self.config.tls.session_reuse == SessionReuse::Require && resumption == Resumption::None {
-            return self.reject_data_connection(Unfitness::NotResumed);
-        }
-        self.data = DataConnection::Secured;
-        self.move_if_ready();
-    }
-
-    /// No transfer can take the data connection. The one that waits for it is told why, or else the next one.
-    pub(crate) fn reject_data_connection(&mut self, why: Unfitness) {
-        if self.is_data_connection_awaited() {
-            let reply = self.unfitness_reply(why);
-            return self.abort(AbortReason::NoDataConnection, reply);
-        }
-        self.close_data_connection();
-        self.data = DataConnection::Unfit(why);
-    }
-
-    /// A client that has shown a certificate on the control connection has to show the same one on the data connection.
-    pub(crate) const fn unfitness_reply(&self, why: Unfitness) -> Reply {
-        match why {
-            Unfitness::NotSecured if self.login.has_certificate() => NOT_CERTIFIED,
-            Unfitness::NotSecured => NOT_SECURED,
-            Unfitness::NotResumed => NOT_RESUMED,
+        if self.security.protects_data() {
+            self.secure_data_connection();
+        } else if let Some(id) = self.data.handle_clear_agreed() {
+            self.act(Action::CloseDataConnection(id));
         }
     }
 
@@ -237,7 +178,8 @@ impl ServerPi {
         if self.security.is_securing() {
             self.close();
         } else {
-            self.reject_data_connection(Unfitness::NotSecured);
+            let effect = self.data.handle_handshake_overdue();
+            self.follow_data_effect(effect);
         }
     }
 }

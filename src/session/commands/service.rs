@@ -12,7 +12,7 @@ use crate::{
         action::{Action, Movement, Request, TransferId},
         event::FinishKind,
         machines::{
-            data_connection::{DataConnection, Readiness},
+            data_connection::Readiness,
             transfer::{Announced, Naming, Subject, Transfer, UploadSubject},
         },
         server_pi::{
@@ -105,14 +105,14 @@ impl ServerPi {
                 self.close_data_connection();
                 return self.send(self.unfitness_reply(why));
             }
-            Readiness::Ready | Readiness::Securing | Readiness::Awaited | Readiness::ConnectTo(_) => {}
+            Readiness::Ready | Readiness::Securing(_) | Readiness::Awaited | Readiness::ToConnect => {}
         }
         let transfer = Transfer::new(TransferId(self.next_id()), subject, movement, self.now);
         if self.has_left() && !self.may_become_certain(&transfer) {
             return self.send(ORPHANED);
         }
-        if self.data == DataConnection::Securing {
-            self.act(Action::ExpectTransfer(transfer.subject.direction()));
+        if let Readiness::Securing(id) = self.data.readiness() {
+            self.act(Action::ExpectTransfer(id, transfer.subject.direction()));
         }
         self.transfer = Some(transfer);
         self.ask(request, purpose);

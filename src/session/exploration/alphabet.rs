@@ -4,7 +4,7 @@ use super::{
     laws::facts::{Asked, Content},
     world::{Step, World},
 };
-use crate::session::{RequestId, TransferId};
+use crate::session::{DataId, RequestId, TransferId};
 
 /// What happens in a walk beside the outcomes of what the session does, which all happen in each.
 #[derive(Debug, Clone, Copy)]
@@ -20,7 +20,11 @@ pub(super) struct Alphabet {
 }
 
 /// What every driver tells sooner or later, and sometimes too late, too often, or when nobody has asked.
-const EVENTS: [&str; 12] = [
+const EVENTS: [&str; 5] =
+    ["RepliesSent", "ControlSecured", "ControlClosed", "ShutdownRequested", "ShutdownOverdue"];
+
+/// What is told of a data connection, however far it is, and of one that was closed.
+const DATA_EVENTS: [&str; 7] = [
     "Listening 192.0.2.1:4242",
     "ListenFailed",
     "DataConnected 198.51.100.7:50000",
@@ -28,11 +32,6 @@ const EVENTS: [&str; 12] = [
     "DataRefused",
     "DataSecured OfControl",
     "DataSecured None",
-    "RepliesSent",
-    "ControlSecured",
-    "ControlClosed",
-    "ShutdownRequested",
-    "ShutdownOverdue",
 ];
 
 /// What is told of a transfer, whatever phase it is in.
@@ -55,7 +54,7 @@ const LATE_ANSWERS: [&str; 3] = ["LoggedIn", "UploadOpened /a", "Failed Failed"]
 /// An answer that no request of the alphabet wants.
 pub(super) const MISFIT: &str = "Done";
 
-/// No session uses it.
+/// Stands for all that are over, for a session only compares ids with the present one.
 const NEVER: u64 = 0;
 
 impl Alphabet {
@@ -74,6 +73,9 @@ impl Alphabet {
             (Some(request), _) => answer(answers(request.asked), request.id),
             (None, Some(id)) => answer(&LATE_ANSWERS, id),
             (None, None) => {}
+        }
+        for id in [Some(DataId(NEVER)), facts.data_id].into_iter().flatten() {
+            steps.extend(DATA_EVENTS.map(|text| Step::Data(text, id)));
         }
         let mut transfers = vec![Some(TransferId(NEVER)), facts.last_transfer, world.detached()];
         transfers.dedup();

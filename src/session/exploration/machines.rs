@@ -65,7 +65,7 @@ impl Machines {
         Self {
             login: Name::of(pi.login.state()),
             security: Name::of(&pi.security),
-            data: Name::of(&pi.data),
+            data: Name::of(pi.data.state()),
             phase: pi.transfer.as_ref().map(|transfer| Name::of(&transfer.phase)),
             timers: pi.timers.all(),
             detached: pi.detached.next_deadline(),
@@ -179,7 +179,7 @@ fn cause(step: Step, machines: &Machines, now: Instant) -> Option<Cause> {
     match step {
         Step::Send(line) => Some(Cause::Command(line.split(' ').next().unwrap_or_default())),
         Step::Answer(MISFIT, _) => None,
-        Step::Tell(text) | Step::Answer(text, _) | Step::Transfer(text, _) => {
+        Step::Tell(text) | Step::Answer(text, _) | Step::Data(text, _) | Step::Transfer(text, _) => {
             // The second word tells how something ended; addresses and names tell nothing.
             let two = ["TransferEnded ", "Finished ", "Denied "].iter().any(|start| text.starts_with(start));
             let end = text.match_indices(' ').nth(usize::from(two)).map_or(text.len(), |(at, _)| at);

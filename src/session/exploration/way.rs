@@ -32,12 +32,14 @@ pub(super) fn tell(mut world: World, steps: &[Step]) -> String {
 struct Known {
     requests: Vec<u64>,
     transfers: Vec<u64>,
+    data: Vec<u64>,
 }
 
 impl Known {
     fn note(&mut self, action: &Action) {
         let (list, id) = match action {
             Action::Ask(id, _) => (&mut self.requests, id.0),
+            Action::OpenDataConnection(id, _) => (&mut self.data, id.0),
             Action::Transfer(id, _) | Action::Abort(id, _) => (&mut self.transfers, id.0),
             _ => return,
         };
@@ -51,6 +53,7 @@ impl Known {
             Step::Send(line) => format!("C: {line}"),
             Step::Tell(text) => format!("E: {text}"),
             Step::Answer(text, id) => format!("E: {text}{}", ordinal(&self.requests, id.0)),
+            Step::Data(text, id) => format!("E: {text}{}", ordinal(&self.data, id.0)),
             Step::Transfer(text, id) => format!("E: {text}{}", ordinal(&self.transfers, id.0)),
             Step::Elapse => format!("+{passed}s"),
             Step::ElapseEarly(_) if passed > 0 => format!("+{passed}s\nE: Elapsed"),
@@ -59,11 +62,11 @@ impl Known {
     }
 }
 
-/// Nothing for the latest one; an ordinal that does not exist for one that was never used.
+/// Nothing for the latest one; for one that stands for all that are over, the first is as good, if there was one.
 fn ordinal(known: &[u64], id: u64) -> String {
     match known.iter().position(|other| *other == id) {
         Some(at) if at + 1 == known.len() => String::new(),
         Some(at) => format!(" #{}", at + 1),
-        None => " #999".into(),
+        None => " #1".into(),
     }
 }

@@ -11,7 +11,7 @@ use crate::{
     config::{Config, Endpoints, FinishOverdue, FinishPatience, Settings, TlsSettings},
     instant::Instant,
     notation::{Ledger, events},
-    session::{RequestId, TransferId},
+    session::{DataId, RequestId, TransferId},
 };
 
 /// For a client that hardly reads. Any reply stops the session then, and of what was not sent it only matters whether
@@ -27,6 +27,8 @@ pub(super) enum Step {
     Tell(&'static str),
     /// One about a request.
     Answer(&'static str, RequestId),
+    /// One about a data connection.
+    Data(&'static str, DataId),
     /// One about a transfer.
     Transfer(&'static str, TransferId),
     /// Time passes to the next deadline, and the session is told.
@@ -118,7 +120,7 @@ impl World {
                 let later = self.now + Duration::from_secs(seconds);
                 self.now = if due.is_none_or(|due| later < due) { later } else { self.now };
             }
-            Step::Tell(_) | Step::Answer(..) | Step::Transfer(..) => {}
+            Step::Tell(_) | Step::Answer(..) | Step::Data(..) | Step::Transfer(..) => {}
         }
         self.tell(event(step), show)
     }
@@ -176,21 +178,22 @@ fn settings(finish_overdue: FinishOverdue) -> Settings {
 
 /// The event of a step that is no line.
 fn event(step: Step) -> Event<'static> {
-    let read = |text| events::parse(text, &Ledger::default()).unwrap();
-    match step {
-        Step::Send(_) | Step::Elapse | Step::ElapseEarly(_) => Event::Elapsed,
-        Step::Tell(text) => read(text),
-        Step::Answer(text, id) => match read(text) {
-            Event::Answered(_, answer) => Event::Answered(id, answer),
-            other => other,
-        },
-        Step::Transfer(text, id) => match read(text) {
-            Event::Progressed(_, bytes) => Event::Progressed(id, bytes),
-            Event::Moved(_) => Event::Moved(id),
-            Event::TransferEnded(_, outcome) => Event::TransferEnded(id, outcome),
-            Event::Finished(_, result) => Event::Finished(id, result),
-            Event::Aborted(_) => Event::Aborted(id),
-            other => other,
-        },
-    }
+    let mut ledger = Ledger::default();
+    let text = match step {
+        Step::Send(_) | Step::Elapse | Step::ElapseEarly(_) => return Event::Elapsed,
+        Step::Tell(text) => text,
+        Step::Answer(text, id) => {
+            ledger.note_request(id);
+            text
+        }
+        Step::Data(text, id) => {
+            ledger.note_data(id);
+            text
+        }
+        Step::Transfer(text, id) => {
+            ledger.note_transfer(id);
+            text
+        }
+    };
+    events::parse(text, &ledger).unwrap()
 }

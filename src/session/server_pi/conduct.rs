@@ -1,7 +1,5 @@
 //! What happens to a transfer between its command and its final reply. `transfer` has the picture of it.
 
-use core::net::SocketAddr;
-
 use bytes::Bytes;
 
 use crate::{
@@ -9,10 +7,10 @@ use crate::{
     pathname::Pathname,
     reply::{Reply, ReplyCode},
     session::{
-        action::{Action, DataConnectionMode, TransferId},
+        action::{Action, TransferId},
         event::{FinishKind, Outcome},
         machines::{
-            data_connection::{Arrival, DataConnection, Readiness, Unfitness},
+            data_connection::Readiness,
             timer::Timer,
             transfer::{AborEffect, FinalReply, Naming, Phase, Subject, Transfer},
         },
@@ -34,7 +32,6 @@ const TRUNCATED: Reply = Reply::from_static(
     "426 The data connection ended without TLS's close_notify, so the file may be cut off, and does not count.\r\n",
 );
 const STALLED: Reply = Reply::from_static("426 Nothing moved on the data connection for too long.\r\n");
-const NO_DATA_CONNECTION: Reply = Reply::from_static("425 The data connection could not be made.\r\n");
 const SHORT: Reply =
     Reply::from_static("426 The file ended before the size that ALLO announced, and does not count.\r\n");
 const SHUTTING_DOWN: Reply =
@@ -60,15 +57,12 @@ impl ServerPi {
         let Some(transfer) = &mut self.transfer else { return };
         transfer.handle_opened();
         if let Readiness::Unfit(why) = self.data.readiness() {
-            return self.reject_data_connection(why);
+            return self.refuse_data_connection(why);
         }
         self.reply_preliminarily();
         match self.data.readiness() {
-            Readiness::Ready | Readiness::Securing => return self.move_if_ready(),
-            Readiness::ConnectTo(address) => {
-                self.data = DataConnection::Connecting;
-                self.act(Action::OpenDataConnection(DataConnectionMode::Connect(address)));
-            }
+            Readiness::Ready | Readiness::Securing(_) => return self.move_if_ready(),
+            Readiness::ToConnect => self.connect(),
             Readiness::Awaited | Readiness::Missing | Readiness::Unfit(_) => {}
         }
         self.timers.start(Timer::DataConnect, self.now, self.config.data_connect_timeout);
@@ -76,7 +70,7 @@ impl ServerPi {
 
     /// RFC 1123 4.1.2.9: for `STOU` the preliminary reply tells the name, in this form.
     fn reply_preliminarily(&mut self) {
-        let is_ready = matches!(self.data.readiness(), Readiness::Ready | Readiness::Securing);
+        let is_ready = matches!(self.data.readiness(), Readiness::Ready | Readiness::Securing(_));
         let reply = match self.transfer.as_ref().map(|transfer| &transfer.subject) {
             Some(Subject::Upload(upload)) if upload.naming == Naming::Unique => {
                 let code = if is_ready { ReplyCode::DATA_ALREADY_OPEN } else { ReplyCode::DATA_OPENING };
@@ -96,57 +90,6 @@ impl ServerPi {
         self.close_data_connection();
         let reply = self.replies.line(code, text);
         self.complete(reply);
-    }
-
-    // Connecting.
-
-    pub(crate) fn handle_data_connected(&mut self, peer: SocketAddr) {
-        let arrival = self.data.judge(peer, self.control.peer, self.config.data_peer);
-        if arrival == Arrival::Stranger {
-            return self.act(Action::RefuseDataConnection);
-        }
-        self.data.handle_connected(arrival);
-        self.secure_data_connection();
-        self.move_if_ready();
-    }
-
-    /// Whether the store has opened a transfer that waits for its data connection.
-    pub(crate) fn is_data_connection_awaited(&self) -> bool {
-        self.transfer.as_ref().is_some_and(|transfer| matches!(transfer.phase, Phase::Connecting(_)))
-    }
-
-    pub(crate) fn move_if_ready(&mut self) {
-        if self.is_data_connection_awaited() {
-            match self.data.readiness() {
-                Readiness::Ready => self.start_moving(),
-                Readiness::Securing => self.await_data_handshake(),
-                _ => {}
-            }
-        }
-    }
-
-    /// The data connection is there, and as it was agreed.
-    fn start_moving(&mut self) {
-        let Some(transfer) = &mut self.transfer else { return };
-        let Some(movement) = transfer.handle_connected(self.now) else { return };
-        let id = transfer.id;
-        self.data = DataConnection::InUse;
-        self.timers.stop(Timer::DataConnect);
-        self.timers.stop(Timer::Handshake);
-        self.timers.start(Timer::DataStall, self.now, self.config.data_stall_timeout);
-        self.act(Action::Transfer(id, movement));
-    }
-
-    pub(crate) fn handle_data_refused(&mut self) {
-        match self.data {
-            DataConnection::Connecting => self.handle_no_data_connection(),
-            DataConnection::Securing => self.reject_data_connection(Unfitness::NotSecured),
-            _ => {}
-        }
-    }
-
-    pub(crate) fn handle_no_data_connection(&mut self) {
-        self.abort(AbortReason::NoDataConnection, NO_DATA_CONNECTION);
     }
 
     // Moving.
@@ -184,7 +127,7 @@ impl ServerPi {
         }
         let is_upload = matches!(transfer.subject, Subject::Upload(_));
         let is_short = transfer.is_short();
-        self.data = DataConnection::Closed;
+        self.data.handle_transfer_over();
         self.timers.stop(Timer::DataStall);
         let outcome = if is_upload { self.weigh(outcome) } else { outcome };
         let reason = outcome.abort_reason();
@@ -314,7 +257,7 @@ impl ServerPi {
         let Some(transfer) = &mut self.transfer else { return };
         transfer.phase = Phase::Aborting(reply);
         let id = transfer.id;
-        self.data = DataConnection::Closed;
+        self.data.handle_transfer_over();
         for timer in [Timer::DataConnect, Timer::Handshake, Timer::DataStall] {
             self.timers.stop(timer);
         }

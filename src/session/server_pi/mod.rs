@@ -2,6 +2,7 @@
 
 pub(super) mod answers;
 mod conduct;
+mod connecting;
 pub(super) mod departure;
 pub(super) mod purpose;
 #[cfg(test)]
@@ -91,7 +92,7 @@ impl ServerPi {
             login: Login::new(),
             security: Security::new(config.tls.start),
             parameters: Parameters::new(&config),
-            data: DataConnection::Closed,
+            data: DataConnection::new(),
             transfer: None,
             detached: DetachedFinishes::default(),
             timers: Timers::default(),
@@ -330,13 +331,6 @@ impl ServerPi {
         self.timers.stop(Timer::Request);
         self.act(Action::Cancel(pending.id));
         Some(pending)
-    }
-
-    /// Closes what has been prepared for a data connection.
-    pub(super) fn close_data_connection(&mut self) {
-        if mem::replace(&mut self.data, DataConnection::Closed).is_open() {
-            self.act(Action::CloseDataConnection);
-        }
     }
 
     /// The running transfer, if it is this one.

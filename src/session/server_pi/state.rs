@@ -40,9 +40,6 @@ impl ServerPi {
             },
         );
         let unsent = (*unsent).min(config.reply_limit + 1);
-        (
-            login, *security, parameters, *data, transfer, detached, timers, pending, *presence, *service,
-            unsent,
-        )
+        (login, *security, parameters, data, transfer, detached, timers, pending, *presence, *service, unsent)
     }
 }

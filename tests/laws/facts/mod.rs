@@ -14,7 +14,7 @@ use std::{
 use sansftp::{
     accounts::ClientCertificate,
     config::{Config, DataPeer, TlsStart, Truncation},
-    session::{Movement, Request, RequestId, TransferId},
+    session::{DataId, Movement, Request, RequestId, TransferId},
 };
 
 use super::watch::PEER;
@@ -163,6 +163,8 @@ pub struct Facts {
     pub last_transfer: Option<TransferId>,
     pub answering: Option<Answering>,
     pub data: Data,
+    /// Of the data connection that is there or is made.
+    pub data_id: Option<DataId>,
     pub due: Option<Due>,
     /// The event of this turn is `Elapsed`.
     pub has_elapsed: bool,
@@ -209,6 +211,7 @@ impl Facts {
             last_transfer: None,
             answering: None,
             data: Data::Nothing,
+            data_id: None,
             due: None,
             has_elapsed: false,
             is_time_up: false,

@@ -32,15 +32,16 @@ impl Facts {
                 self.protection = Protection::Begun;
                 self.certificate.clone_from(&client.certificate);
             }
-            Event::DataSecured(_) if self.data == Data::Securing => self.data = Data::Secured,
             Event::Answered(id, answer) => return self.tell_answer(*id, answer),
-            Event::Listening(_) if self.data == Data::Preparing => self.data = Data::Listening,
-            Event::ListenFailed if self.data == Data::Preparing => self.data = Data::Nothing,
-            Event::DataConnected { peer } => match self.data {
-                Data::Listening if !self.is_right_peer(*peer) => self.due = Some(Due::Refusal),
-                Data::Listening | Data::Connecting(_) => self.data = Data::Connected,
-                _ => {}
-            },
+            Event::Listening(id, _)
+            | Event::ListenFailed(id)
+            | Event::DataConnected(id, _)
+            | Event::DataRefused(id)
+            | Event::DataSecured(id, _)
+                if self.data_id == Some(*id) =>
+            {
+                self.tell_data(event);
+            }
             Event::TransferEnded(id, outcome) => return self.tell_end(*id, outcome),
             Event::Finished(id, result) => match (self.phase(*id), result) {
                 (Some(Phase::Finishing), Ok(_)) => {
@@ -61,6 +62,20 @@ impl Facts {
             _ => {}
         }
         None
+    }
+
+    /// Something happened to the data connection that is there or is made.
+    fn tell_data(&mut self, event: &Event<'_>) {
+        match (event, self.data) {
+            (Event::Listening(..), Data::Preparing) => self.data = Data::Listening,
+            (Event::ListenFailed(_), Data::Preparing) => self.close_data(),
+            (Event::DataConnected(_, peer), Data::Listening) if !self.is_right_peer(*peer) => {
+                self.due = Some(Due::Refusal);
+            }
+            (Event::DataConnected(..), Data::Listening | Data::Connecting(_)) => self.data = Data::Connected,
+            (Event::DataSecured(..), Data::Securing) => self.data = Data::Secured,
+            _ => {}
+        }
     }
 
     fn tell_answer(&mut self, id: RequestId, answer: &Answer) -> Option<u16> {
@@ -92,7 +107,7 @@ impl Facts {
         }
         let is_whole = self.is_whole(id, outcome);
         self.enter(id, Phase::Ended { is_whole });
-        self.data = Data::Nothing;
+        self.close_data();
         match outcome {
             Outcome::StoreFailed(error) => Some(error.kind().reply_code().number()),
             _ => None,
@@ -135,14 +150,17 @@ impl Facts {
             Action::CloseControl => self.control = Control::Closed,
             Action::Ask(id, request) => self.see_request(*id, request),
             Action::Cancel(_) => self.request = None,
-            Action::OpenDataConnection(DataConnectionMode::Listen) => self.data = Data::Preparing,
-            Action::OpenDataConnection(DataConnectionMode::Connect(address)) => {
-                self.data = Data::Connecting(*address);
+            Action::OpenDataConnection(id, mode) => {
+                self.data_id = Some(*id);
+                self.data = match mode {
+                    DataConnectionMode::Listen => Data::Preparing,
+                    DataConnectionMode::Connect(address) => Data::Connecting(*address),
+                };
             }
-            Action::RefuseDataConnection => self.due = Some(Due::NothingMore),
-            Action::SecureDataConnection(_) => self.data = Data::Securing,
-            Action::ExpectTransfer(_) => {}
-            Action::CloseDataConnection => self.data = Data::Nothing,
+            Action::RefuseDataConnection(_) => self.due = Some(Due::NothingMore),
+            Action::SecureDataConnection(..) => self.data = Data::Securing,
+            Action::ExpectTransfer(..) => {}
+            Action::CloseDataConnection(_) => self.close_data(),
             Action::Transfer(id, movement) => {
                 self.opened = None;
                 // In TYPE A no number of bytes tells that a file is whole.
@@ -156,7 +174,7 @@ impl Facts {
                     Some(content) => self.add(*id, content, Phase::Aborting),
                     None => self.enter(*id, Phase::Aborting),
                 }
-                self.data = Data::Nothing;
+                self.close_data();
             }
             Action::Drop(id) => drop(self.transfers.remove(id)),
             Action::Detach(id) => self.enter(*id, Phase::Detached),
@@ -203,6 +221,11 @@ impl Facts {
         let is_secured = self.data == Data::Secured;
         let awaited = self.awaited.take().filter(|_| content == Content::Upload);
         self.transfers.insert(id, Transfer { content, phase, is_secured, awaited });
+    }
+
+    fn close_data(&mut self) {
+        self.data = Data::Nothing;
+        self.data_id = None;
     }
 
     fn enter(&mut self, id: TransferId, phase: Phase) {

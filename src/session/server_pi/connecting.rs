@@ -1,0 +1,149 @@
+//! How a transfer gets its data connection, and what becomes of one that none can take.
+
+use core::net::SocketAddr;
+
+use super::ServerPi;
+use crate::{
+    reply::Reply,
+    session::{
+        action::{Action, DataConnectionMode, DataId},
+        event::Resumption,
+        machines::{
+            data_connection::{DataEffect, Readiness, Unfitness},
+            timer::Timer,
+            transfer::Phase,
+        },
+    },
+    storage::AbortReason,
+};
+
+const NO_DATA_CONNECTION: Reply = Reply::from_static("425 The data connection could not be made.\r\n");
+const NOT_SECURED: Reply =
+    Reply::from_static("522 The TLS handshake on the data connection did not succeed.\r\n");
+const NOT_CERTIFIED: Reply = Reply::from_static(
+    "522 The TLS handshake on the data connection did not succeed, or did not show the control connection's certificate.\r\n",
+);
+const NOT_RESUMED: Reply =
+    Reply::from_static("522 A data connection has to resume the TLS session of the control connection.\r\n");
+
+impl ServerPi {
+    pub(crate) fn next_data_id(&mut self) -> DataId {
+        DataId(self.next_id())
+    }
+
+    /// Closes what has been prepared for a data connection.
+    pub(crate) fn close_data_connection(&mut self) {
+        if let Some(id) = self.data.close() {
+            self.act(Action::CloseDataConnection(id));
+        }
+    }
+
+    /// Connects to the client, where that is what it wants.
+    pub(super) fn connect(&mut self) {
+        let id = self.next_data_id();
+        if let Some(address) = self.data.connect(id) {
+            self.act(Action::OpenDataConnection(id, DataConnectionMode::Connect(address)));
+        }
+    }
+
+    // What happens to it.
+
+    pub(crate) fn handle_data_connected(&mut self, id: DataId, peer: SocketAddr) {
+        let effect = self.data.handle_connected(id, peer, self.control.peer, self.config.data_peer);
+        self.follow_data_effect(effect);
+    }
+
+    pub(crate) fn handle_data_refused(&mut self, id: DataId) {
+        let effect = self.data.handle_refused(id);
+        self.follow_data_effect(effect);
+    }
+
+    pub(crate) fn handle_data_secured(&mut self, id: DataId, resumption: Resumption) {
+        let effect = self.data.handle_secured(id, resumption, self.config.tls.session_reuse);
+        self.follow_data_effect(effect);
+    }
+
+    /// Does what follows from what has happened to the data connection.
+    pub(crate) fn follow_data_effect(&mut self, effect: DataEffect) {
+        match effect {
+            DataEffect::Nothing => {}
+            DataEffect::Refuse(id) => self.act(Action::RefuseDataConnection(id)),
+            DataEffect::Connected => {
+                self.secure_data_connection();
+                self.move_if_ready();
+            }
+            DataEffect::Secured => self.move_if_ready(),
+            DataEffect::Failed => self.handle_no_data_connection(),
+            // The abort closes it, too.
+            DataEffect::Unfit(_, why) if self.is_data_connection_awaited() => {
+                self.refuse_data_connection(why);
+            }
+            DataEffect::Unfit(id, _) => self.act(Action::CloseDataConnection(id)),
+        }
+    }
+
+    /// Begins the handshake on a data connection that is there, unless it is to be clear. The client may begin it at once
+    /// or wait for the preliminary reply.
+    pub(crate) fn secure_data_connection(&mut self) {
+        if self.security.protects_data()
+            && let Some(id) = self.data.secure()
+        {
+            let direction = self.transfer.as_ref().map(|transfer| transfer.subject.direction());
+            self.act(Action::SecureDataConnection(id, direction));
+        }
+    }
+
+    pub(crate) fn handle_no_data_connection(&mut self) {
+        self.abort(AbortReason::NoDataConnection, NO_DATA_CONNECTION);
+    }
+
+    // What it means for the transfer.
+
+    /// Whether the store has opened a transfer that waits for its data connection.
+    fn is_data_connection_awaited(&self) -> bool {
+        self.transfer.as_ref().is_some_and(|transfer| matches!(transfer.phase, Phase::Connecting(_)))
+    }
+
+    /// A transfer that is open moves, or waits for the handshake. As long as none is open, that has as much time as the
+    /// next command.
+    pub(super) fn move_if_ready(&mut self) {
+        if !self.is_data_connection_awaited() {
+            return;
+        }
+        match self.data.readiness() {
+            Readiness::Ready => self.start_moving(),
+            Readiness::Securing(_) => {
+                self.timers.stop(Timer::DataConnect);
+                self.await_handshake();
+            }
+            _ => {}
+        }
+    }
+
+    /// The data connection is there, and as it was agreed.
+    fn start_moving(&mut self) {
+        let Some(transfer) = &mut self.transfer else { return };
+        let Some(movement) = transfer.handle_connected(self.now) else { return };
+        let id = transfer.id;
+        self.data.take_for_transfer();
+        self.timers.stop(Timer::DataConnect);
+        self.timers.stop(Timer::Handshake);
+        self.timers.start(Timer::DataStall, self.now, self.config.data_stall_timeout);
+        self.act(Action::Transfer(id, movement));
+    }
+
+    /// No transfer can take the data connection, and the one that waits for it is told why.
+    pub(super) fn refuse_data_connection(&mut self, why: Unfitness) {
+        let reply = self.unfitness_reply(why);
+        self.abort(AbortReason::NoDataConnection, reply);
+    }
+
+    /// A client that has shown a certificate on the control connection has to show the same one on the data connection.
+    pub(crate) const fn unfitness_reply(&self, why: Unfitness) -> Reply {
+        match why {
+            Unfitness::NotSecured if self.login.has_certificate() => NOT_CERTIFIED,
+            Unfitness::NotSecured => NOT_SECURED,
+            Unfitness::NotResumed => NOT_RESUMED,
+        }
+    }
+}
