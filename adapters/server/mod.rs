@@ -129,7 +129,7 @@ impl<R: Runtime> Server<R> {
             ending: Ending::default(),
             stopped: Signal::default(),
         };
-        let door = Door {
+        let acceptor = Acceptor {
             service: Service {
                 runtime: runtime.clone(),
                 accounts: Arc::new(accounts),
@@ -143,7 +143,7 @@ impl<R: Runtime> Server<R> {
             ending: server.ending.clone(),
             stopped: server.stopped.clone(),
         };
-        runtime.spawn(door.keep(listener));
+        runtime.spawn(acceptor.run(listener));
         Ok(server)
     }
 
@@ -201,8 +201,8 @@ impl Ending {
     }
 }
 
-/// Where clients are let in.
-struct Door<R, A> {
+/// Accepts clients, and starts a session for each that may come.
+struct Acceptor<R, A> {
     service: Service<R, A>,
     connections: Arc<Connections>,
     closed: Signal,
@@ -211,12 +211,12 @@ struct Door<R, A> {
     place: Place,
 }
 
-impl<R: Runtime, A: Accounts> Door<R, A> {
-    async fn keep(self, listener: R::Listener) {
+impl<R: Runtime, A: Accounts> Acceptor<R, A> {
+    async fn run(self, listener: R::Listener) {
         let runtime = &self.service.runtime;
         while let Some(accepted) = self.closed.or(runtime.accept(&listener)).await {
             match accepted {
-                Ok((stream, peer)) => self.let_in(stream, peer),
+                Ok((stream, peer)) => self.admit(stream, peer),
                 Err(error) if is_of_one_client(&error) => {}
                 Err(error) => {
                     tracing::warn!(%error, "no connection can be accepted for now");
@@ -228,7 +228,7 @@ impl<R: Runtime, A: Accounts> Door<R, A> {
         drop(self.place);
     }
 
-    fn let_in(&self, stream: R::Stream, peer: SocketAddr) {
+    fn admit(&self, stream: R::Stream, peer: SocketAddr) {
         let runtime = &self.service.runtime;
         // A connection that cannot be set up any more is gone already.
         let Ok(local) = runtime.prepare_control(&stream) else { return };

@@ -23,7 +23,10 @@ use x509_cert::{
     ext::pkix::name::DirectoryString,
 };
 
-use super::identity::{TlsError, read, read_certificates};
+use super::{
+    error::TlsError,
+    pem::{read_certificates, read_file},
+};
 use crate::{accounts::ClientCertificate, session::TlsClient};
 
 /// The attribute of a subject that holds a common name (RFC 4519 2.3).
@@ -58,7 +61,7 @@ impl ClientAuthorities {
     ///
     /// [`TlsError`] says why it is not usable.
     pub fn from_file(certificates: impl AsRef<Path>) -> Result<Self, TlsError> {
-        Self::from_pem(&read(certificates.as_ref())?)
+        Self::from_pem(&read_file(certificates.as_ref())?)
     }
 
     /// The same from a text in the PEM format.

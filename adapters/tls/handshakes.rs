@@ -23,7 +23,8 @@ use futures_rustls::{
 
 use super::{
     clients::{self, ClientAuthentication, ClientAuthorities},
-    identity::{Identities, TlsError},
+    error::TlsError,
+    identity::Identities,
     sessions::{CONTROL_TICKETS, ControlSessions, DataSessions, NoTickets},
     stream::Stream,
 };

@@ -2,21 +2,23 @@
 
 use std::{
     collections::BTreeMap,
-    fs, io,
-    path::{Path, PathBuf},
+    path::Path,
     string::String,
     sync::{Arc, PoisonError, RwLock},
-    vec::Vec,
 };
 
 use futures_rustls::{
-    pki_types::{CertificateDer, PrivateKeyDer, pem, pem::PemObject},
+    pki_types::{PrivateKeyDer, pem::PemObject as _},
     rustls::{
-        self,
         crypto::ring,
-        server::{ClientHello, ResolvesServerCert, VerifierBuilderError},
+        server::{ClientHello, ResolvesServerCert},
         sign::CertifiedKey,
     },
+};
+
+use super::{
+    error::TlsError,
+    pem::{read_certificates, read_file},
 };
 
 /// Certificates and a key, which can be replaced while servers use them. All clones are the same one.
@@ -40,7 +42,7 @@ impl Identity {
     ///
     /// [`TlsError`] says what is not usable, and why.
     pub fn from_files(certificates: impl AsRef<Path>, key: impl AsRef<Path>) -> Result<Self, TlsError> {
-        Self::from_pem(&read(certificates.as_ref())?, &read(key.as_ref())?)
+        Self::from_pem(&read_file(certificates.as_ref())?, &read_file(key.as_ref())?)
     }
 
     /// The same from texts in the PEM format.
@@ -108,45 +110,4 @@ impl ResolvesServerCert for Identities {
         let host = hello.server_name().and_then(|name| self.hosts.get(&name.to_ascii_lowercase()));
         Some(host.unwrap_or(&self.main).certified())
     }
-}
-
-pub(super) fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
-    fs::read(path).map_err(|error| TlsError::Unreadable { path: PathBuf::from(path), error })
-}
-
-/// One certificate or more, from a text in the PEM format.
-pub(super) fn read_certificates(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let certificates: Vec<_> =
-        CertificateDer::pem_slice_iter(text).collect::<Result<_, _>>().map_err(TlsError::Certificates)?;
-    if certificates.is_empty() {
-        return Err(TlsError::Certificates(pem::Error::NoItemsFound));
-    }
-    Ok(certificates)
-}
-
-/// Why there is no TLS.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum TlsError {
-    /// A file cannot be read.
-    #[error("{} cannot be read: {error}", path.display())]
-    Unreadable {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        error: io::Error,
-    },
-    /// The certificates are not in the PEM format.
-    #[error("the certificates are not usable: {0}")]
-    Certificates(#[source] pem::Error),
-    /// The key is not in the PEM format.
-    #[error("the key is not usable: {0}")]
-    Key(#[source] pem::Error),
-    /// Certificates and key do not belong together, or cannot be used at all.
-    #[error("TLS cannot be set up: {0}")]
-    Unusable(#[from] rustls::Error),
-    /// Nobody's certificate could be verified.
-    #[error("clients' certificates cannot be verified: {0}")]
-    Authorities(#[from] VerifierBuilderError),
 }
