@@ -47,12 +47,16 @@ pub fn resolve(path: &[String], module: &[String]) -> Option<Vec<String>> {
     Some(base)
 }
 
-/// All paths of at least two segments, those in braces each for itself.
+/// All paths of at least two segments, those in braces each for itself. Who may see an item is none.
 pub fn paths(code: &str) -> Vec<Vec<String>> {
     let tokens: Vec<&str> = tokens(code);
     let mut paths = Vec::new();
     let mut rest = tokens.into_iter().peekable();
     while let Some(token) = rest.next() {
+        if token == "pub" && rest.next_if_eq(&"(").is_some() {
+            let _ = rest.find(|token| *token == ")");
+            continue;
+        }
         if is_identifier(token) && rest.peek() == Some(&"::") {
             read_path(&mut vec![token.to_owned()], &mut rest, &mut paths);
         }
