@@ -7,36 +7,16 @@ store goes through HAProxy, too, so that none of them depends on one node.
 
 import csv
 import io
-import random
-import socket
 import subprocess
 import urllib.request
 
 from .checks import check, wait_until
-from .grid import free_port
+from .ports import HOST, free_port
 
-HOST = "127.0.0.1"
 PORTS = 100  # for the passive data connections of a front end
 # Longer than the longest upload, during which nothing passes on the control connection. And when HAProxy gives up a
 # data connection that stalls, ftpd sees an end in good order; so ftpd has to be the one who gives up, after 5 minutes.
 TIMEOUT = "1d"
-
-
-def free_ports(addresses, count):
-    """So many ports in a row that are free on all of these addresses."""
-    while True:
-        low = random.randrange(20000, 32000 - count)
-        if all(is_free(address, port) for address in addresses for port in range(low, low + count)):
-            return range(low, low + count)
-
-
-def is_free(address, port):
-    with socket.socket() as one:
-        try:
-            one.bind((address, port))
-        except OSError:
-            return False
-        return True
 
 
 class Balancer:

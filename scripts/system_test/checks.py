@@ -22,10 +22,10 @@ def check(condition, message):
         raise Failure(message)
 
 
-def wait_until(condition, message, patience=PATIENCE):
+def wait_until(condition, message, patience=PATIENCE, pause=0.01):
     """Waits for a condition. A message that is a function is asked for when there is need of it."""
     deadline = time.monotonic() + patience
     while not condition():
         if time.monotonic() > deadline:
             raise Failure(message() if callable(message) else message)
-        time.sleep(0.01)
+        time.sleep(pause)

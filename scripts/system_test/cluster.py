@@ -14,13 +14,13 @@ from collections import Counter
 from botocore.exceptions import BotoCoreError, ClientError
 
 from . import cuts
-from .balancer import HOST, PORTS, Balancer, free_ports
+from .balancer import PORTS, Balancer
 from .chance import SEED, chance
 from .checks import Failure, check, wait_until
 from .cluster_clients import Client
 from .garage import Garage
-from .grid import free_port
 from .ledger import Ledger
+from .ports import HOST, free_port, free_ports
 from .s3_server import BUCKET
 from .servers import PASSWORD, USER, Server, build
 
@@ -36,7 +36,7 @@ class Front:
     def __init__(self, number, address, program, folder):
         self.name, self.address = f"front{number}", address
         self.program, self.folder = program, folder
-        self.port = free_port()
+        self.port = free_port(address)
         self.passive = free_ports((address, HOST), PORTS)
         self.server = None
 

@@ -11,10 +11,9 @@ import boto3
 from botocore.config import Config
 
 from .checks import PATIENCE, check, wait_until
-from .grid import free_port
+from .ports import HOST, free_port
 from .s3_server import BUCKET, Bucket
 
-HOST = "127.0.0.1"
 NODES = 3
 REGION = "garage"
 CAPACITY = "10G"

@@ -12,15 +12,10 @@ from urllib.parse import quote
 import boto3
 
 from .checks import PATIENCE, check, wait_until
+from .ports import free_port
 
 BUCKET = "bucket"
 KEYS = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_REGION": "us-east-1"}
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 class Bucket:
