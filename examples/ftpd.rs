@@ -3,10 +3,10 @@
 #[cfg(feature = "accounts-file")]
 #[path = "ftpd/accounts.rs"]
 mod accounts;
-#[path = "ftpd/customs.rs"]
-mod customs;
 #[path = "ftpd/folder.rs"]
 mod folder;
+#[path = "ftpd/quirks.rs"]
+mod quirks;
 #[path = "ftpd/servers.rs"]
 mod servers;
 #[path = "ftpd/store.rs"]
@@ -109,7 +109,7 @@ struct Options {
     runtime: RuntimeOption,
 
     #[command(flatten)]
-    customs: customs::CustomsOptions,
+    quirks: quirks::QuirksOptions,
 
     #[cfg(feature = "accounts-file")]
     #[command(flatten)]

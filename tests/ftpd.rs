@@ -301,7 +301,7 @@ fn users_and_rights_are_as_the_options_say() {
 }
 
 #[test]
-fn customs_of_clients_are_met_as_the_options_say() {
+fn quirks_of_clients_are_met_as_the_options_say() {
     let folder = tempfile::tempdir().unwrap();
     let stored = || std::fs::read(folder.path().join("file")).unwrap();
     let image = b"an image\r\n, as far as bytes say";

@@ -18,7 +18,7 @@ const WORK_COUNTED: usize = TURN / 16;
 pub(super) struct Arranged<L> {
     listing: L,
     /// `.` and `..`.
-    dots: Vec<Entry>,
+    self_and_parent: Vec<Entry>,
     pattern: Option<Pattern>,
     order: Order,
     turn: Turn,
@@ -33,15 +33,15 @@ enum Order {
 }
 
 impl<L: Listing> Arranged<L> {
-    /// `dots` come before all others. If not all may match, this looks for the first that does.
+    /// `self_and_parent` come before all others. If not all may match, this looks for the first that does.
     pub(super) async fn open(
         listing: L,
-        dots: Vec<Entry>,
+        self_and_parent: Vec<Entry>,
         pattern: Option<Pattern>,
         limit: usize,
     ) -> Result<Self, StorageError> {
         let order = Order::Open { first: Vec::new(), limit };
-        let mut arranged = Self { listing, dots, pattern, order, turn: Turn::default() };
+        let mut arranged = Self { listing, self_and_parent, pattern, order, turn: Turn::default() };
         if arranged.pattern.is_some() {
             let found = arranged.next_wanted().await?;
             if found.is_empty() {
@@ -89,8 +89,8 @@ impl<L: Listing> Arranged<L> {
 
 impl<L: Listing> Listing for Arranged<L> {
     async fn next_page(&mut self) -> Result<Vec<Entry>, StorageError> {
-        if !self.dots.is_empty() {
-            return Ok(mem::take(&mut self.dots));
+        if !self.self_and_parent.is_empty() {
+            return Ok(mem::take(&mut self.self_and_parent));
         }
         loop {
             let found = self.next_wanted().await?;
@@ -239,13 +239,14 @@ mod tests {
     }
 
     #[test]
-    fn dots_come_first() {
+    fn self_and_parent_come_first() {
         const PAGES: &[&str] = &["b", ".", "..", "a", "-"];
         let listed = |limit| {
-            let dots = [".", ".."]
+            let self_and_parent = [".", ".."]
                 .map(|name| Entry::new(Bytes::from_static(name.as_bytes()), Metadata::directory()));
             let listed = async {
-                let listing = Arranged::open(Pages(vec![PAGES]), dots.to_vec(), None, limit).await?;
+                let listing =
+                    Arranged::open(Pages(vec![PAGES]), self_and_parent.to_vec(), None, limit).await?;
                 listing.first(10).await
             };
             let (entries, _) = turns(listed).0.unwrap();

@@ -177,16 +177,16 @@ async fn list<S: Storage>(
     sorted_entries_limit: usize,
 ) -> Result<Arranged<S::Listing>, StorageError> {
     let listing = store.list(path).await?;
-    let (pattern, dots) = match selection {
+    let (pattern, self_and_parent) = match selection {
         Selection::All => (None, Vec::new()),
-        Selection::WithDots => (None, dots(store, path).await),
+        Selection::WithSelfAndParent => (None, self_and_parent(store, path).await),
         Selection::Matching(pattern) => (Some(pattern), Vec::new()),
     };
-    Arranged::open(listing, dots, pattern, sorted_entries_limit).await
+    Arranged::open(listing, self_and_parent, pattern, sorted_entries_limit).await
 }
 
 /// `.` and `..`, as far as the store tells of them. Above the root is the root.
-async fn dots<S: Storage>(store: &S, path: &Pathname) -> Vec<Entry> {
+async fn self_and_parent<S: Storage>(store: &S, path: &Pathname) -> Vec<Entry> {
     let above = path.parent().unwrap_or_else(Pathname::root);
     let mut entries = Vec::new();
     for (name, path) in [(".", path), ("..", &above)] {

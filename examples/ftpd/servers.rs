@@ -116,6 +116,6 @@ fn settings(options: &Options) -> Settings {
         passive_address: options.public_ip.map_or(PassiveAddress::Local, PassiveAddress::Fixed),
         connections_limit: options.max_connections.get(),
         connections_per_address_limit: options.max_per_address.get(),
-        ..options.customs.settings()
+        ..options.quirks.settings()
     }
 }

@@ -504,9 +504,9 @@ mod tests {
         let mistake =
             |ip: [u8; 4]| mistake(|settings| settings.passive_address = PassiveAddress::Fixed(ip.into()));
         assert_eq!(mistake([192, 0, 2, 1]), None);
-        for nobodys in [[0, 0, 0, 0], [224, 0, 0, 1], [255, 255, 255, 255]] {
+        for unusable in [[0, 0, 0, 0], [224, 0, 0, 1], [255, 255, 255, 255]] {
             let expected = "the setting passive_address is not usable: no client can connect to ";
-            assert!(mistake(nobodys).unwrap().starts_with(expected), "{nobodys:?}");
+            assert!(mistake(unusable).unwrap().starts_with(expected), "{unusable:?}");
         }
     }
 

@@ -35,7 +35,7 @@ pub enum ListingFormat {
     /// `LIST -F`: the same, with a `/` behind the name of a directory, and a `*` behind that of a file which somebody may
     /// execute. Of a symbolic link, that stands behind its target, as with `ls -lF`: a client that cuts the target off
     /// would take a `@` for a part of the link's name.
-    Marked,
+    LongWithKinds,
     /// `NLST`: the names.
     Names {
         /// Stands before each name, so that the client can use the line as an argument: `dir/` for `NLST dir`.
@@ -78,14 +78,14 @@ impl ListingFormat {
     /// ```
     pub fn line(&self, now: TimeValue, entry: &Entry, out: &mut BytesMut) {
         let Entry { name, metadata, link } = entry;
-        let is_list = matches!(self, Self::Long | Self::Marked);
+        let is_list = matches!(self, Self::Long | Self::LongWithKinds);
         let is_shown = entry_name_is_sendable(name) || is_list && matches!(&name[..], b"." | b"..");
         if !is_shown {
             return;
         }
         out.reserve(ROOM_FOR_A_LINE);
         match self {
-            Self::Long | Self::Marked => put_long(now, metadata, link.as_ref(), out),
+            Self::Long | Self::LongWithKinds => put_long(now, metadata, link.as_ref(), out),
             Self::Names { prefix } => out.put_slice(prefix),
             Self::Machine(facts) => {
                 facts.write(metadata, out);
@@ -97,8 +97,8 @@ impl ListingFormat {
         if is_list && is_link {
             put_target(link.as_ref(), out);
         }
-        if matches!(self, Self::Marked) {
-            out.put_slice(mark(metadata));
+        if matches!(self, Self::LongWithKinds) {
+            out.put_slice(kind_mark(metadata));
         }
         out.put_slice(b"\r\n");
     }
@@ -137,7 +137,7 @@ fn put_long(now: TimeValue, metadata: &Metadata, link: Option<&Link>, out: &mut 
 }
 
 /// What `ls -F` has behind a name.
-fn mark(metadata: &Metadata) -> &'static [u8] {
+fn kind_mark(metadata: &Metadata) -> &'static [u8] {
     let is_program = metadata.unix.is_some_and(|unix| unix.mode & 0o111 != 0);
     match metadata.kind {
         EntryKind::Directory => b"/",
@@ -400,7 +400,7 @@ mod tests {
             (link(file(0o755)), " name -> there*"),
             (link(Metadata::directory()), " name -> there/"),
         ] {
-            let marked = line(&ListingFormat::Marked, time("20261122213000"), &entry);
+            let marked = line(&ListingFormat::LongWithKinds, time("20261122213000"), &entry);
             assert!(marked.ends_with(&format!("{expected}\r\n")), "{marked:?} should end with {expected:?}");
             let long = line(&ListingFormat::Long, time("20261122213000"), &entry);
             let unmarked = expected.trim_end_matches(['/', '*']);
@@ -497,11 +497,11 @@ mod tests {
                 ListingFormat::Names { prefix: Bytes::new() },
                 ListingFormat::Machine(Facts::default()),
                 ListingFormat::Long,
-                ListingFormat::Marked,
+                ListingFormat::LongWithKinds,
             ] {
                 let mut out = BytesMut::new();
                 format.line(TimeValue::from_unix(now, 0), &entry, &mut out);
-                let is_list = matches!(format, ListingFormat::Long | ListingFormat::Marked);
+                let is_list = matches!(format, ListingFormat::Long | ListingFormat::LongWithKinds);
                 let is_dots = is_list && matches!(&name[..], b"." | b"..");
                 if Pathname::root().join(&name).is_err() && !is_dots {
                     prop_assert!(out.is_empty());
@@ -515,7 +515,7 @@ mod tests {
                     Some(link) => 4 + link.target.len(),
                     None => 5,
                 };
-                let mark = if format == ListingFormat::Marked { mark(&entry.metadata) } else { b"" };
+                let mark = if format == ListingFormat::LongWithKinds { kind_mark(&entry.metadata) } else { b"" };
                 let text = text.strip_suffix(mark).unwrap();
                 let text = &text[..text.len() - arrow_and_target];
                 prop_assert!(text.ends_with(&name));

@@ -130,7 +130,7 @@ pub enum Selection {
     /// All that the store lists.
     All,
     /// The directory itself, as `.`, and the one above it, as `..`; then all that the store lists.
-    WithDots,
+    WithSelfAndParent,
     /// Those whose names match. If there is none, the answer is
     /// [`NotFound`](crate::storage::StorageErrorKind::NotFound).
     Matching(Pattern),

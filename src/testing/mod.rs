@@ -22,7 +22,7 @@
 //!   and the old one if the store says that a finish can stop. Of several uploads to one name the one that is finished
 //!   last is there, whole. Readers beside them never see a part.
 //! * **`APPE`, `REST`, `STOU`.** The beginning of the file stays; a finish that succeeds loses nothing that another one
-//!   has stored meanwhile; a unique name was nobody's.
+//!   has stored meanwhile; a unique name was free.
 //! * **Downloads.** They begin at their offset, never yield more than was asked for, and come to the end of what they
 //!   opened, or to an error.
 //! * **Changes.** Whoever was told that something is done finds it done, also where a file is removed or renamed while it
@@ -81,7 +81,7 @@ macro_rules! for_each_check {
                 appending_keeps_the_start [Append]
                 of_what_is_appended_at_the_same_time_nothing_is_lost [Append]
                 resuming_keeps_the_start [Resume]
-                unique_names_were_nobodys [Unique]
+                unique_names_were_free [Unique]
                 a_unique_upload_replaces_nothing [Unique]
             }
             downloads {

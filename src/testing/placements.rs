@@ -102,7 +102,7 @@ pub(super) async fn of_what_is_appended_at_the_same_time_nothing_is_lost<S: Stor
     ground.holds("/file", wanted, "after one that appended to a file that was replaced meanwhile").await
 }
 
-pub(super) async fn unique_names_were_nobodys<S: Storage>(ground: &Ground<'_, S>) -> Outcome {
+pub(super) async fn unique_names_were_free<S: Storage>(ground: &Ground<'_, S>) -> Outcome {
     ground.put("/report.pdf", "somebody's").await?;
     let mut names: Vec<String> = ["report.pdf".into()].into();
     for content in [b"1", b"2", b"3"] {

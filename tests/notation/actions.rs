@@ -134,7 +134,7 @@ fn describe_credentials(credentials: &Credentials) -> String {
 fn describe_selection(selection: &Selection) -> String {
     match selection {
         Selection::All => String::new(),
-        Selection::WithDots => " with . and ..".into(),
+        Selection::WithSelfAndParent => " with . and ..".into(),
         Selection::Matching(pattern) => format!(" matching {}", quote(pattern.as_bytes())),
     }
 }
@@ -144,7 +144,7 @@ fn describe_movement(movement: &Movement) -> String {
         Movement::Receive(dtp) => format!("Receive {}", describe_dtp(dtp)),
         Movement::Send(dtp) => format!("Send {}", describe_dtp(dtp)),
         Movement::List(ListingFormat::Long) => "List Long".into(),
-        Movement::List(ListingFormat::Marked) => "List Marked".into(),
+        Movement::List(ListingFormat::LongWithKinds) => "List LongWithKinds".into(),
         Movement::List(ListingFormat::Names { prefix }) => format!("List Names {}", quote(prefix)),
         Movement::List(ListingFormat::Machine(facts)) => format!("List Machine {}", fact_names(facts)),
         Movement::Text(text) => format!("Text {}", quote(text)),

@@ -33,7 +33,7 @@ const FAULTS: &[(Fault, &str)] = &[
     (AppendIsNotOffered, "appending_keeps_the_start"),
     (AppendLosesOthers, "of_what_is_appended_at_the_same_time_nothing_is_lost"),
     (ResumeReplaces, "resuming_keeps_the_start"),
-    (UniqueTakesTheHint, "unique_names_were_nobodys"),
+    (UniqueTakesTheHint, "unique_names_were_free"),
     (UniqueReplaces, "a_unique_upload_replaces_nothing"),
     (NotFoundIsFailed, "what_is_not_there_is_not_found"),
     (OffsetIsIgnored, "retrieving_starts_at_an_offset"),

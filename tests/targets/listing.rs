@@ -48,7 +48,7 @@ pub fn run(data: &[u8]) {
     check(
         &entries,
         is_in_list,
-        |entry, out| ListingFormat::Marked.line(now, entry, out),
+        |entry, out| ListingFormat::LongWithKinds.line(now, entry, out),
         |entry, line| {
             check_marked(now, entry, line);
         },

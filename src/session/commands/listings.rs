@@ -14,7 +14,7 @@ use crate::{
         machines::transfer::{Phase, Subject},
         server_pi::{
             ServerPi,
-            answers::is_nobodys_name,
+            answers::is_no_such_name,
             purpose::{Listed, Purpose, Wanted},
         },
     },
@@ -88,7 +88,7 @@ impl ServerPi {
             _ if wanted == Wanted::Anything && is_file(&pathname, error) => {
                 self.ask(Request::Stat(pathname.clone()), Purpose::ListFile(pathname, format));
             }
-            (_, Some(pattern), Some(parent)) if is_nobodys_name(error) => {
+            (_, Some(pattern), Some(parent)) if is_no_such_name(error) => {
                 self.replace_movement(Movement::List(format.beside_argument()));
                 self.ask(Request::OpenListing(parent, Selection::Matching(pattern)), Purpose::Open);
             }
@@ -125,7 +125,7 @@ impl ServerPi {
             _ if wanted == Wanted::Anything && is_file(&pathname, error) => {
                 self.ask(Request::Stat(pathname.clone()), Purpose::StatusOfFile(pathname, format));
             }
-            (Some(pattern), Some(parent)) if is_nobodys_name(error) => {
+            (Some(pattern), Some(parent)) if is_no_such_name(error) => {
                 let limit = self.config.status_entries_limit;
                 let request = Request::ListFirst(parent, Selection::Matching(pattern), limit);
                 self.ask(request, Purpose::StatusOfMatches(format));
@@ -185,8 +185,9 @@ fn put_entries<'a>(
 /// What the flags of `LIST` and `STAT` say: `-F` marks names by what they are, and `-a` shows `.` and `..`. Hidden names are
 /// shown without it, too; all other flags say nothing here.
 fn asked_by_flags(argument: &[u8]) -> (ListingFormat, Selection) {
-    let format = if has_list_flag(argument, b'F') { ListingFormat::Marked } else { ListingFormat::Long };
-    let selection = if has_list_flag(argument, b'a') { Selection::WithDots } else { Selection::All };
+    let format =
+        if has_list_flag(argument, b'F') { ListingFormat::LongWithKinds } else { ListingFormat::Long };
+    let selection = if has_list_flag(argument, b'a') { Selection::WithSelfAndParent } else { Selection::All };
     (format, selection)
 }
 

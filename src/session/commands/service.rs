@@ -66,7 +66,7 @@ impl ServerPi {
         let upload = UploadSubject {
             pathname: pathname.clone(),
             offset: 0,
-            announced: self.weigh_announced(announced, &placement),
+            announced: self.meaning_of_allo(announced, &placement),
             finish: FinishKind::RunsToItsEnd,
             naming,
         };
@@ -79,7 +79,7 @@ impl ServerPi {
     ///
     /// In `TYPE A` a line is shorter in the store than on the wire. So what was there before an `APPE` cannot be counted,
     /// and what comes is never shorter than the client's own file, but may be longer.
-    fn weigh_announced(&self, announced: Option<u64>, placement: &Placement) -> Announced {
+    fn meaning_of_allo(&self, announced: Option<u64>, placement: &Placement) -> Announced {
         match (announced, self.config.announced_size, self.representation()) {
             (None | Some(0), ..) | (_, AnnouncedSize::Advisory, _) => Announced::Nothing,
             (Some(size), _, Representation::Image) => Announced::Whole(size),

@@ -48,7 +48,7 @@ impl ServerPi {
     }
 
     fn handle_failed(&mut self, purpose: Purpose, error: StorageError) {
-        let is_nobodys_name = is_nobodys_name(&error);
+        let is_no_such_name = is_no_such_name(&error);
         let code = self.refusal_code(&purpose, error.kind());
         match purpose {
             Purpose::OpenListing(listed) => self.handle_listing_failed(listed, &error, code),
@@ -56,10 +56,10 @@ impl ServerPi {
                 self.refuse_transfer(code, error.message());
             }
             Purpose::Status(listed) => self.handle_status_failed(listed, &error, code),
-            Purpose::ModificationTime(_, TimeToSet::Of(name, modified)) if is_nobodys_name => {
+            Purpose::ModificationTime(_, TimeToSet::Of(name, modified)) if is_no_such_name => {
                 self.set_modified(&name, modified, TimeReply::Digits);
             }
-            Purpose::ModificationTime(_, TimeToSet::Unclear) if is_nobodys_name => {
+            Purpose::ModificationTime(_, TimeToSet::Unclear) if is_no_such_name => {
                 self.reply(
                     ReplyCode::ARGUMENT_ERROR,
                     "Times are in UTC here; send them without a time zone.",
@@ -171,7 +171,7 @@ impl ServerPi {
 }
 
 /// Whether the store says that nothing has this name, or that nothing can have it.
-pub(crate) fn is_nobodys_name(error: &StorageError) -> bool {
+pub(crate) fn is_no_such_name(error: &StorageError) -> bool {
     matches!(error.kind(), StorageErrorKind::NotFound | StorageErrorKind::NameRefused)
 }
 

@@ -1,4 +1,4 @@
-//! Customs of clients that do not keep to the RFCs.
+//! Quirks of clients that do not keep to the RFCs.
 
 use clap::{Args, ValueEnum};
 use sansftp::{
@@ -8,7 +8,7 @@ use sansftp::{
 };
 
 #[derive(Debug, Args)]
-pub(crate) struct CustomsOptions {
+pub(crate) struct QuirksOptions {
     /// The type that sessions begin in: ascii, or image for clients that send images and never say TYPE I
     #[arg(long, value_name = "TYPE", value_enum, default_value = "ascii", hide_possible_values = true)]
     initial_type: InitialType,
@@ -35,7 +35,7 @@ enum AnnouncedSizeOption {
     Advisory,
 }
 
-impl CustomsOptions {
+impl QuirksOptions {
     /// The default settings, but for what the options say.
     pub(crate) fn settings(&self) -> Settings {
         Settings {
