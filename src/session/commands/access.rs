@@ -120,8 +120,8 @@ impl ServerPi {
 
     /// The parent of a directory is one, so the store is not asked.
     pub(crate) fn cdup(&mut self, _: &[u8]) {
-        if let Some(parent) = self.parameters.working_directory.parent() {
-            self.parameters.working_directory = parent;
+        if let Some(parent) = self.parameters.working_directory().parent() {
+            self.parameters.set_working_directory(parent);
         }
         self.reply(ReplyCode::FILE_ACTION_DONE, "Directory changed.");
     }

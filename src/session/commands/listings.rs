@@ -44,7 +44,7 @@ impl ServerPi {
 
     /// RFC 3659 2.2.2: here, and wherever else that RFC has a pathname, a pattern is a name like others.
     pub(crate) fn mlsd(&mut self, argument: &[u8]) {
-        self.list_as(ListingFormat::Machine(self.parameters.facts), Selection::All, argument, None);
+        self.list_as(ListingFormat::Machine(self.parameters.facts()), Selection::All, argument, None);
     }
 
     fn list_as(

@@ -47,10 +47,10 @@ impl ServerPi {
     fn execute(&mut self, rule: &Rule, argument: &[u8]) {
         self.form = rule.form;
         if rule.carries != Carries::Restart {
-            self.parameters.restart = None;
+            self.parameters.take_restart();
         }
         if rule.carries != Carries::Rename {
-            self.parameters.rename_from = None;
+            self.parameters.take_rename_from();
         }
         if !rule.is_offered(self.config.tls.start) {
             return self.not_implemented(argument);

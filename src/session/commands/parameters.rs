@@ -1,9 +1,9 @@
 //! Transfer parameter commands (RFC 959 4.1.2, RFC 2428, RFC 2389, RFC 2640).
 
-use core::net::{IpAddr, SocketAddr, SocketAddrV4};
+use core::net::{IpAddr, SocketAddr};
 
 use crate::{
-    address::{AddressError, EpsvArgument, ExtendedPort, HostPort, parse_eprt, parse_port},
+    address::{AddressError, EpsvArgument, parse_eprt, parse_port},
     command::{parse_only, parse_type, split_word},
     config::{AsciiConversion, DataPeer, PassiveAddress},
     dtp::Representation,
@@ -11,11 +11,7 @@ use crate::{
     pathname::{Pathname, names_directory},
     reply::{Reply, ReplyCode},
     session::{
-        action::{Action, DataConnectionMode, DataId},
-        machines::{
-            data_connection::{PassiveCommand, is_allowed},
-            parameters::DataConnectionSetup,
-        },
+        machines::data_connection::{PassiveCommand, is_allowed},
         server_pi::ServerPi,
     },
 };
@@ -28,7 +24,7 @@ const PORT_SET: Reply = Reply::from_static("200 Address taken; a transfer will c
 impl ServerPi {
     pub(crate) fn type_(&mut self, argument: &[u8]) {
         if let Some(representation) = self.accept(parse_type(argument)) {
-            self.parameters.representation = representation;
+            self.parameters.set_representation(representation);
             self.send(TYPE_SET);
         }
     }
@@ -58,14 +54,12 @@ impl ServerPi {
     }
 
     fn connect_later(&mut self, address: Result<SocketAddr, AddressError>) {
-        if self.parameters.setup == DataConnectionSetup::EpsvOnly {
+        if self.parameters.is_epsv_only() {
             return self.reply(ReplyCode::ARGUMENT_ERROR, "After EPSV ALL, only EPSV is allowed.");
         }
         match address {
             Ok(address) if is_allowed(address, self.control.peer, self.config.data_peer) => {
-                if let Some(id) = self.data.set_address(address) {
-                    self.act(Action::CloseDataConnection(id));
-                }
+                self.connect_later_to(address);
                 self.send(PORT_SET);
             }
             Ok(_) => self.reply(
@@ -103,7 +97,7 @@ impl ServerPi {
     }
 
     pub(crate) fn pasv(&mut self, _: &[u8]) {
-        if self.parameters.setup == DataConnectionSetup::EpsvOnly {
+        if self.parameters.is_epsv_only() {
             return self.reply(ReplyCode::ARGUMENT_ERROR, "After EPSV ALL, only EPSV is allowed.");
         }
         let IpAddr::V4(local) = self.control.local.ip().to_canonical() else {
@@ -121,42 +115,13 @@ impl ServerPi {
         let is_ipv6 = self.is_over_ipv6();
         match EpsvArgument::parse(argument) {
             Ok(EpsvArgument::All) => {
-                self.parameters.setup = DataConnectionSetup::EpsvOnly;
+                self.parameters.handle_epsv_all();
                 self.reply(ReplyCode::OK, "Only EPSV is allowed from now on.");
             }
             Ok(EpsvArgument::Ipv4) if is_ipv6 => self.reply_unknown_protocol(),
             Ok(EpsvArgument::Ipv6) if !is_ipv6 => self.reply_unknown_protocol(),
             Ok(_) => self.listen(PassiveCommand::Epsv),
             Err(error) => self.reply_address_error(error),
-        }
-    }
-
-    fn listen(&mut self, command: PassiveCommand) {
-        let id = self.next_data_id();
-        self.data.listen(id, command);
-        self.act(Action::OpenDataConnection(id, DataConnectionMode::Listen));
-    }
-
-    pub(crate) fn handle_listening(&mut self, id: DataId, address: SocketAddr) {
-        let reply = match self.data.handle_listening(id) {
-            Some(PassiveCommand::Pasv(host)) => {
-                let address = HostPort(SocketAddrV4::new(host, address.port()));
-                let reply = self.replies.compose(ReplyCode::PASSIVE);
-                reply.text("Entering Passive Mode (").value(address).text(").").finish()
-            }
-            Some(PassiveCommand::Epsv) => {
-                let reply = self.replies.compose(ReplyCode::EXTENDED_PASSIVE);
-                let port = ExtendedPort(address.port());
-                reply.text("Entering Extended Passive Mode (").value(port).text(")").finish()
-            }
-            None => return,
-        };
-        self.send(reply);
-    }
-
-    pub(crate) fn handle_listen_failed(&mut self, id: DataId) {
-        if self.data.handle_listen_failed(id).is_some() {
-            self.reply(ReplyCode::NO_DATA_CONNECTION, "No passive port is free; try again later.");
         }
     }
 
@@ -172,11 +137,10 @@ impl ServerPi {
             // RFC 3659 7.9: the facts stand without blanks between them.
             (b"MLST", list) if list.contains(&b' ') => self.reply_form_of_options("MLST [fact;fact;...]"),
             (b"MLST", _) => {
-                self.parameters.facts =
-                    Facts::select(options.trim_ascii()).with_times_in(self.config.time_precision);
+                let facts = Facts::select(options.trim_ascii()).with_times_in(self.config.time_precision);
+                self.parameters.set_facts(facts);
                 let reply = self.replies.compose(ReplyCode::OK).text("MLST OPTS ");
-                let reply =
-                    self.parameters.facts.names().fold(reply, |reply, name| reply.text(name).text(";"));
+                let reply = facts.names().fold(reply, |reply, name| reply.text(name).text(";"));
                 let reply = reply.finish();
                 self.send(reply);
             }
@@ -202,7 +166,7 @@ impl ServerPi {
 
     /// The pathname that an argument means (promise 11); if it means none, the client is told.
     pub(crate) fn resolve(&mut self, argument: &[u8]) -> Option<Pathname> {
-        match self.parameters.working_directory.resolve(argument) {
+        match self.parameters.working_directory().resolve(argument) {
             Ok(pathname) => Some(pathname),
             Err(error) => {
                 self.reply_error(ReplyCode::ARGUMENT_ERROR, error);
@@ -223,7 +187,7 @@ impl ServerPi {
     /// What a transfer does to the bytes of a file.
     pub(crate) fn representation(&self) -> Representation {
         match self.config.ascii_conversion {
-            AsciiConversion::LineEnds => self.parameters.representation,
+            AsciiConversion::LineEnds => self.parameters.representation(),
             AsciiConversion::Nothing => Representation::Image,
         }
     }

@@ -1,16 +1,14 @@
-//! Security commands (RFC 2228 3, RFC 4217), and what becomes of handshakes.
+//! Security commands (RFC 2228 3, RFC 4217).
 
 use crate::{
-    command::{parse_host, parse_number},
+    command::parse_number,
     config::{TlsRequirement, TlsStart},
     reply::{Reply, ReplyCode},
     session::{
         action::Action,
-        event::TlsClient,
         machines::{
             parameters::Parameters,
             security::{DataProtection, OutOfSequence},
-            timer::Timer,
         },
         server_pi::ServerPi,
     },
@@ -42,31 +40,6 @@ impl ServerPi {
         self.send(AUTH_ACCEPTED);
         self.security.handle_auth(protection);
         self.secure_control();
-    }
-
-    /// Begins the handshake on the control connection. Until it has succeeded nothing is said, and nothing heard.
-    pub(crate) fn secure_control(&mut self) {
-        self.act(Action::SecureControl);
-        self.await_handshake();
-    }
-
-    pub(crate) fn await_handshake(&mut self) {
-        self.timers.start(Timer::Handshake, self.now, self.config.tls.handshake_timeout);
-    }
-
-    /// A name of the server that is none of its hosts' is only how its client found it.
-    pub(crate) fn handle_control_secured(&mut self, client: TlsClient) {
-        if !self.security.handle_secured() {
-            return;
-        }
-        let host = client.server_name.and_then(|name| parse_host(name.as_bytes()).ok());
-        let host = host.filter(|host| self.config.serves_host(host));
-        self.login.handle_secured(host, client.certificate);
-        self.timers.stop(Timer::Handshake);
-        self.start_idle();
-        if self.config.tls.start == TlsStart::Implicit {
-            self.greet();
-        }
     }
 
     pub(crate) fn pbsz(&mut self, argument: &[u8]) {
@@ -161,25 +134,5 @@ impl ServerPi {
             );
         }
         is_enough
-    }
-
-    /// `PROT` has changed what is agreed, and there may be a data connection already.
-    fn renew_data_connection(&mut self) {
-        if self.security.protects_data() {
-            self.secure_data_connection();
-        } else if let Some(id) = self.data.handle_clear_agreed() {
-            self.act(Action::CloseDataConnection(id));
-        }
-    }
-
-    /// A handshake takes too long, on one of the connections. Nothing more can be said over a control connection of
-    /// which nobody knows whether it is clear.
-    pub(crate) fn handle_handshake_overdue(&mut self) {
-        if self.security.is_securing() {
-            self.close();
-        } else {
-            let effect = self.data.handle_handshake_overdue();
-            self.follow_data_effect(effect);
-        }
     }
 }

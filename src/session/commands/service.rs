@@ -9,15 +9,11 @@ use crate::{
     pathname::Pathname,
     reply::{Reply, ReplyCode},
     session::{
-        action::{Action, Movement, Request, TransferId},
+        action::{Movement, Request},
         event::FinishKind,
-        machines::{
-            data_connection::Readiness,
-            transfer::{Announced, Naming, Subject, Transfer, UploadSubject},
-        },
+        machines::transfer::{Announced, Naming, Subject, UploadSubject},
         server_pi::{
             ServerPi,
-            departure::ORPHANED,
             purpose::{Purpose, TimeReply, TimeToSet, Wanted},
         },
     },
@@ -30,14 +26,14 @@ const REMOVED: Reply = Reply::from_static("250 Directory removed.\r\n");
 
 impl ServerPi {
     pub(crate) fn retr(&mut self, argument: &[u8]) {
-        let offset = self.parameters.restart.take().unwrap_or(0);
+        let offset = self.parameters.take_restart().unwrap_or(0);
         let Some(pathname) = self.resolve_file(argument, ReplyCode::FILE_UNAVAILABLE) else { return };
         let movement = Movement::Send(Dtp::new(self.representation()));
         self.begin(Subject::Download, movement, Request::OpenDownload { pathname, offset }, Purpose::Open);
     }
 
     pub(crate) fn stor(&mut self, argument: &[u8]) {
-        let placement = match self.parameters.restart.take() {
+        let placement = match self.parameters.take_restart() {
             None | Some(0) => Placement::Replace,
             Some(offset) => Placement::Resume { offset },
         };
@@ -47,7 +43,7 @@ impl ServerPi {
     /// Behind a `REST` it does what `STOR` does (RFC 3659 5.3). A `REST 0` is none: clients send it to take an earlier one
     /// back, and a file that was to grow must not be replaced for it.
     pub(crate) fn appe(&mut self, argument: &[u8]) {
-        let placement = match self.parameters.restart.take() {
+        let placement = match self.parameters.take_restart() {
             None | Some(0) => Placement::Append,
             Some(offset) => Placement::Resume { offset },
         };
@@ -61,7 +57,7 @@ impl ServerPi {
     }
 
     fn store(&mut self, argument: &[u8], placement: Placement, naming: Naming) {
-        let announced = self.parameters.announced.take();
+        let announced = self.parameters.take_announced();
         let Some(pathname) = self.resolve_file(argument, ReplyCode::NAME_REFUSED) else { return };
         let upload = UploadSubject {
             pathname: pathname.clone(),
@@ -88,39 +84,9 @@ impl ServerPi {
         }
     }
 
-    /// Starts a transfer by asking the store to open its subject. An `ALLO` is for this one at most, whatever it is.
-    pub(crate) fn begin(&mut self, subject: Subject, movement: Movement, request: Request, purpose: Purpose) {
-        self.parameters.announced = None;
-        if !self.is_data_secure_enough() {
-            return;
-        }
-        match self.data.readiness() {
-            Readiness::Missing => {
-                return self.reply(
-                    ReplyCode::NO_DATA_CONNECTION,
-                    "Say how to connect first, with EPSV, PASV, EPRT or PORT.",
-                );
-            }
-            Readiness::Unfit(why) => {
-                self.close_data_connection();
-                return self.send(self.unfitness_reply(why));
-            }
-            Readiness::Ready | Readiness::Securing(_) | Readiness::Awaited | Readiness::ToConnect => {}
-        }
-        let transfer = Transfer::new(TransferId(self.next_id()), subject, movement, self.now);
-        if self.has_left() && !self.may_become_certain(&transfer) {
-            return self.send(ORPHANED);
-        }
-        if let Readiness::Securing(id) = self.data.readiness() {
-            self.act(Action::ExpectTransfer(id, transfer.subject.direction()));
-        }
-        self.transfer = Some(transfer);
-        self.ask(request, purpose);
-    }
-
     pub(crate) fn allo(&mut self, argument: &[u8]) {
         if let Some(size) = self.accept(parse_allo(argument)) {
-            self.parameters.announced = Some(size);
+            self.parameters.set_announced(size);
             let text = match self.config.announced_size {
                 _ if size == 0 => "No size is announced.",
                 AnnouncedSize::Binding => "A shorter upload will be refused.",
@@ -136,7 +102,7 @@ impl ServerPi {
             let why = "A restart needs TYPE I: in TYPE A no byte has a place.";
             return self.reply(ReplyCode::PARAMETER_NOT_IMPLEMENTED, why);
         }
-        self.parameters.restart = Some(offset);
+        self.parameters.set_restart(offset);
         let reply = self.replies.compose(ReplyCode::PENDING).text("The next transfer begins at byte ");
         let reply = reply.value(offset).text(".").finish();
         self.send(reply);
@@ -153,7 +119,7 @@ impl ServerPi {
     }
 
     pub(crate) fn rnto(&mut self, argument: &[u8]) {
-        let Some((from, kind)) = self.parameters.rename_from.take() else {
+        let Some((from, kind)) = self.parameters.take_rename_from() else {
             return self.reply(ReplyCode::BAD_SEQUENCE, "Send RNFR just before RNTO.");
         };
         let to = match kind {
@@ -185,7 +151,7 @@ impl ServerPi {
     }
 
     pub(crate) fn pwd(&mut self, _: &[u8]) {
-        let pathname = self.parameters.working_directory.clone();
+        let pathname = self.parameters.working_directory().clone();
         let reply = self.pathname_reply(&pathname, " is the working directory.");
         self.send(reply);
     }

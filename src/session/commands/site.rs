@@ -79,7 +79,7 @@ impl ServerPi {
             return self
                 .reply(ReplyCode::PARAMETER_NOT_IMPLEMENTED, "Unknown SITE command; SITE HELP lists them.");
         };
-        let working_directory = self.parameters.working_directory.clone();
+        let working_directory = self.parameters.working_directory().clone();
         let call = SiteCall { verb, argument: Bytes::copy_from_slice(rest), working_directory };
         self.ask(Request::Site(call), Purpose::Text);
     }

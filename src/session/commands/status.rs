@@ -44,7 +44,7 @@ impl ServerPi {
 
     pub(crate) fn feat(&mut self, _: &[u8]) {
         let start = self.config.tls.start;
-        let facts = self.parameters.facts;
+        let facts = self.parameters.facts();
         let mut reply = self.replies.compose(ReplyCode::SYSTEM_STATUS).text("Features:");
         for rule in RULES.iter().filter(|rule| rule.is_offered(start)) {
             reply = match rule.feature {
@@ -101,7 +101,7 @@ impl ServerPi {
         let login = self.describe_login();
         let protection = (self.config.tls.start != TlsStart::Never).then(|| self.describe_protection());
         let transfer = self.transfer.as_ref().map(|transfer| self.describe_transfer(transfer));
-        let representation = match self.parameters.representation {
+        let representation = match self.parameters.representation() {
             Representation::Ascii => "A",
             Representation::Image => "I",
         };

@@ -6,7 +6,11 @@ use std::{
 };
 
 use super::{
-    super::{Action, machines::timer::Timer, server_pi::ServerPi},
+    super::{
+        Action,
+        machines::timer::Timer,
+        server_pi::{ServerPi, state::States},
+    },
     alphabet::MISFIT,
     world::{Step, World},
 };
@@ -62,13 +66,14 @@ pub(super) struct Machines {
 
 impl Machines {
     pub(super) fn of(pi: &ServerPi) -> Self {
+        let States { login, security, data, phase, timers, detached } = pi.states();
         Self {
-            login: Name::of(pi.login.state()),
-            security: Name::of(&pi.security),
-            data: Name::of(pi.data.state()),
-            phase: pi.transfer.as_ref().map(|transfer| Name::of(&transfer.phase)),
-            timers: pi.timers.all(),
-            detached: pi.detached.next_deadline(),
+            login: Name::of(login),
+            security: Name::of(security),
+            data: Name::of(data),
+            phase: phase.map(|phase| Name::of(phase)),
+            timers,
+            detached,
         }
     }
 

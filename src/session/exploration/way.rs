@@ -52,9 +52,9 @@ impl Known {
         match step {
             Step::Send(line) => format!("C: {line}"),
             Step::Tell(text) => format!("E: {text}"),
-            Step::Answer(text, id) => format!("E: {text}{}", ordinal(&self.requests, id.0)),
-            Step::Data(text, id) => format!("E: {text}{}", ordinal(&self.data, id.0)),
-            Step::Transfer(text, id) => format!("E: {text}{}", ordinal(&self.transfers, id.0)),
+            Step::Answer(text, id) => told(text, &self.requests, id.0),
+            Step::Data(text, id) => told(text, &self.data, id.0),
+            Step::Transfer(text, id) => told(text, &self.transfers, id.0),
             Step::Elapse => format!("+{passed}s"),
             Step::ElapseEarly(_) if passed > 0 => format!("+{passed}s\nE: Elapsed"),
             Step::ElapseEarly(_) => "E: Elapsed".into(),
@@ -62,11 +62,11 @@ impl Known {
     }
 }
 
-/// Nothing for the latest one; for one that stands for all that are over, the first is as good, if there was one.
-fn ordinal(known: &[u64], id: u64) -> String {
+/// Without an ordinal for the latest one; only a remark for one that stands for all that are over.
+fn told(text: &str, known: &[u64], id: u64) -> String {
     match known.iter().position(|other| *other == id) {
-        Some(at) if at + 1 == known.len() => String::new(),
-        Some(at) => format!(" #{}", at + 1),
-        None => " #1".into(),
+        Some(at) if at + 1 == known.len() => format!("E: {text}"),
+        Some(at) => format!("E: {text} #{}", at + 1),
+        None => format!("# E: {text}, of one that is over"),
     }
 }

@@ -6,22 +6,22 @@ use crate::{config::Config, dtp::Representation, listing::Facts, pathname::Pathn
 #[derive(Debug)]
 #[cfg_attr(test, derive(Clone))]
 pub(crate) struct Parameters {
-    pub(crate) working_directory: Pathname,
-    pub(crate) representation: Representation,
-    pub(crate) setup: DataConnectionSetup,
+    working_directory: Pathname,
+    representation: Representation,
+    setup: DataConnectionSetup,
     /// The facts of `MLST` and `MLSD` that the user wants.
-    pub(crate) facts: Facts,
+    facts: Facts,
     /// `ALLO`: the size that the next transfer promises, if it is an upload.
-    pub(crate) announced: Option<u64>,
+    announced: Option<u64>,
     /// `REST`: where the next transfer begins.
-    pub(crate) restart: Option<u64>,
+    restart: Option<u64>,
     /// `RNFR`: what the next command renames, and what that is.
-    pub(crate) rename_from: Option<(Pathname, EntryKind)>,
+    rename_from: Option<(Pathname, EntryKind)>,
 }
 
 /// Which commands may prepare a data connection (RFC 2428 4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum DataConnectionSetup {
+enum DataConnectionSetup {
     Any,
     EpsvOnly,
 }
@@ -44,6 +44,74 @@ impl Parameters {
     pub(crate) fn handle_new_user(&mut self) {
         self.working_directory = Pathname::root();
         self.announced = None;
+    }
+
+    // What is set until it is set again.
+
+    pub(crate) const fn working_directory(&self) -> &Pathname {
+        &self.working_directory
+    }
+
+    pub(crate) fn set_working_directory(&mut self, pathname: Pathname) {
+        self.working_directory = pathname;
+    }
+
+    pub(crate) const fn representation(&self) -> Representation {
+        self.representation
+    }
+
+    pub(crate) const fn set_representation(&mut self, representation: Representation) {
+        self.representation = representation;
+    }
+
+    /// `EPSV ALL`.
+    pub(crate) const fn handle_epsv_all(&mut self) {
+        self.setup = DataConnectionSetup::EpsvOnly;
+    }
+
+    /// Whether no other command may prepare a data connection.
+    pub(crate) fn is_epsv_only(&self) -> bool {
+        self.setup == DataConnectionSetup::EpsvOnly
+    }
+
+    pub(crate) const fn facts(&self) -> Facts {
+        self.facts
+    }
+
+    pub(crate) const fn set_facts(&mut self, facts: Facts) {
+        self.facts = facts;
+    }
+
+    // What one command sets for another one.
+
+    /// `ALLO`.
+    pub(crate) const fn set_announced(&mut self, size: u64) {
+        self.announced = Some(size);
+    }
+
+    /// The size of the transfer that begins.
+    pub(crate) const fn take_announced(&mut self) -> Option<u64> {
+        self.announced.take()
+    }
+
+    /// `REST`.
+    pub(crate) const fn set_restart(&mut self, offset: u64) {
+        self.restart = Some(offset);
+    }
+
+    /// Where the transfer begins.
+    pub(crate) const fn take_restart(&mut self) -> Option<u64> {
+        self.restart.take()
+    }
+
+    /// `RNFR`.
+    pub(crate) fn set_rename_from(&mut self, pathname: Pathname, kind: EntryKind) {
+        self.rename_from = Some((pathname, kind));
+    }
+
+    /// What is renamed.
+    pub(crate) const fn take_rename_from(&mut self) -> Option<(Pathname, EntryKind)> {
+        self.rename_from.take()
     }
 
     /// Forgets what only the very next command could have used.

@@ -27,8 +27,12 @@
 use crate::config::TlsStart;
 
 /// The machine; see [the module](self) for its picture.
+#[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
+pub(crate) struct Security(State);
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Security {
+enum State {
     Clear,
     Securing(DataProtection),
     Secured(DataProtection),
@@ -49,56 +53,62 @@ pub(crate) enum DataProtection {
 pub(crate) struct OutOfSequence;
 
 impl Security {
+    /// Its state by name, for the walk over all states.
+    #[cfg(test)]
+    pub(crate) const fn state(&self) -> &dyn core::fmt::Debug {
+        &self.0
+    }
+
     pub(crate) const fn new(start: TlsStart) -> Self {
-        match start {
-            TlsStart::Never | TlsStart::Explicit => Self::Clear,
-            TlsStart::Implicit => Self::Securing(DataProtection::Private),
-        }
+        Self(match start {
+            TlsStart::Never | TlsStart::Explicit => State::Clear,
+            TlsStart::Implicit => State::Securing(DataProtection::Private),
+        })
     }
 
     /// Whether a handshake is awaited on the control connection.
-    pub(crate) const fn is_securing(self) -> bool {
-        matches!(self, Self::Securing(_))
+    pub(crate) const fn is_securing(&self) -> bool {
+        matches!(self.0, State::Securing(_))
     }
 
     /// Whether TLS protects the control connection.
-    pub(crate) const fn is_secured(self) -> bool {
-        matches!(self, Self::Secured(_))
+    pub(crate) const fn is_secured(&self) -> bool {
+        matches!(self.0, State::Secured(_))
     }
 
     /// Whether data connections are protected.
-    pub(crate) const fn protects_data(self) -> bool {
-        matches!(self, Self::Secured(DataProtection::Private) | Self::Cleared(DataProtection::Private))
+    pub(crate) const fn protects_data(&self) -> bool {
+        matches!(self.0, State::Secured(DataProtection::Private) | State::Cleared(DataProtection::Private))
     }
 
     /// `AUTH`, where TLS does not protect the control connection.
     pub(crate) const fn handle_auth(&mut self, protection: DataProtection) {
-        *self = Self::Securing(protection);
+        self.0 = State::Securing(protection);
     }
 
     /// The handshake has succeeded. `false` if nobody waits for it.
     pub(crate) const fn handle_secured(&mut self) -> bool {
-        let Self::Securing(protection) = *self else { return false };
-        *self = Self::Secured(protection);
+        let State::Securing(protection) = self.0 else { return false };
+        self.0 = State::Secured(protection);
         true
     }
 
     /// `PBSZ`: TLS has no buffer size to agree upon, but `PROT` wants to be preceded (RFC 4217 9).
     pub(crate) const fn handle_pbsz(&mut self) -> Result<(), OutOfSequence> {
-        match self {
-            Self::Secured(protection @ DataProtection::NotAgreed) => {
+        match &mut self.0 {
+            State::Secured(protection @ DataProtection::NotAgreed) => {
                 *protection = DataProtection::Clear;
                 Ok(())
             }
-            Self::Secured(_) => Ok(()),
+            State::Secured(_) => Ok(()),
             _ => Err(OutOfSequence),
         }
     }
 
     /// `PROT`.
     pub(crate) const fn handle_prot(&mut self, wanted: DataProtection) -> Result<(), OutOfSequence> {
-        match self {
-            Self::Secured(protection @ (DataProtection::Clear | DataProtection::Private)) => {
+        match &mut self.0 {
+            State::Secured(protection @ (DataProtection::Clear | DataProtection::Private)) => {
                 *protection = wanted;
                 Ok(())
             }
@@ -108,17 +118,17 @@ impl Security {
 
     /// `CCC`: only where TLS protects the control connection.
     pub(crate) const fn handle_ccc(&mut self) -> Result<(), OutOfSequence> {
-        let Self::Secured(protection) = *self else { return Err(OutOfSequence) };
-        *self = Self::Cleared(protection);
+        let State::Secured(protection) = self.0 else { return Err(OutOfSequence) };
+        self.0 = State::Cleared(protection);
         Ok(())
     }
 
     /// `REIN` (RFC 4217 11): whether TLS has to end on the control connection. Where it began at once, it stays.
     pub(crate) const fn handle_reinitialise(&mut self, start: TlsStart) -> bool {
         let was_secured = self.is_secured();
-        *self = match start {
-            TlsStart::Never | TlsStart::Explicit => Self::Clear,
-            TlsStart::Implicit => Self::Secured(DataProtection::Private),
+        self.0 = match start {
+            TlsStart::Never | TlsStart::Explicit => State::Clear,
+            TlsStart::Implicit => State::Secured(DataProtection::Private),
         };
         was_secured && !self.is_secured()
     }

@@ -88,7 +88,7 @@ impl ServerPi {
             Purpose::ChangeDirectory(_) if metadata.kind != EntryKind::Directory => self.reply_no_directory(),
             Purpose::ChangeDirectory(_) if !metadata.permissions.has(Right::Enter) => self.reply_denied(),
             Purpose::ChangeDirectory(pathname) => {
-                self.parameters.working_directory = pathname;
+                self.parameters.set_working_directory(pathname);
                 self.reply(ReplyCode::FILE_ACTION_DONE, "Directory changed.");
             }
             Purpose::RenameFrom(_, wanted)
@@ -100,7 +100,7 @@ impl ServerPi {
             }
             Purpose::RenameFrom(..) if !metadata.permissions.has(Right::Rename) => self.reply_denied(),
             Purpose::RenameFrom(pathname, _) => {
-                self.parameters.rename_from = Some((pathname, metadata.kind));
+                self.parameters.set_rename_from(pathname, metadata.kind);
                 self.reply(ReplyCode::PENDING, "Send the new name with RNTO.");
             }
             Purpose::Size if metadata.kind == EntryKind::File => self.reply_number(metadata.size),
@@ -147,7 +147,7 @@ impl ServerPi {
 
     fn reply_facts(&mut self, pathname: &Pathname, metadata: &Metadata) {
         let mut facts = BytesMut::new();
-        self.parameters.facts.write(metadata, &mut facts);
+        self.parameters.facts().write(metadata, &mut facts);
         let reply =
             self.replies.compose(ReplyCode::FILE_ACTION_DONE).text("Facts:").inner_line().bytes(&facts);
         let reply = reply.text(" ").bytes(pathname.as_bytes()).last_line().text("End").finish();

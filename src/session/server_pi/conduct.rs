@@ -232,7 +232,7 @@ impl ServerPi {
     // Aborting.
 
     pub(crate) fn abor(&mut self, _: &[u8]) {
-        self.parameters.announced = None;
+        self.parameters.take_announced();
         let Some(effect) = self.transfer.as_ref().map(Transfer::abor_effect) else {
             self.close_data_connection();
             return self.send(ABOR_DONE);

@@ -1,18 +1,20 @@
 //! How a transfer gets its data connection, and what becomes of one that none can take.
 
-use core::net::SocketAddr;
+use core::net::{SocketAddr, SocketAddrV4};
 
 use super::ServerPi;
 use crate::{
-    reply::Reply,
+    address::{ExtendedPort, HostPort},
+    reply::{Reply, ReplyCode},
     session::{
-        action::{Action, DataConnectionMode, DataId},
+        action::{Action, DataConnectionMode, DataId, Movement, Request, TransferId},
         event::Resumption,
         machines::{
-            data_connection::{DataEffect, Readiness, Unfitness},
+            data_connection::{DataEffect, PassiveCommand, Readiness, Unfitness},
             timer::Timer,
-            transfer::Phase,
+            transfer::{Phase, Subject, Transfer},
         },
+        server_pi::{departure::ORPHANED, purpose::Purpose},
     },
     storage::AbortReason,
 };
@@ -38,12 +40,92 @@ impl ServerPi {
         }
     }
 
+    // What the client wants.
+
+    /// Opens a passive port.
+    pub(crate) fn listen(&mut self, command: PassiveCommand) {
+        let id = self.next_data_id();
+        self.data.listen(id, command);
+        self.act(Action::OpenDataConnection(id, DataConnectionMode::Listen));
+    }
+
+    pub(crate) fn handle_listening(&mut self, id: DataId, address: SocketAddr) {
+        let reply = match self.data.handle_listening(id) {
+            Some(PassiveCommand::Pasv(host)) => {
+                let address = HostPort(SocketAddrV4::new(host, address.port()));
+                let reply = self.replies.compose(ReplyCode::PASSIVE);
+                reply.text("Entering Passive Mode (").value(address).text(").").finish()
+            }
+            Some(PassiveCommand::Epsv) => {
+                let reply = self.replies.compose(ReplyCode::EXTENDED_PASSIVE);
+                let port = ExtendedPort(address.port());
+                reply.text("Entering Extended Passive Mode (").value(port).text(")").finish()
+            }
+            None => return,
+        };
+        self.send(reply);
+    }
+
+    pub(crate) fn handle_listen_failed(&mut self, id: DataId) {
+        if self.data.handle_listen_failed(id).is_some() {
+            self.reply(ReplyCode::NO_DATA_CONNECTION, "No passive port is free; try again later.");
+        }
+    }
+
+    /// A transfer will connect to this address.
+    pub(crate) fn connect_later_to(&mut self, address: SocketAddr) {
+        if let Some(id) = self.data.set_address(address) {
+            self.act(Action::CloseDataConnection(id));
+        }
+    }
+
     /// Connects to the client, where that is what it wants.
     pub(super) fn connect(&mut self) {
         let id = self.next_data_id();
         if let Some(address) = self.data.connect(id) {
             self.act(Action::OpenDataConnection(id, DataConnectionMode::Connect(address)));
         }
+    }
+
+    /// `PROT` has changed what is agreed, and there may be a data connection already.
+    pub(crate) fn renew_data_connection(&mut self) {
+        if self.security.protects_data() {
+            self.secure_data_connection();
+        } else if let Some(id) = self.data.handle_clear_agreed() {
+            self.act(Action::CloseDataConnection(id));
+        }
+    }
+
+    // What a transfer wants.
+
+    /// Starts a transfer by asking the store to open its subject. An `ALLO` is for this one at most, whatever it is.
+    pub(crate) fn begin(&mut self, subject: Subject, movement: Movement, request: Request, purpose: Purpose) {
+        self.parameters.take_announced();
+        if !self.is_data_secure_enough() {
+            return;
+        }
+        match self.data.readiness() {
+            Readiness::Missing => {
+                return self.reply(
+                    ReplyCode::NO_DATA_CONNECTION,
+                    "Say how to connect first, with EPSV, PASV, EPRT or PORT.",
+                );
+            }
+            Readiness::Unfit(why) => {
+                self.close_data_connection();
+                return self.send(self.unfitness_reply(why));
+            }
+            Readiness::Ready | Readiness::Securing(_) | Readiness::Awaited | Readiness::ToConnect => {}
+        }
+        let transfer = Transfer::new(TransferId(self.next_id()), subject, movement, self.now);
+        if self.has_left() && !self.may_become_certain(&transfer) {
+            return self.send(ORPHANED);
+        }
+        if let Readiness::Securing(id) = self.data.readiness() {
+            self.act(Action::ExpectTransfer(id, transfer.subject.direction()));
+        }
+        self.transfer = Some(transfer);
+        self.ask(request, purpose);
     }
 
     // What happens to it.

@@ -4,9 +4,10 @@ pub(super) mod answers;
 mod conduct;
 mod connecting;
 pub(super) mod departure;
+mod handshakes;
 pub(super) mod purpose;
 #[cfg(test)]
-mod state;
+pub(super) mod state;
 
 use alloc::{collections::VecDeque, sync::Arc};
 use core::{fmt, mem};
@@ -43,13 +44,13 @@ pub(crate) struct ServerPi {
     pub(super) login: Login,
     pub(super) security: Security,
     pub(super) parameters: Parameters,
-    pub(super) data: DataConnection,
+    data: DataConnection,
     pub(super) transfer: Option<Transfer>,
     pub(super) detached: DetachedFinishes,
     pub(super) timers: Timers,
-    pub(super) pending: Option<Pending>,
+    pending: Option<Pending>,
     pub(super) replies: ReplyBuffer,
-    pub(super) presence: Presence,
+    presence: Presence,
     /// Of the command that is executed.
     pub(super) form: Form,
     service: Service,

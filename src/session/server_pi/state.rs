@@ -2,9 +2,33 @@
 
 use core::fmt;
 
-use super::{ServerPi, Transfer};
+use super::{ServerPi, Timer, Transfer};
+use crate::instant::Instant;
+
+/// Where the machines stand.
+pub(in crate::session) struct States<'a> {
+    pub(in crate::session) login: &'a dyn fmt::Debug,
+    pub(in crate::session) security: &'a dyn fmt::Debug,
+    pub(in crate::session) data: &'a dyn fmt::Debug,
+    /// `None` without a transfer.
+    pub(in crate::session) phase: Option<&'a dyn fmt::Debug>,
+    pub(in crate::session) timers: [Option<Instant>; Timer::ALL.len()],
+    /// When a finish that was detached is dropped.
+    pub(in crate::session) detached: Option<Instant>,
+}
 
 impl ServerPi {
+    pub(in crate::session) fn states(&self) -> States<'_> {
+        States {
+            login: self.login.state(),
+            security: self.security.state(),
+            data: self.data.state(),
+            phase: self.transfer.as_ref().map(|transfer| &transfer.phase as _),
+            timers: self.timers.all(),
+            detached: self.detached.next_deadline(),
+        }
+    }
+
     /// Everything that the future depends on. A field that is left out has its reason there.
     pub(crate) fn state(&self) -> impl fmt::Debug {
         let Self {
@@ -40,6 +64,6 @@ impl ServerPi {
             },
         );
         let unsent = (*unsent).min(config.reply_limit + 1);
-        (login, *security, parameters, data, transfer, detached, timers, pending, *presence, *service, unsent)
+        (login, security, parameters, data, transfer, detached, timers, pending, *presence, *service, unsent)
     }
 }
