@@ -40,6 +40,9 @@ mod memory;
 #[cfg(feature = "opendal")]
 #[path = "stores/opendal.rs"]
 mod opendal;
+#[cfg(unix)]
+#[path = "stores/parts.rs"]
+mod parts;
 #[cfg(target_os = "linux")]
 #[path = "stores/privacy.rs"]
 mod privacy;

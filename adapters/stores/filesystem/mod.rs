@@ -15,6 +15,7 @@ mod likeness;
 mod listing;
 mod names;
 mod options;
+mod parts;
 mod pooled;
 mod rights;
 mod root;
@@ -102,11 +103,12 @@ const ENTRIES_AT_OPEN: usize = 100_000;
 /// begun goes on with the old one. It follows that
 ///
 /// * the store needs room for both, and the server must be allowed to write to the directory;
-/// * `APPE` and `REST` with `STOR` copy what stays of the present file, which takes time and room for as many bytes
-///   (neither where the file system shares them, as Btrfs and XFS do, nor for holes, which stay holes). The copy is made
-///   in the background while new bytes arrive, 8 MiB at a time, and the finish waits for it: it has to be done within
-///   [`finish_timeout`](crate::config::Settings::finish_timeout) of the last byte, and a finish that is given up because
-///   of it leaves a warning in the log. If it fails, as on a disk that is full, the next write tells, or the finish;
+/// * `APPE` and `REST` with `STOR` copy what stays of the present file (not of a part, see [`OnAbort`]), which takes time
+///   and room for as many bytes (neither where the file system shares them, as Btrfs and XFS do, nor for holes, which
+///   stay holes). The copy is made in the background while new bytes arrive, 8 MiB at a time, and the finish waits for
+///   it: it has to be done within [`finish_timeout`](crate::config::Settings::finish_timeout) of the last byte, and a
+///   finish that is given up because of it leaves a warning in the log. If it fails, as on a disk that is full, the next
+///   write tells, or the finish;
 /// * of two uploads at a time to one name, the one that is finished last wins, but one that appends is refused as
 ///   [`Busy`](crate::storage::StorageErrorKind::Busy) if the file was changed since it was copied;
 /// * what is stored to a symbolic link goes to the file that it leads to, in that file's own directory. A link that leads

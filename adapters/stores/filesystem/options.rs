@@ -23,6 +23,13 @@ pub enum OnAbort {
     /// `APPE`. A file that is there is never replaced by a part of another one; so what was appended to it, or stored
     /// behind a `REST`, is removed all the same. Nothing is kept of an upload that is dropped, or whose store has failed.
     ///
+    /// An upload that goes on exactly where such a part ends goes on with the part itself, which is no whole file and is
+    /// not copied: it is seen growing under its name, and stays as far as it has come when that upload is cut off, too,
+    /// or the server is killed. That is so while nobody else uses it or has changed it, and until the store is opened
+    /// anew; otherwise what stays of it is copied, as of any file. Meanwhile it can be removed and replaced, but not
+    /// renamed ([`Busy`](crate::storage::StorageErrorKind::Busy)). A second upload that goes on with it has a copy: of
+    /// the two, the one that is finished last is there.
+    ///
     /// Nobody can tell such a part from a whole file by its name, and it may appear minutes after its client has gone.
     KeepPartial,
 }

@@ -20,6 +20,7 @@ use super::{
     likeness::Likeness,
     names::{existing, new_name},
     options::{Durability, Links, OnAbort},
+    parts::Parts,
     rights::{Access, Surroundings},
     system,
 };
@@ -39,6 +40,7 @@ pub(super) struct Root {
     pub(super) links: Links,
     /// Held by whatever takes a name, or takes it away.
     pub(super) turn: Arc<Mutex<()>>,
+    pub(super) parts: Arc<Parts>,
     /// Asked for when they are first wanted, which is after a program has become another user.
     pub(super) credentials: Arc<OnceLock<Credentials>>,
 }
@@ -53,6 +55,7 @@ impl Root {
             access: Access::ReadWrite,
             links: Links::default(),
             turn: Arc::default(),
+            parts: Arc::default(),
             credentials: Arc::default(),
         })
     }
@@ -143,7 +146,7 @@ impl Root {
         const UNSYNCED: &str = "It has its new name, but might have the old one again after a power cut.";
         self.refuse_if_read_only()?;
         let (from_parent, from_name) = self.parent_and_name(from)?;
-        from_parent.symlink_metadata(from_name)?;
+        let from_unique = system::unique(&from_parent.symlink_metadata(from_name)?);
         let to_name = new_name(to.name().ok_or(StorageErrorKind::AlreadyExists)?)?;
         let to_parent = self.parent(to)?;
         let synced = DirectorySync::open(&to_parent, self.durability)?;
@@ -152,6 +155,11 @@ impl Root {
             false => Some(DirectorySync::open(&from_parent, self.durability)?),
         };
         let turn = self.take_turn();
+        if self.parts.is_continued(from_unique) {
+            // Under its new name it would become what is stored under the old one.
+            let sentence = "An upload is just continuing that file; try again later.";
+            return Err(StorageError::new(StorageErrorKind::Busy, sentence));
+        }
         match to_parent.symlink_metadata(to_name) {
             Ok(present) if present.is_dir() => return Err(StorageErrorKind::AlreadyExists.into()),
             Ok(present) if !present.is_file() && !present.is_symlink() => {
@@ -302,7 +310,7 @@ impl Root {
     }
 
     /// An upload that appends looks what has the name and then takes it; nothing of this store comes in between.
-    fn take_turn(&self) -> MutexGuard<'_, ()> {
+    pub(super) fn take_turn(&self) -> MutexGuard<'_, ()> {
         self.turn.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -65,6 +65,11 @@ impl Start {
         self.length
     }
 
+    /// The file, if all of it stays and it is no symbolic link that led to it.
+    pub(super) fn whole(&self) -> Option<State> {
+        (self.length == self.content.size && self.entry == self.content).then_some(self.content)
+    }
+
     /// Where its next bytes are that are not in a hole, from `from` on; `None` if there are no more.
     pub(super) fn next_data(&self, from: u64) -> io::Result<Option<Range<u64>>> {
         let data = system::next_data(&self.file, from)?.map(|data| data.start..data.end.min(self.length));

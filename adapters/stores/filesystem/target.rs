@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -43,6 +43,8 @@ enum Condition {
     Nothing,
     /// What the upload continues, `None` if that was nothing: appending must not undo what came in between.
     Unchanged(Option<Arc<Start>>),
+    /// The part that the upload is going on with, for the same reason.
+    Part,
 }
 
 impl Target {
@@ -100,6 +102,15 @@ impl Target {
         Self { condition: Condition::Unchanged(start), ..self }
     }
 
+    /// The same target, if it still is the part that the upload appends to when that is finished.
+    pub(super) fn unless_replaced(self) -> Self {
+        Self { condition: Condition::Part, ..self }
+    }
+
+    pub(super) fn name(&self) -> &Path {
+        &self.name
+    }
+
     /// Whether there was a file of that name.
     pub(super) const fn is_replacement(&self) -> bool {
         self.replaced.is_some()
@@ -117,9 +128,15 @@ impl Target {
         point: &CommitPoint,
     ) -> Result<(), StorageError> {
         let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
-        self.make_like_replaced(temporary)?;
+        let is_in_place = temporary.is_named(&self.name)?;
+        if !is_in_place {
+            self.make_like_replaced(temporary)?;
+        }
         if !point.pass() {
             return Err(StorageError::new(StorageErrorKind::Failed, "The file was given up."));
+        }
+        if is_in_place {
+            return Ok(());
         }
         let taken = match &self.condition {
             Condition::Anything => temporary.replace(&self.name),
@@ -131,7 +148,7 @@ impl Target {
             Condition::Unchanged(Some(start)) if start.is_unchanged(temporary.directory(), &self.name)? => {
                 temporary.replace(&self.name)
             }
-            Condition::Unchanged(Some(_)) => return Err(changed()),
+            Condition::Unchanged(Some(_)) | Condition::Part => return Err(changed()),
         };
         taken.map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => {
@@ -146,7 +163,9 @@ impl Target {
     fn make_like_replaced(&self, temporary: &Temporary) -> io::Result<()> {
         let present = match self.condition {
             Condition::Nothing => None,
-            Condition::Anything | Condition::Unchanged(_) => Likeness::of(temporary.directory(), &self.name)?,
+            Condition::Anything | Condition::Unchanged(_) | Condition::Part => {
+                Likeness::of(temporary.directory(), &self.name)?
+            }
         };
         present.as_ref().or(self.replaced.as_ref()).map_or(Ok(()), |like| like.give(temporary.file()))
     }
@@ -165,7 +184,7 @@ impl Target {
     }
 }
 
-fn changed() -> StorageError {
+pub(super) fn changed() -> StorageError {
     let sentence = "The file was changed meanwhile, so nothing was appended; try again.";
     StorageError::new(StorageErrorKind::Busy, sentence)
 }

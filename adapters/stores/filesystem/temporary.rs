@@ -6,6 +6,7 @@ use cap_std::fs::{Dir, OpenOptions};
 
 use super::{
     super::hidden_name::temporary_name,
+    start::State,
     system::{self, Lock},
 };
 
@@ -21,7 +22,16 @@ pub(super) struct Temporary {
     directory: Arc<Dir>,
     name: String,
     file: File,
-    is_placed: bool,
+    names: Names,
+}
+
+/// Which names the file has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Names {
+    Hidden,
+    /// The one of the part that it is, too.
+    HiddenAndOwn,
+    Own,
 }
 
 impl Temporary {
@@ -41,7 +51,8 @@ impl Temporary {
             match directory.open_with(&name, options) {
                 Ok(file) => {
                     let file = file.into_std();
-                    let temporary = Self { directory: Arc::clone(&directory), name, file, is_placed: false };
+                    let temporary =
+                        Self { directory: Arc::clone(&directory), name, file, names: Names::Hidden };
                     // Between its creation and its lock it may look like a leftover, and be removed as one.
                     if system::lock(&temporary.file)? != Lock::Lost {
                         return Ok(temporary);
@@ -52,6 +63,34 @@ impl Temporary {
             }
         }
         Err(io::ErrorKind::ResourceBusy.into())
+    }
+
+    /// Gives the part of a file that `name` has a second, hidden name; `None` if it is not as it was left, or if somebody
+    /// else uses it.
+    pub(super) fn of_part(directory: Arc<Dir>, name: &Path, part: State) -> io::Result<Option<Self>> {
+        let opened = directory.open_with(name, system::never_follow(OpenOptions::new().write(true)))?;
+        let is_alone = system::unix_attributes(&opened.metadata()?).is_some_and(|unix| unix.links == 1);
+        let file = opened.into_std();
+        if !is_alone || State::of(&file)? != part || system::lock(&file)? == Lock::Lost {
+            return Ok(None);
+        }
+        let hidden = temporary_name();
+        directory.hard_link(name, &directory, &hidden)?;
+        let temporary = Self { directory, name: hidden, file, names: Names::HiddenAndOwn };
+        // Between the two steps the name may have become another file's.
+        Ok(temporary.is_named(Path::new(&temporary.name))?.then_some(temporary))
+    }
+
+    /// Whether it is a part that has the name `target`, too.
+    pub(super) fn is_named(&self, target: &Path) -> io::Result<bool> {
+        if self.names != Names::HiddenAndOwn {
+            return Ok(false);
+        }
+        match self.directory.symlink_metadata(target) {
+            Ok(present) => Ok(State::new(&present).unique == State::of(&self.file)?.unique),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     pub(super) const fn file(&self) -> &File {
@@ -67,24 +106,24 @@ impl Temporary {
         &self.directory
     }
 
-    /// Gives it the name `target`, in place of what has that name.
+    /// Gives it the name `target`, in place of another file that has that name.
     pub(super) fn replace(&mut self, target: &Path) -> io::Result<()> {
         self.directory.rename(&self.name, &self.directory, target)?;
-        self.is_placed = true;
+        self.names = Names::Own;
         Ok(())
     }
 
     /// Gives it the name `target`, unless something has that name.
     pub(super) fn place(&mut self, target: &Path) -> io::Result<()> {
         system::rename_to_new(&self.directory, Path::new(&self.name), target)?;
-        self.is_placed = true;
+        self.names = Names::Own;
         Ok(())
     }
 }
 
 impl Drop for Temporary {
     fn drop(&mut self) {
-        if self.is_placed {
+        if self.names == Names::Own {
             return;
         }
         match self.directory.remove_file(&self.name) {

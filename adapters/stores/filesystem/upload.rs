@@ -1,10 +1,7 @@
 //! Files that are stored.
 
-use core::mem;
-use std::{
-    sync::{Arc, Mutex},
-    vec::Vec,
-};
+use core::{cmp::Ordering, mem};
+use std::{sync::Arc, vec::Vec};
 
 use blocking::unblock;
 use bytes::Bytes;
@@ -15,10 +12,12 @@ use super::{
     copying::Copying,
     directory_sync::DirectorySync,
     options::{Durability, OnAbort},
+    parts::{self, Claim},
     pooled::Pooled,
     root::Root,
+    start::State,
     system,
-    target::Target,
+    target::{Target, changed},
     temporary::Temporary,
 };
 use crate::{
@@ -47,14 +46,14 @@ pub struct FilesystemUpload {
 
 #[derive(Debug)]
 struct Sink {
+    root: Root,
     temporary: Temporary,
     position: u64,
     /// Whether what was written has been synced, so that the finish need not.
     is_synced: bool,
     target: Target,
-    durability: Durability,
-    on_abort: OnAbort,
-    turn: Arc<Mutex<()>>,
+    /// If it is one that this upload goes on with.
+    part: Option<Claim>,
 }
 
 /// Opens an upload. What stays of the present file is copied from then on.
@@ -83,18 +82,24 @@ pub(super) fn open(
     let offset = start.as_ref().map_or(0, |start| start.length());
     refuse_if_no_room(&parent, announced.unwrap_or(0).saturating_sub(offset))?;
 
-    let temporary = match target.is_replacement() {
-        true => Temporary::create_private(parent)?,
-        false => Temporary::create(parent)?,
+    let taken = start.as_ref().and_then(|start| parts::take_over(root, &parent, target.name(), start));
+    let (temporary, part, copying) = match taken {
+        Some((temporary, claim)) => (temporary, Some(claim), None),
+        None => {
+            let temporary = match target.is_replacement() {
+                true => Temporary::create_private(parent)?,
+                false => Temporary::create(parent)?,
+            };
+            let handle = start.as_ref().map(|_| temporary.seekable()).transpose()?;
+            (temporary, None, start.clone().zip(handle).map(|(start, to)| Copying::begin(start, to)))
+        }
     };
-    let copying = match &start {
-        Some(start) => Some(Copying::begin(Arc::clone(start), temporary.seekable()?)),
-        None => None,
+    let target = match (placement, &part) {
+        (Placement::Append, None) => target.unless_changed(start),
+        (Placement::Append, Some(_)) => target.unless_replaced(),
+        _ => target,
     };
-    let target = if placement == Placement::Append { target.unless_changed(start) } else { target };
-    let Root { durability, on_abort, .. } = *root;
-    let turn = Arc::clone(&root.turn);
-    let sink = Sink { temporary, position: offset, is_synced: false, target, durability, on_abort, turn };
+    let sink = Sink { root: root.clone(), temporary, position: offset, is_synced: false, target, part };
     let upload = FilesystemUpload { unwritten: Vec::new(), sink: Pooled::new(sink), copying };
     Ok(OpenedUpload { upload, pathname, offset })
 }
@@ -134,17 +139,21 @@ impl Sink {
     /// Writes the rest.
     fn write_out(&mut self, rest: &[u8]) -> Result<(), StorageError> {
         self.append([rest, &[]])?;
-        // What stays may end in a hole, and nothing have followed it.
-        if self.temporary.file().metadata()?.len() < self.position {
-            self.is_synced = false;
-            self.temporary.file().set_len(self.position)?;
+        match self.temporary.file().metadata()?.len().cmp(&self.position) {
+            Ordering::Equal => Ok(()),
+            // What stays ends in a hole, and nothing has followed it.
+            Ordering::Less => {
+                self.is_synced = false;
+                Ok(self.temporary.file().set_len(self.position)?)
+            }
+            // Somebody else has written behind a part by its name.
+            Ordering::Greater => Err(changed()),
         }
-        Ok(())
     }
 
     /// Makes what was written survive a power cut, if that is wanted.
     fn sync(&mut self) -> Result<(), StorageError> {
-        if self.durability == Durability::Sync && !self.is_synced {
+        if self.root.durability == Durability::Sync && !self.is_synced {
             self.temporary.file().sync_data()?;
         }
         self.is_synced = true;
@@ -155,25 +164,37 @@ impl Sink {
     fn finish(mut self, rest: &[u8], point: &CommitPoint) -> Result<Stored, StorageError> {
         self.write_out(rest)?;
         self.sync()?;
-        let directory = DirectorySync::beside(&self.temporary, self.durability)?;
-        self.target.take(&mut self.temporary, &self.turn, point)?;
+        let directory = DirectorySync::beside(&self.temporary, self.root.durability)?;
+        self.target.take(&mut self.temporary, &self.root.turn, point)?;
         directory.sync("The file is in place, but might not survive a power cut: store it again.")?;
         Ok(Stored::default())
     }
 
     /// Removes what has come, or keeps it, as the store was told.
     fn abort(mut self, rest: &[u8]) {
-        if self.on_abort == OnAbort::KeepPartial
+        if self.root.on_abort == OnAbort::KeepPartial
             && self.position + rest.len() as u64 > 0
-            && let Err(error) = self.keep(rest)
+            && let Err(error) = self.append([rest, &[]]).and_then(|()| self.keep())
         {
-            tracing::debug!(%error, "nothing is kept of an upload that was aborted");
+            tracing::debug!(%error, "nothing more is kept of an upload that was aborted");
         }
     }
 
-    fn keep(&mut self, rest: &[u8]) -> Result<(), StorageError> {
-        self.append([rest, &[]])?;
-        self.target.take_if_free(&mut self.temporary, &self.turn)
+    fn keep(mut self) -> Result<(), StorageError> {
+        let Some(claim) = self.part.take() else {
+            self.target.take_if_free(&mut self.temporary, &self.root.turn)?;
+            let left = State::of(self.temporary.file())?;
+            // It is left when nobody has it open any more.
+            drop(self.temporary);
+            self.root.parts.leave(left);
+            return Ok(());
+        };
+        let left = State::of(self.temporary.file())?;
+        if self.temporary.is_named(self.target.name())? {
+            drop(self.temporary);
+            claim.leave(left);
+        }
+        Ok(())
     }
 }
 
@@ -308,7 +329,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("file"), "old").unwrap();
         let sink = open_upload(&folder, Placement::Replace);
-        let turn = Arc::clone(&sink.turn);
+        let turn = Arc::clone(&sink.root.turn);
         let held = turn.lock().unwrap();
         let (point, guard) = CommitPoint::new();
         let finishing = thread::spawn(move || sink.finish(b"new", &point));
