@@ -69,7 +69,7 @@ pub use self::{
 };
 use self::{
     commands::rules::{self, InTransfer},
-    server_pi::{Attention, ServerPi},
+    server_pi::{Accepts, ServerPi},
 };
 use crate::{
     command::Command,
@@ -150,7 +150,7 @@ impl Session {
     /// line without end, and after [`Event::ControlEnded`] and [`Action::CloseControl`].
     #[must_use]
     pub fn wants_input(&self) -> bool {
-        self.pi.is_attentive()
+        self.pi.wants_input()
             && !self.pi.has_left()
             && !self.lines.is_endless()
             && (self.lines.buffered() < self.pi.backlog_limit() || self.lines.peek_line().is_none())
@@ -160,7 +160,7 @@ impl Session {
     /// (promise 6).
     fn receive(&mut self, bytes: &[u8]) {
         let mut rest = bytes;
-        while !rest.is_empty() && !self.pi.is_deaf() && !self.pi.has_left() {
+        while !rest.is_empty() && !self.pi.is_closed_or_securing() && !self.pi.has_left() {
             rest = self.lines.push(rest);
             if let Some(answers) = self.lines.take_negotiation() {
                 self.pi.send_telnet(answers);
@@ -172,18 +172,18 @@ impl Session {
     /// Executes the next command that may be executed now. `false` if there is none.
     fn execute_next(&mut self) -> bool {
         let Self { lines, pi } = self;
-        if pi.end_if_idle() {
+        if pi.shut_down_if_idle() {
             return true;
         }
-        match pi.attention() {
-            Attention::Any => match lines.next_line() {
+        match pi.accepts() {
+            Accepts::AnyCommand => match lines.next_line() {
                 Some(line) => {
                     pi.execute_line(line);
                     true
                 }
                 None => pi.end_if_left(),
             },
-            Attention::InTransfer => {
+            Accepts::InTransfer => {
                 if pi.is_transfer_open() && lines.peek_line().is_some_and(is_answered_at_once) {
                     return lines.next_line().map(|line| pi.execute_line(line)).is_some();
                 }
@@ -193,8 +193,8 @@ impl Session {
                 }
                 is_aborted
             }
-            Attention::Nothing => {
-                if pi.is_deaf() {
+            Accepts::Nothing => {
+                if pi.is_closed_or_securing() {
                     lines.clear();
                 }
                 false

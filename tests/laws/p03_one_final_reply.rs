@@ -51,8 +51,8 @@ pub fn see(facts: &Facts, replies: &mut Replies, action: &Action) -> Judgement {
 
 /// With nothing under way, nothing may be left without an answer.
 pub fn rest(facts: &Facts, replies: &Replies) -> Judgement {
-    let is_attentive = facts.unsent <= facts.reply_limit;
-    if facts.is_busy() || facts.is_closed() || !is_attentive {
+    let reads_replies = facts.unsent <= facts.reply_limit;
+    if facts.is_busy() || facts.is_closed() || !reads_replies {
         return Ok(());
     }
     let judgements = replies.orders.iter().map(Order::judge_rest);

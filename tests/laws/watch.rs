@@ -91,7 +91,7 @@ impl Watch {
     /// Something happens; to be called before `Session::handle`.
     pub fn tell(&mut self, event: &Event<'_>) {
         if let Event::Received(bytes) = event
-            && !self.facts.is_deaf()
+            && !self.facts.forgets_input()
         {
             self.replies.note_received(bytes);
         }

@@ -178,7 +178,7 @@ impl ServerPi {
     pub(crate) fn handle_patience_over(&mut self) {
         let FinishPatience::ContinueAfter { every, .. } = self.config.finish_patience else { return };
         self.timers.start(Timer::Patience, self.now, every);
-        if self.is_attentive()
+        if self.reads_replies()
             && let Some(Transfer { phase: Phase::Finishing(reply), .. }) = &mut self.transfer
         {
             *reply = FinalReply::Begun;

@@ -53,7 +53,7 @@ pub(crate) struct ServerPi {
     presence: Presence,
     /// Of the command that is executed.
     pub(super) form: Form,
-    service: Service,
+    stage: Stage,
     actions: VecDeque<Action>,
     unsent: usize,
     last_id: u64,
@@ -67,19 +67,19 @@ pub(super) enum Presence {
     Left,
 }
 
-/// Whether commands are still taken.
+/// Whether commands are still executed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Service {
+enum Stage {
     Open,
     /// No further one after the transfer that is running.
-    Ending,
+    ShuttingDown,
     Closed,
 }
 
-/// Which commands can be executed now.
+/// Which commands are executed now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Attention {
-    Any,
+pub(super) enum Accepts {
+    AnyCommand,
     /// Those that act in a transfer.
     InTransfer,
     Nothing,
@@ -101,7 +101,7 @@ impl ServerPi {
             replies: ReplyBuffer::default(),
             presence: Presence::Present,
             form: Form { verb: "", argument: "" },
-            service: Service::Open,
+            stage: Stage::Open,
             actions: VecDeque::new(),
             unsent: 0,
             last_id: 0,
@@ -127,30 +127,34 @@ impl ServerPi {
 
     // What commands may be executed.
 
-    pub(super) fn attention(&self) -> Attention {
-        if !self.is_attentive() || self.data.is_preparing() {
-            return Attention::Nothing;
+    pub(super) fn accepts(&self) -> Accepts {
+        if !self.wants_input() || self.data.is_preparing() {
+            return Accepts::Nothing;
         }
         match (&self.transfer, &self.pending) {
-            (None, None) => Attention::Any,
-            (None, Some(_)) => Attention::Nothing,
-            (Some(_), _) => Attention::InTransfer,
+            (None, None) => Accepts::AnyCommand,
+            (None, Some(_)) => Accepts::Nothing,
+            (Some(_), _) => Accepts::InTransfer,
         }
     }
 
-    /// Whether the session takes notice of its client: it is open, no handshake is under way (promise 5), and its
-    /// replies are being read (promise 7).
-    pub(super) fn is_attentive(&self) -> bool {
-        !self.is_deaf() && self.unsent <= self.config.reply_limit
+    /// Whether the client may go on: no handshake is under way (promise 5), and it reads its replies (promise 7).
+    pub(super) fn wants_input(&self) -> bool {
+        !self.is_closed_or_securing() && self.reads_replies()
     }
 
-    /// Whether what comes now is of no use, and forgotten.
-    pub(super) fn is_deaf(&self) -> bool {
+    /// Whether the client takes what it is told.
+    pub(super) fn reads_replies(&self) -> bool {
+        self.unsent <= self.config.reply_limit
+    }
+
+    /// Whether nothing is said to the client, and what it says is forgotten.
+    pub(super) fn is_closed_or_securing(&self) -> bool {
         self.is_closed() || self.security.is_securing()
     }
 
     pub(super) fn is_closed(&self) -> bool {
-        self.service == Service::Closed
+        self.stage == Stage::Closed
     }
 
     /// Whether an `ABOR` would act on the transfer. A second one waits for its turn.
@@ -181,7 +185,7 @@ impl ServerPi {
 
     /// Sends a reply, unless nobody would read it or it would come between the messages of a handshake.
     pub(super) fn send(&mut self, reply: Reply) {
-        if !self.is_deaf() {
+        if !self.is_closed_or_securing() {
             self.unsent = self.unsent.saturating_add(reply.as_bytes().len());
             self.act(Action::SendReply(reply));
         }
@@ -223,7 +227,7 @@ impl ServerPi {
 
     /// Sends a line of a reply that is not complete, unless nobody would read it.
     pub(super) fn send_line(&mut self, line: Bytes) {
-        if !self.is_deaf() {
+        if !self.is_closed_or_securing() {
             self.unsent = self.unsent.saturating_add(line.len());
             self.act(Action::SendReplyLine(line));
         }
@@ -291,14 +295,14 @@ impl ServerPi {
     // The end.
 
     pub(super) fn handle_shutdown_requested(&mut self) {
-        if self.service == Service::Open {
-            self.service = Service::Ending;
+        if self.stage == Stage::Open {
+            self.stage = Stage::ShuttingDown;
         }
     }
 
     /// Ends a session that was asked to end, once it has nothing more to do. `true` if this did it.
-    pub(super) fn end_if_idle(&mut self) -> bool {
-        let ends = self.service == Service::Ending && !self.is_busy() && !self.data.is_preparing();
+    pub(super) fn shut_down_if_idle(&mut self) -> bool {
+        let ends = self.stage == Stage::ShuttingDown && !self.is_busy() && !self.data.is_preparing();
         if ends {
             self.give_up("The server is shutting down.");
         }
@@ -313,7 +317,7 @@ impl ServerPi {
 
     /// Ends the session (promise 12). What is still to be said to the store is said; nothing more is said to the client.
     pub(super) fn close(&mut self) {
-        if mem::replace(&mut self.service, Service::Closed) == Service::Closed {
+        if mem::replace(&mut self.stage, Stage::Closed) == Stage::Closed {
             return;
         }
         self.timers.stop(Timer::LogIn);

@@ -51,7 +51,7 @@ impl ServerPi {
             // Each command sets it.
             form: _,
             presence,
-            service,
+            stage,
             // All were taken.
             actions,
             unsent,
@@ -64,6 +64,6 @@ impl ServerPi {
             },
         );
         let unsent = (*unsent).min(config.reply_limit + 1);
-        (login, security, parameters, data, transfer, detached, timers, pending, *presence, *service, unsent)
+        (login, security, parameters, data, transfer, detached, timers, pending, *presence, *stage, unsent)
     }
 }

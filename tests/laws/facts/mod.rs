@@ -223,8 +223,8 @@ impl Facts {
         self.control == Control::Closed
     }
 
-    /// Whether what the client sends is nothing for the session.
-    pub fn is_deaf(&self) -> bool {
+    /// Whether the session forgets what the client sends.
+    pub fn forgets_input(&self) -> bool {
         self.control != Control::Open
             || matches!(self.protection, Protection::Promised | Protection::Securing)
     }

@@ -55,7 +55,7 @@ impl Control {
     }
 
     /// Who is sent away has not had to wait for an answer before that, where nothing keeps the server from it.
-    pub(super) fn check_attention(&self) {
+    pub(super) fn check_sent_away(&self) {
         let Some(first) = self.waiting.front() else { return };
         let waited = self.world.lock().now - first.said;
         if self.is_good && is_easy(&self.store) && waited > ANSWERED {

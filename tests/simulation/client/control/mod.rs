@@ -299,7 +299,7 @@ impl Control {
             if let Some(command) = self.waiting.iter().find(|command| command.has_preliminary) {
                 self.violate(&format!("{} has begun, and has no final reply before the 421", command.verb));
             }
-            self.check_attention();
+            self.check_sent_away();
             return;
         }
         if answer.code < 200 {
