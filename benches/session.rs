@@ -2,12 +2,12 @@
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic, reason = "a benchmark")]
 
-use std::{hint::black_box, sync::Arc};
+use std::{hint::black_box, sync::Arc, time::Duration};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use sansftp::{
     Action, Config, Endpoints, Event, Instant, Metadata, Pathname, Session, TimeValue,
-    session::{Answer, FinishKind, Outcome, Request},
+    session::{Answer, ControlState, DataEnd, FinishKind, Movement, Outcome, Request},
     storage::Stored,
 };
 
@@ -35,8 +35,15 @@ fn send(session: &mut Session, commands: &[u8]) {
                 session.handle(now, Event::Listening(id, "127.0.0.1:40000".parse().unwrap()));
                 session.handle(now, Event::DataConnected(id, endpoints().peer));
             }
+            Action::Transfer(id, Movement::Receive(_)) => {
+                let end = DataEnd::Fin { pause: Some(Duration::ZERO) };
+                session.handle(now, Event::TransferEnded(id, Outcome::Received { bytes: 1024, end }));
+            }
             Action::Transfer(id, _) => {
-                session.handle(now, Event::TransferEnded(id, Outcome::Complete { bytes: 1024 }));
+                session.handle(now, Event::TransferEnded(id, Outcome::Sent { bytes: 1024 }));
+            }
+            Action::LookAtControl(id) => {
+                session.handle(now, Event::ControlLookedAt(id, ControlState::Open));
             }
             Action::AwaitFinish(id) => session.handle(now, Event::Finished(id, Ok(Stored::default()))),
             other => panic!("{other:?}"),

@@ -13,7 +13,10 @@ use std::{
 use bytes::{Bytes, BytesMut};
 use sansftp::{
     Action, Config, Endpoints, Event, Instant, Pathname, Placement, Session, StorageErrorKind, Stored,
-    session::{Answer, DataConnectionMode, DataId, FinishKind, Movement, Outcome, Request},
+    session::{
+        Answer, ControlState, DataConnectionMode, DataEnd, DataId, FinishKind, Movement, Outcome, Request,
+        TransferId,
+    },
 };
 
 fn main() -> io::Result<()> {
@@ -23,7 +26,7 @@ fn main() -> io::Result<()> {
     for control in listener.incoming() {
         let (control, files) = (control?, Arc::clone(&files));
         let open = (Pathname::root(), Bytes::new());
-        let driver = Driver { control, passive: None, data: None, files, open, is_done: false };
+        let driver = Driver { control, passive: None, data: None, files, open, look: None, is_done: false };
         std::thread::spawn(move || driver.serve());
     }
     Ok(())
@@ -35,7 +38,8 @@ struct Driver {
     passive: Option<(DataId, TcpListener)>,
     data: Option<TcpStream>,
     files: Arc<Mutex<BTreeMap<Pathname, Bytes>>>,
-    open: (Pathname, Bytes), // the file that is being stored or retrieved
+    open: (Pathname, Bytes),  // the file that is being stored or retrieved
+    look: Option<TransferId>, // whose session wants to know whether the client is still there
     is_done: bool,
 }
 
@@ -74,13 +78,17 @@ impl Driver {
         }
         if !wants_input {
             std::thread::sleep(Duration::from_millis(20));
-            return None;
         }
-        match self.control.read(input) {
-            Ok(0) => Some(Event::ControlEnded),
-            Ok(length) => input.get(..length).map(Event::Received),
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => None,
-            Err(_) => Some(Event::ControlClosed),
+        let read = if wants_input { self.control.read(input) } else { self.control.peek(&mut [0]) };
+        match read {
+            Ok(0) if wants_input => Some(Event::ControlEnded),
+            Ok(0) => self.look.take().map(|id| Event::ControlLookedAt(id, ControlState::Ended)),
+            Ok(length) if wants_input => input.get(..length).map(Event::Received),
+            // Nothing more is there, or nothing that the session wants.
+            Err(error) if !matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+                Some(Event::ControlClosed)
+            }
+            Ok(_) | Err(_) => self.look.take().map(|id| Event::ControlLookedAt(id, ControlState::Open)),
         }
     }
 
@@ -104,6 +112,10 @@ impl Driver {
             }
             Action::Transfer(id, movement) => {
                 Event::TransferEnded(id, self.transfer(movement).unwrap_or(Outcome::Lost))
+            }
+            Action::LookAtControl(id) => {
+                self.look = Some(id); // `wait` reads what is there, and then answers
+                return Ok(None);
             }
             Action::AwaitFinish(id) => {
                 let (pathname, content) = self.open.clone();
@@ -169,10 +181,7 @@ impl Driver {
                 dtp.decode(&wire, &mut content);
                 dtp.finish_decode(&mut content);
                 self.open.1 = content.freeze();
-                let bytes = wire.len() as u64;
-                // A client that is killed closes both connections in good order: then its file may be cut off.
-                let has_left = matches!(self.control.peek(&mut [0]), Ok(0));
-                Ok(if has_left { Outcome::Orphaned { bytes } } else { Outcome::Complete { bytes } })
+                Ok(Outcome::Received { bytes: wire.len() as u64, end: DataEnd::Fin { pause: None } })
             }
             Movement::Send(mut dtp) => {
                 dtp.encode(&self.open.1, &mut content);
@@ -181,7 +190,7 @@ impl Driver {
                 // Some clients must not read the 226 together with the 125; one that closes has read that.
                 data.set_read_timeout(Some(Duration::from_millis(20)))?;
                 let _ = data.read(&mut [0]);
-                Ok(Outcome::Complete { bytes: content.len() as u64 })
+                Ok(Outcome::Sent { bytes: content.len() as u64 })
             }
             Movement::List(_) | Movement::Text(_) => Ok(Outcome::Lost), // no listing is ever opened
         }

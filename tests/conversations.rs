@@ -64,6 +64,7 @@ scripts! {
     uploads
     downloads
     listings
+    settling
     aborting
     finishing
     leaving

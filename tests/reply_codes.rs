@@ -9,7 +9,7 @@
 #[allow(dead_code, reason = "each test uses its part")]
 mod notation;
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use notation::{
     actions,
@@ -22,8 +22,8 @@ use sansftp::{
     instant::Instant,
     pathname::Pathname,
     session::{
-        Action, Answer, DataConnectionMode, DataId, Event, Extent, FinishKind, Movement, Outcome, Request,
-        Resumption, Session, TlsClient, TransferId,
+        Action, Answer, ControlState, DataConnectionMode, DataEnd, DataId, Event, Extent, FinishKind,
+        Movement, Outcome, Request, Resumption, Session, TlsClient, TransferId,
     },
     storage::{Metadata, StorageErrorKind, Stored},
 };
@@ -166,8 +166,9 @@ impl Driver {
                 self.held = Some(id);
                 None
             }
-            Action::Transfer(id, Movement::Receive(_) | Movement::Send(_)) => Some(complete(id)),
-            Action::Transfer(id, _) => Some(complete(id)),
+            Action::Transfer(id, Movement::Receive(_)) => Some(received(id)),
+            Action::Transfer(id, _) => Some(Event::TransferEnded(id, Outcome::Sent { bytes: 1 })),
+            Action::LookAtControl(id) => Some(Event::ControlLookedAt(id, ControlState::Open)),
             Action::AwaitFinish(id) if self.pace == Pace::HoldFinish => {
                 self.held = Some(id);
                 None
@@ -207,7 +208,7 @@ impl Driver {
         if let Some(id) = self.held.take() {
             self.tell(match state {
                 State::Finishing => Event::Finished(id, Ok(Stored::default())),
-                _ => complete(id),
+                _ => received(id),
             });
         }
         // A transfer that waits for its data connection gets it.
@@ -215,14 +216,14 @@ impl Driver {
     }
 }
 
-/// With TLS, so that no command is not offered that can be.
+/// With TLS, so that no command is not offered that can be. No time passes here, so none is waited for.
 fn config() -> Config {
     let tls = TlsSettings { start: TlsStart::Explicit, ..TlsSettings::default() };
-    Config::new(Settings { tls, ..Settings::default() }).unwrap()
+    Config::new(Settings { tls, killed_client_grace: Duration::ZERO, ..Settings::default() }).unwrap()
 }
 
-const fn complete(id: TransferId) -> Event<'static> {
-    Event::TransferEnded(id, Outcome::Complete { bytes: 1 })
+const fn received(id: TransferId) -> Event<'static> {
+    Event::TransferEnded(id, Outcome::Received { bytes: 1, end: DataEnd::CloseNotify })
 }
 
 fn opened(pathname: &Pathname) -> Answer {

@@ -67,10 +67,8 @@ impl Journal {
             self.transfer_failed(record, error);
         }
         let outcome = match outcome {
-            Outcome::Complete { .. } => "sent",
-            Outcome::Truncated { .. } | Outcome::Orphaned { .. } | Outcome::Lost => {
-                "not sent: the data connection was lost"
-            }
+            Outcome::Sent { .. } => "sent",
+            Outcome::Received { .. } | Outcome::Lost => "not sent: the data connection was lost",
             Outcome::StoreFailed(_) => "not sent: the store failed",
         };
         self.transfer_ended(record, now, outcome);

@@ -32,10 +32,9 @@ use self::{
     data_connection::DataConnection,
     journal::Journal,
     passive_ports::PassivePorts,
-    pump::End,
     requests::{Gain, Requests},
     timer::{Timer, rest_of},
-    transfers::{Advance, Arrival, Begin, Transfers},
+    transfers::{Advance, Begin, Transfers},
 };
 use crate::{
     accounts::Accounts,
@@ -45,7 +44,7 @@ use crate::{
     },
     config::{Config, Endpoints},
     instant::Instant,
-    session::{Action, Answer, DataConnectionMode, DataId, Event, Outcome, Session},
+    session::{Action, Answer, ControlState, DataConnectionMode, DataId, Event, Session, TransferId},
 };
 
 /// Rounds of the loop before other tasks have their turn.
@@ -125,6 +124,8 @@ struct Driver<R: Runtime, A: Accounts> {
     transfers: Transfers<A::Storage>,
     /// How far the session knows the running transfer to be.
     advance: Option<Advance>,
+    /// The upload whose session wants to know whether the client is still there.
+    look: Option<TransferId>,
     timer: Timer<R>,
     shutdown: Shutdown,
     /// Whether this round changed anything, so that another one is needed.
@@ -148,8 +149,9 @@ impl<R: Runtime, A: Accounts> Driver<R, A> {
             tls: tls.map(|tls| SessionTls::new(&tls, config.tls.session_reuse)),
             store: None,
             requests: Requests::new(runtime.clone(), accounts, config.sorted_entries_limit),
-            transfers: Transfers::new(Journal::new(endpoints.peer), config.killed_client_grace),
+            transfers: Transfers::new(Journal::new(endpoints.peer)),
             advance: None,
+            look: None,
             timer: Timer::new(runtime.clone()),
             shutdown: Shutdown::Awaited(shutdown),
             has_changed: false,
@@ -174,7 +176,7 @@ impl<R: Runtime, A: Accounts> Driver<R, A> {
             self.poll_data_connection(cx);
             self.poll_transfer(cx);
             let input = self.poll_input(cx);
-            self.poll_arrival(input);
+            self.look_at_control(input);
             self.poll_timer(cx);
             if self.is_over() {
                 return Poll::Ready(());
@@ -228,6 +230,7 @@ impl<R: Runtime, A: Accounts> Driver<R, A> {
                 let begin = Begin { now, time_of_day: self.runtime.time_of_day(), chunk_size, grace };
                 self.transfers.start(id, movement, self.data.take(), begin);
             }
+            Action::LookAtControl(id) => self.look = Some(id),
             Action::AwaitFinish(id) => self.transfers.finish(id),
             Action::Abort(id, why) => {
                 self.data.close();
@@ -349,35 +352,20 @@ impl<R: Runtime, A: Accounts> Driver<R, A> {
         Poll::Ready(())
     }
 
-    /// Tells the session that an upload has come whole, and looks at the control connection before that.
+    /// Tells the session whether the client of an upload is still there, if it has asked.
     ///
-    /// A client that is killed closes both of its connections in good order, as far as TCP can tell. If that cut off
-    /// a file in clear, nothing but the end of the control connection says so. So that is read as far as it goes, `input`
-    /// being what it gave in this round. The end may be in the system already, unnoticed by the runtime or behind commands
-    /// that the session does not take yet, so the system is asked ([`Runtime::has_ended`]). And it may come a moment
-    /// later, so an upload waits a moment, unless it came in one go.
-    fn poll_arrival(&mut self, input: Poll<()>) {
-        let Some(Arrival { id, bytes, end, settled }) = self.transfers.arrival() else { return };
-        let is_certain = end == End::CloseNotify;
-        let has_ended = || self.control.open_stream().is_some_and(|stream| self.runtime.has_ended(stream));
-        let outcome = match (is_certain, input) {
-            (true, _) => end.outcome(bytes),
-            (false, Poll::Ready(())) => return,
-            (false, Poll::Pending) if has_ended() => Outcome::Orphaned { bytes },
-            (false, Poll::Pending) if settled <= self.runtime.now() => end.outcome(bytes),
-            (false, Poll::Pending) => return,
-        };
-        self.transfers.handle_arrival_told();
-        self.handle(Event::TransferEnded(id, outcome));
+    /// The control connection is read as far as it goes before, `input` being what it gave in this round. Its end may be in
+    /// the system already, unnoticed by the runtime or behind commands that the session does not take yet, so the system
+    /// is asked ([`Runtime::has_ended`]).
+    fn look_at_control(&mut self, input: Poll<()>) {
+        let Some(id) = self.look.take_if(|_| input.is_pending()) else { return };
+        let has_ended = self.control.open_stream().is_none_or(|stream| self.runtime.has_ended(stream));
+        let state = if has_ended { ControlState::Ended } else { ControlState::Open };
+        self.handle(Event::ControlLookedAt(id, state));
     }
 
     fn poll_timer(&mut self, cx: &mut Context<'_>) {
-        let deadlines = [
-            self.session.poll_timeout(),
-            self.control.deadline(),
-            self.transfers.arrival().map(|arrival| arrival.settled),
-            self.shutdown_deadline(),
-        ];
+        let deadlines = [self.session.poll_timeout(), self.control.deadline(), self.shutdown_deadline()];
         let Some(deadline) = deadlines.into_iter().flatten().min() else { return };
         if self.timer.poll(cx, deadline).is_pending() {
             return;

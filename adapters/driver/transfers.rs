@@ -22,15 +22,10 @@ use super::{
 use crate::{
     adapters::tls::Stream,
     instant::Instant,
-    session::{Direction, Event, Movement, Outcome, TransferId},
+    session::{DataEnd, Direction, Event, Movement, Outcome, TransferId},
     storage::{AbortReason, Storage, StorageError, Stored, Upload},
     time_value::TimeValue,
 };
-
-/// A file that comes in one go is not one that a killed client was in the middle of: it has at most so many bytes, …
-const ONE_GO_LIMIT: u64 = 64 << 10;
-/// … and its end comes at most so long after the last of them.
-const ONE_GO_PAUSE: Duration = Duration::from_micros(500);
 
 type Running<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
@@ -52,9 +47,6 @@ pub(super) struct Transfers<S: Storage> {
     record: Record,
     detached: Vec<Finishing>,
     journal: Journal,
-    /// Between the end of an upload and its finish, unless it came in one go or with a `close_notify`, which no system
-    /// sends for a client that was killed.
-    grace: Duration,
 }
 
 /// How far the transfer is.
@@ -63,9 +55,7 @@ enum Stage<S: Storage> {
     /// The session has not yet said what becomes of it.
     Opened(Opened<S>),
     Moving(Moving<S::Upload>),
-    /// An upload that has come whole. The session has not been told, but of how far it was.
-    Arrived(Arrival, Advance, S::Upload),
-    /// An upload whose end the session knows; `Some` if it was one that can be finished.
+    /// An upload whose end has come; `Some` if it was one that can be finished.
     Held(Option<End>, S::Upload),
     Finishing(Finishing),
     Aborting(TransferId, AbortReason, Running<()>),
@@ -91,7 +81,7 @@ impl<U> Moving<U> {
     fn advance(&self) -> Advance {
         let Self { id, direction, .. } = *self;
         let (bytes, carried) = (self.progress.bytes(), self.carried.bytes());
-        Advance { id, bytes, carried, has_ended: false, direction }
+        Advance { id, bytes, carried, direction }
     }
 }
 
@@ -103,7 +93,6 @@ pub(super) struct Advance {
     bytes: u64,
     /// All that its data connection has carried.
     carried: u64,
-    has_ended: bool,
     direction: Direction,
 }
 
@@ -120,24 +109,13 @@ impl Advance {
     /// What a client has sent may wait in TLS for a store that is slow, and moves when that takes it. What a client is
     /// to get moves only when the connection takes it.
     fn has_moved_since(self, earlier: Self) -> bool {
-        let has_carried = earlier.carried != self.carried || earlier.has_ended != self.has_ended;
-        has_carried || self.direction == Direction::Store && earlier.bytes != self.bytes
+        earlier.carried != self.carried || self.direction == Direction::Store && earlier.bytes != self.bytes
     }
 }
 
-/// The end of an upload that came in good order.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Arrival {
-    pub(super) id: TransferId,
-    pub(super) bytes: u64,
-    pub(super) end: End,
-    /// Until when the end of the control connection may follow, if the client was killed.
-    pub(super) settled: Instant,
-}
-
 impl<S: Storage> Transfers<S> {
-    pub(super) fn new(journal: Journal, grace: Duration) -> Self {
-        Self { stage: Stage::Idle, record: Record::listing(), detached: Vec::new(), journal, grace }
+    pub(super) fn new(journal: Journal) -> Self {
+        Self { stage: Stage::Idle, record: Record::listing(), detached: Vec::new(), journal }
     }
 
     /// The log of whose transfers these are.
@@ -194,7 +172,7 @@ impl<S: Storage> Transfers<S> {
     /// Finishes the upload.
     pub(super) fn finish(&mut self, id: TransferId) {
         self.stage = match mem::replace(&mut self.stage, Stage::Idle) {
-            Stage::Arrived(Arrival { end, .. }, _, mut upload) | Stage::Held(Some(end), mut upload) => {
+            Stage::Held(Some(end), mut upload) => {
                 if end == End::Truncated {
                     upload.handle_missing_close_notify();
                 }
@@ -212,7 +190,7 @@ impl<S: Storage> Transfers<S> {
                 moving.progress.stop(why);
                 Stage::Moving(moving)
             }
-            Stage::Opened(Opened::Upload(upload)) | Stage::Arrived(.., upload) | Stage::Held(_, upload) => {
+            Stage::Opened(Opened::Upload(upload)) | Stage::Held(_, upload) => {
                 Stage::Aborting(id, why, Box::pin(upload.abort(why)))
             }
             Stage::Opened(_) => Stage::Aborting(id, why, Box::pin(ready(()))),
@@ -246,32 +224,15 @@ impl<S: Storage> Transfers<S> {
         }
     }
 
-    /// How far the bytes are, until the session knows of their end.
+    /// How far the bytes are, as long as they move.
     pub(super) fn advance(&self) -> Option<Advance> {
         match &self.stage {
             Stage::Moving(moving) => Some(moving.advance()),
-            Stage::Arrived(_, advance, _) => Some(*advance),
             _ => None,
         }
     }
 
-    /// An upload that has come whole, of which the session has not been told.
-    pub(super) const fn arrival(&self) -> Option<Arrival> {
-        match &self.stage {
-            Stage::Arrived(arrival, ..) => Some(*arrival),
-            _ => None,
-        }
-    }
-
-    /// The session has been told of it, and says what becomes of the upload.
-    pub(super) fn handle_arrival_told(&mut self) {
-        self.stage = match mem::replace(&mut self.stage, Stage::Idle) {
-            Stage::Arrived(arrival, _, upload) => Stage::Held(Some(arrival.end), upload),
-            other => other,
-        };
-    }
-
-    /// What has happened to the transfer. The arrival of a whole upload is not told here.
+    /// What has happened to the transfer.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<Event<'static>> {
         match &mut self.stage {
             Stage::Moving(moving) => {
@@ -281,10 +242,10 @@ impl<S: Storage> Transfers<S> {
                     moving.last = (bytes, now);
                 }
                 let moved = ready!(polled);
-                let (advance, quiet) = (moving.advance(), now.saturating_since(moving.last.1));
+                let (id, pause) = (moving.id, now.saturating_since(moving.last.1));
                 self.record.bytes = bytes;
                 self.stage = Stage::Idle;
-                self.handle_moved(advance, moved, now, quiet)
+                Poll::Ready(self.handle_moved(id, moved, now, pause))
             }
             Stage::Finishing(finishing) => {
                 let result = ready!(finishing.finish.as_mut().poll(cx));
@@ -300,31 +261,26 @@ impl<S: Storage> Transfers<S> {
                 self.stage = Stage::Idle;
                 Poll::Ready(Event::Aborted(id))
             }
-            Stage::Idle | Stage::Opened(_) | Stage::Arrived(..) | Stage::Held(..) => Poll::Pending,
+            Stage::Idle | Stage::Opened(_) | Stage::Held(..) => Poll::Pending,
         }
     }
 
-    /// `quiet` is how long no byte had come when the end did.
+    /// `pause` is how long no byte had come when the end did.
     fn handle_moved(
         &mut self,
-        advance: Advance,
+        id: TransferId,
         moved: Moved<S::Upload>,
         now: Instant,
-        quiet: Duration,
-    ) -> Poll<Event<'static>> {
-        let id = advance.id;
+        pause: Duration,
+    ) -> Event<'static> {
         let outcome = match moved {
             Moved::Received(end, upload) => {
-                let bytes = self.record.bytes;
-                let is_certain = match end {
-                    End::CloseNotify => true,
-                    End::Fin => (1..=ONE_GO_LIMIT).contains(&bytes) && quiet < ONE_GO_PAUSE,
-                    End::Truncated => false,
+                self.stage = Stage::Held(Some(end), upload);
+                let end = match end {
+                    End::CloseNotify => DataEnd::CloseNotify,
+                    End::Fin | End::Truncated => DataEnd::Fin { pause: Some(pause) },
                 };
-                let settled = if is_certain { now } else { now + self.grace };
-                let advance = Advance { has_ended: true, ..advance };
-                self.stage = Stage::Arrived(Arrival { id, bytes, end, settled }, advance, upload);
-                return Poll::Pending;
+                Outcome::Received { bytes: self.record.bytes, end }
             }
             Moved::BrokeOff(outcome, upload) => {
                 self.stage = Stage::Held(None, upload);
@@ -339,10 +295,10 @@ impl<S: Storage> Transfers<S> {
             }
             Moved::Stopped(why) => {
                 self.journal.aborted(&self.record, now, why);
-                return Poll::Ready(Event::Aborted(id));
+                return Event::Aborted(id);
             }
         };
-        Poll::Ready(Event::TransferEnded(id, outcome))
+        Event::TransferEnded(id, outcome)
     }
 
     /// The end of one of the finishes that go on in the background.

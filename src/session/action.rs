@@ -62,6 +62,16 @@ pub enum Action {
     /// [`Event::Progressed`](super::Event::Progressed) or [`Event::Moved`](super::Event::Moved) from time to time and
     /// [`Event::TransferEnded`](super::Event::TransferEnded) at the end. The driver closes the data connection then.
     Transfer(TransferId, Movement),
+    /// Find out whether the client of this upload, whose data connection has ended, is still there, and tell
+    /// [`Event::ControlLookedAt`](super::Event::ControlLookedAt). First read the control connection until nothing more is
+    /// there or the session [wants no more](super::Session::wants_input), and tell what comes of that:
+    /// [`Event::Received`](super::Event::Received), [`Event::ControlEnded`](super::Event::ControlEnded),
+    /// [`Event::ControlClosed`](super::Event::ControlClosed). Then look for an end that nobody has read yet, for example
+    /// behind what the session does not want, as far as the system can tell.
+    ///
+    /// A client that was killed closes both of its connections in good order, so that nothing else tells part of a file
+    /// from a whole one. Answer soon: the upload is not finished before.
+    LookAtControl(TransferId),
     /// Finish the upload, and tell [`Event::Finished`](super::Event::Finished).
     AwaitFinish(TransferId),
     /// Close the data connection and its passive port, whatever there is of them, stop moving bytes, abort an upload with

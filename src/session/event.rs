@@ -1,13 +1,13 @@
 //! What has happened: what a driver tells a session.
 
 use alloc::{string::String, sync::Arc, vec::Vec};
-use core::net::SocketAddr;
+use core::{net::SocketAddr, time::Duration};
 
 use super::action::{DataId, RequestId, TransferId};
 use crate::{
     accounts::{ClientCertificate, Denied},
     pathname::Pathname,
-    storage::{AbortReason, Entry, Metadata, StorageError, Stored},
+    storage::{Entry, Metadata, StorageError, Stored},
     time_value::TimeValue,
 };
 
@@ -28,6 +28,7 @@ pub enum Event<'a> {
     /// The client has ended its side of the control connection in good order, behind everything that was told as
     /// [`Received`](Self::Received); it may still read. What came whole is executed and answered, then the session ends.
     /// An upload is only finished if its end is certain all the same, for a client that was killed ends like this, too.
+    /// So tell this as soon as it is known, also while bytes move, and also between the end of an upload and its finish.
     ControlEnded,
     /// The control connection is lost: an error, or a TLS connection that ended without a `close_notify`. Commands that
     /// were received before and have not been executed are not executed any more.
@@ -61,8 +62,12 @@ pub enum Event<'a> {
     /// Bytes have moved over the data connection since the last event of the transfer, but none that
     /// [`Progressed`](Self::Progressed) counts: a part of a TLS record. A driver without TLS has no need of it.
     Moved(TransferId),
-    /// No more bytes will move in this transfer. Its data connection is closed.
+    /// No more bytes will move in this transfer. Its data connection is closed. Whether an upload is whole is for the
+    /// session to find out: it may wait a moment, and then ask by
+    /// [`Action::LookAtControl`](super::Action::LookAtControl).
     TransferEnded(TransferId, Outcome),
+    /// The answer to [`Action::LookAtControl`](super::Action::LookAtControl), which says what has to be told before.
+    ControlLookedAt(TransferId, ControlState),
     /// The result of [`Action::AwaitFinish`](super::Action::AwaitFinish), also after
     /// [`Action::Detach`](super::Action::Detach).
     Finished(TransferId, Result<Stored, StorageError>),
@@ -82,30 +87,47 @@ pub struct TlsClient {
 /// How the movement of bytes ended.
 #[derive(Debug)]
 pub enum Outcome {
-    /// The end of the file or listing. When receiving, the client closed the data connection in good order and the
-    /// store has taken every byte; when sending, every byte was handed to the data connection and it was shut down
-    /// in good order, and the client has closed it or had its time for that
+    /// Every byte of the file or listing was handed to the data connection and it was shut down in good order, and the
+    /// client has closed it or had its time for that
     /// ([`Settings::data_close_grace`](crate::Settings::data_close_grace)).
-    Complete {
+    Sent {
         /// Bytes that moved over the data connection.
         bytes: u64,
     },
-    /// The same as `Complete`, but that the client did not send TLS's `close_notify` before it closed the data
-    /// connection: somebody in between may have cut it off. Only when receiving.
-    Truncated {
+    /// The client has ended the data connection of an upload in good order, and the store has taken every byte.
+    Received {
         /// Bytes that moved over the data connection.
         bytes: u64,
-    },
-    /// The same as `Complete` or `Truncated`, but that the client has ended its side of the control connection meanwhile,
-    /// behind commands that the session does not take yet. Only when receiving.
-    Orphaned {
-        /// Bytes that moved over the data connection.
-        bytes: u64,
+        /// How it ended.
+        end: DataEnd,
     },
     /// The data connection broke.
     Lost,
     /// The store returned an error.
     StoreFailed(StorageError),
+}
+
+/// How a client has ended the data connection of an upload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DataEnd {
+    /// By a FIN alone: a read returned nothing. So everything ends on a connection in clear, also that of a client that was
+    /// killed in the middle of its file. Where TLS protects the data connection, it is cut off.
+    Fin {
+        /// How long no byte had come before it; `None` if the driver does not measure that. A small file that came in one
+        /// go with its end was not in the middle when its client was killed, if it was, and is spared the wait.
+        pause: Option<Duration>,
+    },
+    /// By the `close_notify` of TLS, which nobody but the client can send.
+    CloseNotify,
+}
+
+/// Whether a client is still there, as far as its control connection tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ControlState {
+    /// As far as the system knows right now, the client has not ended its side.
+    Open,
+    /// The client has ended its side, or the connection is lost.
+    Ended,
 }
 
 /// Whether a handshake on a data connection resumed the TLS session of its own control connection.
@@ -177,18 +199,4 @@ pub enum FinishKind {
     RunsToItsEnd,
     /// An `ABOR` drops its future, and nothing was stored.
     CanStop,
-}
-
-impl Outcome {
-    /// Why an upload that ended like this is aborted; `None` if it is whole.
-    #[must_use]
-    pub const fn abort_reason(&self) -> Option<AbortReason> {
-        match self {
-            Self::Complete { .. } => None,
-            Self::Truncated { .. } => Some(AbortReason::Truncated),
-            Self::Orphaned { .. } => Some(AbortReason::ControlConnectionLost),
-            Self::Lost => Some(AbortReason::DataConnectionLost),
-            Self::StoreFailed(_) => Some(AbortReason::StoreFailed),
-        }
-    }
 }

@@ -28,8 +28,7 @@
 //! Whatever bytes and events come, in whatever order:
 //!
 //! 1. A `226` to `STOR`, `STOU` or `APPE` is completed only after that upload's finish has succeeded.
-//! 2. Every upload that was opened is finished or aborted, and not both; finished only after a clean end, and if its
-//!    client had left by then, only if the end is certain all the same.
+//! 2. Every upload that was opened is finished or aborted, and not both; finished only after a clean end.
 //! 3. Each command gets exactly one final reply, in the order of the commands (but for `NOOP`, `STAT` and `ABOR` in a
 //!    transfer), and at most one preliminary reply before it.
 //! 4. Before the log-in nothing acts but the few commands that the table of commands frees.
@@ -42,6 +41,8 @@
 //! 10. Every wait for a peer has a deadline.
 //! 11. Stores see only normalised, absolute pathnames, and no byte of a name can break a reply or a line of a listing.
 //! 12. After [`Action::CloseControl`] nothing more is done but what ends the transfers that are still open.
+//! 13. An upload is finished only if its control connection was still there when its end had settled, or if its end is
+//!     certain: by TLS's `close_notify`, or because as many bytes have come as `ALLO` announced.
 //!
 //! Comments in the code name the promise that a place keeps; the tests in `tests/laws.rs` hold them, and
 //! so does the walk over all states in `exploration`.
@@ -50,8 +51,8 @@
 //!
 //! `action` and `event` say what a session does and what happens to it. `machines` has the states: small machines that do
 //! not know each other. `server_pi` joins them, with `answers` (what the store says), `conduct` (what happens to a
-//! transfer) and `departure` (the client leaves). `commands` has the table of commands, `rules`, and the methods that it
-//! names, in the order of RFC 959 4.1.
+//! transfer), `settling` (whether an upload is whole) and `departure` (the client leaves). `commands` has the table of
+//! commands, `rules`, and the methods that it names, in the order of RFC 959 4.1.
 
 mod action;
 mod commands;
@@ -65,7 +66,7 @@ pub use self::{
     action::{
         Action, DataConnectionMode, DataId, Direction, Movement, Request, RequestId, Selection, TransferId,
     },
-    event::{Answer, Event, Extent, FinishKind, Outcome, Resumption, TlsClient},
+    event::{Answer, ControlState, DataEnd, Event, Extent, FinishKind, Outcome, Resumption, TlsClient},
 };
 use self::{
     commands::rules::{self, InTransfer},
@@ -118,6 +119,7 @@ impl Session {
             Event::Progressed(id, bytes) => self.pi.handle_progressed(id, bytes),
             Event::Moved(id) => self.pi.handle_moved(id),
             Event::TransferEnded(id, outcome) => self.pi.handle_transfer_ended(id, outcome),
+            Event::ControlLookedAt(id, state) => self.pi.handle_control_looked_at(id, state),
             Event::Finished(id, result) => self.pi.handle_finished(id, result),
             Event::Aborted(id) => self.pi.handle_aborted(id),
         }
@@ -225,7 +227,7 @@ mod exploration;
 
 #[cfg(test)]
 mod tests {
-    use core::cell::Cell;
+    use core::{cell::Cell, time::Duration};
     use std::{vec, vec::Vec};
 
     use super::*;
@@ -284,6 +286,7 @@ mod tests {
                     self.transfer = id;
                     None
                 }
+                Action::LookAtControl(id) => Some(Event::ControlLookedAt(id, ControlState::Open)),
                 Action::AwaitFinish(id) => Some(Event::Finished(id, Ok(Stored::default()))),
                 Action::Abort(id, _) => Some(Event::Aborted(id)),
                 _ => None,
@@ -317,7 +320,7 @@ mod tests {
         assert_eq!(upload.tell(Event::Progressed(upload.transfer, 1)), [0; 0]);
         assert_eq!(upload.unsearched(), 0);
 
-        let outcome = Outcome::Complete { bytes: 1 };
+        let outcome = Outcome::Received { bytes: 1, end: DataEnd::Fin { pause: Some(Duration::ZERO) } };
         let codes = upload.tell(Event::TransferEnded(upload.transfer, outcome));
         assert_eq!(codes.len(), 1 + BLANK_LINES);
         assert_eq!((codes[0], codes[BLANK_LINES]), (226, 500));

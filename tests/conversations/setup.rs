@@ -54,6 +54,7 @@ fn set(settings: &mut Settings, field: &str, value: &str) -> Result<(), String> 
         "data_connect_timeout" => settings.data_connect_timeout = parse_duration(value)?,
         "data_stall_timeout" => settings.data_stall_timeout = parse_duration(value)?,
         "finish_timeout" => settings.finish_timeout = parse_duration(value)?,
+        "killed_client_grace" => settings.killed_client_grace = parse_duration(value)?,
         "abort_timeout" => settings.abort_timeout = parse_duration(value)?,
         "detached_timeout" => settings.detached_timeout = parse_duration(value)?,
         "finish_patience" => {

@@ -12,15 +12,18 @@ use sansftp::{
     pathname::Pathname,
     reply::{Reply, ReplyCode},
     session::{
-        Action, Answer, DataConnectionMode, DataId, Event, FinishKind, Movement, Outcome, Request, RequestId,
-        Resumption, Session,
+        Action, Answer, ControlState, DataConnectionMode, DataId, Event, FinishKind, Movement, Outcome,
+        Request, RequestId, Resumption, Session,
     },
     storage::{AbortReason, Stored},
 };
 
-use crate::laws::{
-    subject::Subject,
-    watch::{PEER, STRANGER},
+use crate::{
+    laws::{
+        subject::Subject,
+        watch::{PEER, STRANGER},
+    },
+    notation::events::FIN_AT_ONCE,
 };
 
 /// What a double does wrong. The number is that of the promise.
@@ -36,8 +39,6 @@ pub enum Fault {
     FinishesAndAborts,
     /// 2: a broken data connection is the end of the file.
     FinishesWhatBroke,
-    /// 2: that the client has left does not matter to its upload.
-    OverlooksDepartures,
     /// 2: a finish is given up before its time.
     DropsFinishes,
     /// 2: an `ABOR` stops a finish that cannot be stopped.
@@ -88,6 +89,14 @@ pub enum Fault {
     WaitsTooLong,
     /// 11: names may have line ends.
     BreaksListings,
+    /// 13: an upload is finished without a look at the control connection.
+    LooksAway,
+    /// 13: what was seen of the control connection does not matter.
+    OverlooksWhatItSees,
+    /// 13: a client that is killed is given no time to close its control connection.
+    WaitsForNobody,
+    /// 13: that the client has left does not matter to its upload.
+    OverlooksDepartures,
     /// 12: a client that has left keeps its session.
     KeepsWhoHasLeft,
     /// 12: a last word.
@@ -119,6 +128,10 @@ pub struct Double {
     /// The final reply of an upload that was answered too early is not sent.
     is_answered: bool,
     ids: Ids,
+    /// Bytes of an upload move, or its end settles.
+    is_receiving: bool,
+    /// The client has left.
+    has_left: bool,
 }
 
 /// What the session has named last.
@@ -158,6 +171,8 @@ impl Double {
             is_closed: false,
             is_answered: false,
             ids: Ids::default(),
+            is_receiving: false,
+            has_left: false,
         };
         if fault == Fault::LogsInUnasked {
             double.log_in();
@@ -194,6 +209,7 @@ impl Double {
         self.is_closed |= matches!(action, Action::CloseControl);
         self.is_securing |= matches!(action, Action::SecureControl);
         self.ids.note(&action);
+        self.note_upload(&action);
         match (self.fault, action) {
             (Fault::Hasty, Action::AwaitFinish(id)) => {
                 self.is_answered = true;
@@ -203,6 +219,11 @@ impl Double {
                 vec![Action::SendReplyLine(line), reply(ReplyCode::OK)]
             }
             (Fault::SwallowsAborts, Action::Abort(..)) => vec![],
+            (Fault::KeepsWhoHasLeft, Action::CloseControl) if self.has_left => vec![],
+            (Fault::LooksAway, Action::LookAtControl(id)) => {
+                self.session.handle(self.now, Event::ControlLookedAt(id, ControlState::Open));
+                vec![]
+            }
             (Fault::PromisesAHandshake, Action::SecureControl) => vec![],
             (Fault::MovesBeforeTheHandshake, Action::SecureDataConnection(id, direction)) => {
                 self.session.handle(self.now, Event::DataSecured(id, Resumption::OfControl));
@@ -242,6 +263,20 @@ impl Double {
             }
             (_, Action::SendReply(reply)) => self.spoil_reply(reply),
             (_, action) => vec![action],
+        }
+    }
+
+    /// What was kept from the session until its upload was finished comes then.
+    fn note_upload(&mut self, action: &Action) {
+        match action {
+            Action::Transfer(_, Movement::Receive(_)) => self.is_receiving = true,
+            Action::AwaitFinish(_) | Action::Abort(..) => {
+                self.is_receiving = false;
+                if self.fault == Fault::OverlooksDepartures && std::mem::take(&mut self.has_left) {
+                    self.session.handle(self.now, Event::ControlEnded);
+                }
+            }
+            _ => {}
         }
     }
 
@@ -295,12 +330,22 @@ impl Subject for Double {
         let event = match (self.fault, event) {
             (_, Event::Received(bytes)) => return self.receive(bytes),
             (Fault::Optimistic, Event::Finished(id, Err(_))) => Event::Finished(id, Ok(Stored::default())),
-            (Fault::OverlooksDepartures, Event::TransferEnded(id, Outcome::Orphaned { bytes })) => {
-                Event::TransferEnded(id, Outcome::Complete { bytes })
+            (Fault::OverlooksWhatItSees, Event::ControlLookedAt(id, _)) => {
+                Event::ControlLookedAt(id, ControlState::Open)
             }
-            (Fault::KeepsWhoHasLeft, Event::ControlEnded) => return,
+            (Fault::WaitsForNobody, Event::TransferEnded(id, Outcome::Received { bytes, .. })) => {
+                Event::TransferEnded(id, Outcome::Received { bytes, end: FIN_AT_ONCE })
+            }
+            (Fault::OverlooksDepartures, Event::ControlEnded) if self.is_receiving => {
+                self.has_left = true;
+                return;
+            }
+            (Fault::KeepsWhoHasLeft, Event::ControlEnded) => {
+                self.has_left = true;
+                Event::ControlEnded
+            }
             (Fault::FinishesWhatBroke, Event::TransferEnded(id, Outcome::Lost)) => {
-                Event::TransferEnded(id, Outcome::Complete { bytes: 7 })
+                Event::TransferEnded(id, Outcome::Received { bytes: 7, end: FIN_AT_ONCE })
             }
             (
                 Fault::StopsWhatCannotStop,

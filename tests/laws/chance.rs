@@ -5,17 +5,20 @@ use std::net::SocketAddr;
 use sansftp::{
     accounts::Denied,
     pathname::Pathname,
-    session::{Answer, DataId, Event, Extent, FinishKind, Outcome, Resumption, TlsClient, TransferId},
+    session::{
+        Answer, ControlState, DataEnd, DataId, Event, Extent, FinishKind, Outcome, Resumption, TlsClient,
+        TransferId,
+    },
     storage::{Entry, Metadata, StorageError, StorageErrorKind, Stored},
 };
 
 use super::{
-    facts::{Asked, Content, Data, Phase, Protection},
+    facts::{Asked, Content, Data, Phase, Protection, Settling, Transfer},
     steps::Disturbance,
     watch::{LOCAL, LOW_PORT, PEER, STRANGER},
     world::{Driver, World},
 };
-use crate::notation::events::{NOW, certificate};
+use crate::notation::events::{FIN, FIN_AT_ONCE, NOW, certificate};
 
 /// A name that would break replies and listings.
 const EVIL: &[u8] = b"a\r\n226 b\0\xff";
@@ -37,7 +40,7 @@ impl World {
             possible.extend(possible_data_events(id, facts.data, choice));
         }
         for (id, transfer) in &facts.transfers {
-            possible.extend(possible_transfer_event(*id, transfer.phase, choice));
+            possible.extend(possible_transfer_event(*id, transfer, choice));
         }
         if possible.is_empty() {
             None
@@ -73,7 +76,7 @@ impl World {
             D::Refused => Some(Event::DataRefused(data?)),
             D::Progressed => Some(Event::Progressed(transfer?, n as u64)),
             D::Moved => Some(Event::Moved(transfer?)),
-            D::Complete => Some(complete(transfer?)),
+            D::Complete => Some(complete(transfer?, self.watch.facts().transfers.get(&transfer?))),
             D::Lost => Some(Event::TransferEnded(transfer?, Outcome::Lost)),
             D::Finished => Some(Event::Finished(transfer?, Ok(Stored::default()))),
             D::FinishFailed => Some(Event::Finished(transfer?, Err(StorageErrorKind::NoSpace.into()))),
@@ -82,8 +85,9 @@ impl World {
             D::RepliesSent => Some(Event::RepliesSent),
             D::ControlSecured => Some(secured(0)),
             D::DataSecured => Some(Event::DataSecured(data?, Resumption::OfControl)),
-            D::Orphaned => Some(Event::TransferEnded(transfer?, Outcome::Orphaned { bytes: 7 })),
-            D::Truncated => Some(Event::TransferEnded(transfer?, Outcome::Truncated { bytes: 7 })),
+            D::Fin => Some(Event::TransferEnded(transfer?, Outcome::Received { bytes: 7, end: FIN })),
+            D::SeenOpen => Some(Event::ControlLookedAt(transfer?, ControlState::Open)),
+            D::SeenEnded => Some(Event::ControlLookedAt(transfer?, ControlState::Ended)),
         }
     }
 }
@@ -130,28 +134,38 @@ fn possible_answers(asked: Asked) -> Vec<Answer> {
     answers
 }
 
-fn possible_transfer_event(id: TransferId, phase: Phase, choice: u8) -> Option<Event<'static>> {
+fn possible_transfer_event(id: TransferId, transfer: &Transfer, choice: u8) -> Option<Event<'static>> {
     let failed = || StorageError::from(StorageErrorKind::NoSpace);
-    match phase {
+    match transfer.phase {
         Phase::Moving => Some(match choice % 8 {
             0 => Event::TransferEnded(id, Outcome::Lost),
             1 => Event::TransferEnded(id, Outcome::StoreFailed(failed())),
             2 => Event::Progressed(id, u64::from(choice)),
-            3 => Event::TransferEnded(id, Outcome::Truncated { bytes: 7 }),
-            4 if choice % 32 == 20 => Event::TransferEnded(id, Outcome::Orphaned { bytes: 7 }),
-            _ => complete(id),
+            3 | 5 if transfer.content == Content::Upload => {
+                Event::TransferEnded(id, Outcome::Received { bytes: 7, end: FIN })
+            }
+            _ => complete(id, Some(transfer)),
         }),
+        Phase::Settling(Settling::Looking) => {
+            let state = if choice % 8 == 7 { ControlState::Ended } else { ControlState::Open };
+            Some(Event::ControlLookedAt(id, state))
+        }
         Phase::Finishing | Phase::Detached if choice.is_multiple_of(4) => {
             Some(Event::Finished(id, Err(failed())))
         }
         Phase::Finishing | Phase::Detached => Some(Event::Finished(id, Ok(Stored::default()))),
         Phase::Aborting => Some(Event::Aborted(id)),
-        Phase::Ended { .. } => None,
+        Phase::Ended { .. } | Phase::Settling(_) => None,
     }
 }
 
-const fn complete(id: TransferId) -> Event<'static> {
-    Event::TransferEnded(id, Outcome::Complete { bytes: 7 })
+/// The end that a transfer wants most: at once, and by `close_notify` where there is TLS.
+fn complete(id: TransferId, transfer: Option<&Transfer>) -> Event<'static> {
+    let is_upload = transfer.is_some_and(|transfer| transfer.content == Content::Upload);
+    let is_secured = transfer.is_some_and(|transfer| transfer.is_secured);
+    let end = if is_secured { DataEnd::CloseNotify } else { FIN_AT_ONCE };
+    let outcome = if is_upload { Outcome::Received { bytes: 7, end } } else { Outcome::Sent { bytes: 7 } };
+    Event::TransferEnded(id, outcome)
 }
 
 fn possible_data_events(id: DataId, data: Data, choice: u8) -> Vec<Event<'static>> {

@@ -4,7 +4,7 @@
 use sansftp::session::Action;
 
 use super::{
-    facts::{Facts, content},
+    facts::{Facts, Phase, content},
     watch::{Judgement, law},
 };
 
@@ -36,6 +36,10 @@ pub fn see(facts: &Facts, action: &Action) -> Judgement {
             law(0, is_new, || format!("{id:?} is used twice"))?;
             let is_open = facts.opened == Some(content(movement));
             law(0, is_open, || format!("{movement:?} moves, and {:?} was opened", facts.opened))
+        }
+        Action::LookAtControl(id) => {
+            let has_ended = matches!(facts.phase(*id), Some(Phase::Ended { .. } | Phase::Settling(_)));
+            law(0, has_ended, || format!("a look for {id:?}, which is in {:?}", facts.phase(*id)))
         }
         _ => Ok(()),
     }

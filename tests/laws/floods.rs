@@ -6,7 +6,7 @@ use sansftp::{
     config::{Config, Endpoints, FinishOverdue, Settings},
     instant::Instant,
     pathname::Pathname,
-    session::{Action, Answer, DataId, Event, FinishKind, Outcome, Request},
+    session::{Action, Answer, ControlState, DataId, Event, FinishKind, Movement, Outcome, Request},
 };
 
 use crate::{
@@ -16,6 +16,7 @@ use crate::{
         subject::{Begin, Subject, session},
         watch::{Broken, Judgement, LOCAL, PEER, law},
     },
+    notation::events::FIN_AT_ONCE,
 };
 
 /// What a client sends before it looks whether the session wants more: what a driver reads at once.
@@ -86,7 +87,11 @@ impl Client {
                 self.data = Some(id);
                 Some(Event::Listening(id, ([192, 0, 2, 1], 4242).into()))
             }
-            Action::Transfer(id, _) => Some(Event::TransferEnded(id, Outcome::Complete { bytes: 1 })),
+            Action::Transfer(id, Movement::Receive(_)) => {
+                Some(Event::TransferEnded(id, Outcome::Received { bytes: 1, end: FIN_AT_ONCE }))
+            }
+            Action::Transfer(id, _) => Some(Event::TransferEnded(id, Outcome::Sent { bytes: 1 })),
+            Action::LookAtControl(id) => Some(Event::ControlLookedAt(id, ControlState::Open)),
             Action::Abort(id, _) => Some(Event::Aborted(id)),
             _ => None,
         }

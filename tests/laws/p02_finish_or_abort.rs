@@ -1,8 +1,7 @@
 //! Promise 2: **every upload that was opened is finished or aborted, and not both; finished only after a clean end.**
 //!
-//! Each action must fit the phase of its transfer: a finish comes only after a clean end of a receiving one (which, when
-//! its client has left, is only one that `close_notify` or the announced size makes certain), an abort
-//! only for what was opened and for what moves or has just ended; nothing is dropped or detached that does not run. What
+//! Each action must fit the phase of its transfer: a finish comes only after a clean end of a receiving one, an abort
+//! only for what was opened and for what moves or has ended; nothing is dropped or detached that does not run. What
 //! runs is dropped only when its time is up or the server's, and a finish also by an `ABOR`, if the store has said that
 //! it can stop. No turn may leave an upload behind that has ended and is neither, and none is left at the end of the
 //! session: one that has not come whole when the session closes is aborted in the same turn (RFC 959 4.1.1).
@@ -20,8 +19,9 @@ pub fn see(facts: &Facts, has_abor: bool, action: &Action) -> Judgement {
         Action::AwaitFinish(id) => {
             let is_upload =
                 facts.transfers.get(id).is_some_and(|transfer| transfer.content == Content::Upload);
-            let is_whole = facts.phase(*id) == Some(Phase::Ended { is_whole: true });
-            law(2, is_upload && is_whole, || format!("a finish of {}", describe(facts, *id)))
+            let has_come =
+                matches!(facts.phase(*id), Some(Phase::Ended { is_whole: true } | Phase::Settling(_)));
+            law(2, is_upload && has_come, || format!("a finish of {}", describe(facts, *id)))
         }
         Action::Abort(id, _) if facts.opened.is_some() => {
             let is_new = facts.last_transfer.is_none_or(|last| last < *id);
@@ -29,7 +29,8 @@ pub fn see(facts: &Facts, has_abor: bool, action: &Action) -> Judgement {
         }
         Action::Abort(id, _) => {
             // A whole one, too: a file may be shorter than its ALLO.
-            let is_running = matches!(facts.phase(*id), Some(Phase::Moving | Phase::Ended { .. }));
+            let is_running =
+                matches!(facts.phase(*id), Some(Phase::Moving | Phase::Ended { .. } | Phase::Settling(_)));
             law(2, is_running, || format!("an abort of {}", describe(facts, *id)))
         }
         Action::Drop(id) => {

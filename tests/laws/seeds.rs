@@ -30,6 +30,8 @@ fn send(lines: &str) -> Step {
 const WELL: Step = Step::Proceed(0);
 const PORT_OPENS: Step = Step::Proceed(100);
 const MOVED: Step = Step::Proceed(4);
+const SEEN: Step = Step::Proceed(0);
+const ENDED: Step = Step::Proceed(5);
 const STORED: Step = Step::Proceed(2);
 
 /// A client that is logged in, and has a passive port.
@@ -71,6 +73,7 @@ fn log_ins() -> Vec<Seed> {
                 WELL,
                 WELL,
                 MOVED,
+                SEEN,
                 STORED,
             ],
             &["S: 331", "S: 230", "S: 200", "S: 227", "S: 150", "S: 226"],
@@ -84,10 +87,18 @@ fn stores() -> Vec<Seed> {
         seed(
             "store",
             0,
-            storing(&[MOVED, STORED]),
-            &["S: 230", "S: 227", "S: 150", "A: Transfer Receive", "A: AwaitFinish", "S: 226"],
+            storing(&[MOVED, SEEN, STORED]),
+            &[
+                "S: 230",
+                "S: 227",
+                "S: 150",
+                "A: Transfer Receive",
+                "A: LookAtControl",
+                "A: AwaitFinish",
+                "S: 226",
+            ],
         ),
-        seed("store_fails", 0, storing(&[MOVED, WELL]), &["A: AwaitFinish", "S: 452"]),
+        seed("store_fails", 0, storing(&[MOVED, SEEN, WELL]), &["A: AwaitFinish", "S: 452"]),
         seed("store_lost", 0, storing(&[WELL, WELL]), &["A: Abort DataConnectionLost", "S: 426"]),
         seed(
             "store_then_abor",
@@ -98,8 +109,39 @@ fn stores() -> Vec<Seed> {
         seed(
             "store_detached",
             4,
-            storing(&[MOVED, Step::Pass(1 << 19), send("SITE UPLOADS\n"), STORED, send("SITE UPLOADS\n")]),
+            storing(&[
+                MOVED,
+                SEEN,
+                Step::Pass(1 << 19),
+                send("SITE UPLOADS\n"),
+                STORED,
+                send("SITE UPLOADS\n"),
+            ]),
             &["A: AwaitFinish", "A: Detach", "S: 451", "still being stored", ": stored"],
+        ),
+        seed(
+            "store_settles",
+            0,
+            storing(&[ENDED, Step::Pass(1 << 3), SEEN, STORED]),
+            &["> TransferEnded", "> +8ms", "A: LookAtControl", "A: AwaitFinish", "S: 226"],
+        ),
+        seed(
+            "store_killed",
+            0,
+            storing(&[ENDED, Step::Leave, WELL]),
+            &["A: Abort ControlConnectionLost", "S: 426", "A: CloseControl"],
+        ),
+        seed(
+            "store_killed_behind_commands",
+            0,
+            storing(&[ENDED, Step::Pass(1 << 3), Step::Proceed(7), WELL]),
+            &["A: LookAtControl", "A: Abort ControlConnectionLost", "S: 426"],
+        ),
+        seed(
+            "store_not_looked_at",
+            0,
+            storing(&[ENDED, Step::Pass(1 << 3), Step::Pass(1 << 19), WELL]),
+            &["A: LookAtControl", "A: Abort ControlConnectionLost", "S: 451"],
         ),
         seed("store_stalls", 16, storing(&[Step::Pass(1 << 19), WELL]), &["A: Abort DataStalled", "S: 426"]),
     ]
@@ -156,7 +198,7 @@ fn rest() -> Vec<Seed> {
         seed(
             "quit_in_a_transfer",
             0,
-            storing(&[send("QUIT\n"), MOVED, STORED]),
+            storing(&[send("QUIT\n"), MOVED, SEEN, STORED]),
             &["S: 226", "S: 221", "A: CloseControl"],
         ),
         seed(

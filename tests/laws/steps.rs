@@ -78,12 +78,13 @@ pub enum Disturbance {
     RepliesSent,
     ControlSecured,
     DataSecured,
-    Truncated,
-    Orphaned,
+    Fin,
+    SeenOpen,
+    SeenEnded,
 }
 
 /// All but `Failed`.
-pub const DISTURBANCES: [Disturbance; 26] = [
+pub const DISTURBANCES: [Disturbance; 27] = [
     Disturbance::LoggedIn,
     Disturbance::Done,
     Disturbance::UploadOpened,
@@ -107,9 +108,10 @@ pub const DISTURBANCES: [Disturbance; 26] = [
     Disturbance::RepliesSent,
     Disturbance::ControlSecured,
     Disturbance::DataSecured,
-    Disturbance::Truncated,
+    Disturbance::Fin,
     Disturbance::Moved,
-    Disturbance::Orphaned,
+    Disturbance::SeenEnded,
+    Disturbance::SeenOpen,
 ];
 
 /// Lines that lead somewhere, some of them more often than others.

@@ -28,9 +28,10 @@ pub fn configs() -> impl Strategy<Value = Config> {
         prop_oneof![Just(1_usize), Just(100), Just(16 << 10)],
         prop_oneof![Just(1_usize), Just(16 << 10)],
         1_usize..3,
+        select(vec![0_u64, 5, 3000]),
     );
     (limits, any::<(bool, bool)>(), 5_u64..1000, tls()).prop_map(
-        |((backlog, replies, detached), (detaches, continues), stall, tls)| {
+        |((backlog, replies, detached, grace), (detaches, continues), stall, tls)| {
             let settings = Settings {
                 line_limit: 256,
                 skip_limit: 512,
@@ -40,6 +41,7 @@ pub fn configs() -> impl Strategy<Value = Config> {
                 finish_patience: if continues { PATIENT } else { FinishPatience::Silent },
                 finish_overdue: if detaches { FinishOverdue::Detach } else { FinishOverdue::Abort },
                 data_stall_timeout: Duration::from_secs(stall),
+                killed_client_grace: Duration::from_millis(grace),
                 log_in_timeout: Duration::from_secs(60 * 60),
                 tls,
                 ..Settings::default()

@@ -3,7 +3,7 @@
 //! It sees what a driver sees, and nothing of the session itself:
 //!
 //! ```text
-//! watch.tell(&event);  session.handle(now, event);
+//! watch.tell(now, &event);  session.handle(now, event);
 //! while let Some(action) = session.poll_action() { watch.see(&action)?; … }
 //! watch.rest(now, session.poll_timeout())?;
 //! ```
@@ -24,7 +24,7 @@ use super::{
     p01_true_226, p02_finish_or_abort,
     p03_one_final_reply::{self, Replies},
     p04_nothing_before_log_in, p05_nothing_in_clear_behind_auth, p09_the_right_peer, p10_deadlines,
-    p11_harmless_names, p12_silence_after_close,
+    p11_harmless_names, p12_silence_after_close, p13_clean_end,
 };
 
 /// The server's end of the control connection.
@@ -88,14 +88,14 @@ impl Watch {
         &self.facts
     }
 
-    /// Something happens; to be called before `Session::handle`.
-    pub fn tell(&mut self, event: &Event<'_>) {
+    /// Something happens at this time, the latest that the session is told; to be called before `Session::handle`.
+    pub fn tell(&mut self, now: Instant, event: &Event<'_>) {
         if let Event::Received(bytes) = event
             && !self.facts.forgets_input()
         {
             self.replies.note_received(bytes);
         }
-        if let Some(code) = self.facts.tell(event) {
+        if let Some(code) = self.facts.tell(now, event) {
             self.replies.excuse(code);
         }
     }
@@ -108,6 +108,7 @@ impl Watch {
         p05_nothing_in_clear_behind_auth::see(facts, action)?;
         p09_the_right_peer::see(facts, action)?;
         p02_finish_or_abort::see(facts, replies.has_abor(), action)?;
+        p13_clean_end::see(facts, action)?;
         p01_true_226::see(facts, action)?;
         contract::see(facts, action)?;
         // Late, for where another one is broken, the order of replies often is, too, and says less.
@@ -126,6 +127,7 @@ impl Watch {
         p05_nothing_in_clear_behind_auth::rest(facts)?;
         p09_the_right_peer::rest(facts)?;
         p02_finish_or_abort::rest(facts)?;
+        p13_clean_end::rest(facts)?;
         p01_true_226::rest(facts)?;
         self.facts.forget_ended();
         let facts = &self.facts;

@@ -185,7 +185,7 @@ impl World {
     /// Tells the session, takes its actions, and has them judged.
     fn tell(&mut self, event: Event<'_>) -> Judgement {
         self.latest = self.latest.max(self.now);
-        self.watch.tell(&event);
+        self.watch.tell(self.latest, &event);
         self.session.handle(self.now, event);
         self.drain()
     }
@@ -205,7 +205,7 @@ impl World {
             if !has_sent || self.reading == Reading::Hardly {
                 return Ok(());
             }
-            self.watch.tell(&Event::RepliesSent);
+            self.watch.tell(self.latest, &Event::RepliesSent);
             self.session.handle(self.now, Event::RepliesSent);
         }
     }

@@ -7,21 +7,23 @@
 //! Metadata METADATA  Entries NAME:METADATA … [Truncated]  Available 12  Text "done"
 //! Listening 192.0.2.1:4242  ListenFailed  DataConnected 198.51.100.7:50001  DataRefused
 //! DataSecured OfControl|None
-//! Progressed 12  Moved  TransferEnded Complete 12|Truncated 12|Orphaned 12|Lost|StoreFailed KIND ["sentence"]
+//! Progressed 12  Moved  TransferEnded Sent 12|Fin 12|FinAtOnce 12|CloseNotify 12|Lost|StoreFailed KIND ["sentence"]
+//! ControlLookedAt Open|Ended
 //! Finished ok ["note"]  Finished error KIND ["sentence"]  Aborted
 //! ```
 //!
 //! METADATA is `file:12`, `dir`, `link` or `other`, then `:@20240102030405` for its time and `:0644` for its mode where
 //! it has them, and `:perm=el` where its user may not do all. The answers (from `LoggedIn` to `Text`) are to the latest request, what is told of a data
-//! connection (from `Listening` to `DataSecured`) is about the latest one, the last two lines are about the latest transfer,
-//! unless a `#n` follows. The time of day is always 2024-02-01 00:00 UTC.
+//! connection (from `Listening` to `DataSecured`) is about the latest one, the last three lines are about the latest transfer,
+//! unless a `#n` follows. `FinAtOnce` comes together with the last byte; how long none had come before `Fin`, the driver has
+//! not measured. The time of day is always 2024-02-01 00:00 UTC.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use sansftp::{
     accounts::{ClientCertificate, Denied},
     pathname::Pathname,
-    session::{Answer, Event, Extent, FinishKind, Outcome, Resumption, TlsClient},
+    session::{Answer, ControlState, DataEnd, Event, Extent, FinishKind, Outcome, Resumption, TlsClient},
     storage::{
         Entry, EntryKind, Metadata, Permissions, Right, StorageError, StorageErrorKind, Stored,
         UnixAttributes,
@@ -58,6 +60,11 @@ pub const ERROR_KINDS: [(&str, StorageErrorKind); 17] = [
     ("BadOffset", StorageErrorKind::BadOffset),
 ];
 
+/// The end of an upload in clear.
+pub const FIN: DataEnd = DataEnd::Fin { pause: None };
+/// The same, together with the last byte.
+pub const FIN_AT_ONCE: DataEnd = DataEnd::Fin { pause: Some(Duration::ZERO) };
+
 /// Reads an event; `ledger` knows the ids that it means.
 pub fn parse(line: &str, ledger: &Ledger) -> Result<Event<'static>, String> {
     let mut words = Words::split(line)?;
@@ -79,6 +86,7 @@ pub fn parse(line: &str, ledger: &Ledger) -> Result<Event<'static>, String> {
         "Progressed" => Event::Progressed(ledger.transfer(ordinal)?, words.next_number()?),
         "Moved" => Event::Moved(ledger.transfer(ordinal)?),
         "TransferEnded" => Event::TransferEnded(ledger.transfer(ordinal)?, words.next_outcome()?),
+        "ControlLookedAt" => Event::ControlLookedAt(ledger.transfer(ordinal)?, words.next_control_state()?),
         "Finished" => Event::Finished(ledger.transfer(ordinal)?, words.next_finish()?),
         "Aborted" => Event::Aborted(ledger.transfer(ordinal)?),
         _ => {
@@ -140,12 +148,21 @@ impl Words {
 
     fn next_outcome(&mut self) -> Result<Outcome, String> {
         match self.next_text()?.as_str() {
-            "Complete" => Ok(Outcome::Complete { bytes: self.next_number()? }),
-            "Truncated" => Ok(Outcome::Truncated { bytes: self.next_number()? }),
-            "Orphaned" => Ok(Outcome::Orphaned { bytes: self.next_number()? }),
+            "Sent" => Ok(Outcome::Sent { bytes: self.next_number()? }),
+            "Fin" => Ok(Outcome::Received { bytes: self.next_number()?, end: FIN }),
+            "FinAtOnce" => Ok(Outcome::Received { bytes: self.next_number()?, end: FIN_AT_ONCE }),
+            "CloseNotify" => Ok(Outcome::Received { bytes: self.next_number()?, end: DataEnd::CloseNotify }),
             "Lost" => Ok(Outcome::Lost),
             "StoreFailed" => Ok(Outcome::StoreFailed(self.next_error()?)),
             other => Err(format!("{other} is no outcome")),
+        }
+    }
+
+    fn next_control_state(&mut self) -> Result<ControlState, String> {
+        match self.next_text()?.as_str() {
+            "Open" => Ok(ControlState::Open),
+            "Ended" => Ok(ControlState::Ended),
+            other => Err(format!("{other} is neither Open nor Ended")),
         }
     }
 

@@ -100,16 +100,6 @@ pub(super) enum End {
     Truncated,
 }
 
-impl End {
-    /// What the session is told of it.
-    pub(super) const fn outcome(self, bytes: u64) -> Outcome {
-        match self {
-            Self::Fin | Self::CloseNotify => Outcome::Complete { bytes },
-            Self::Truncated => Outcome::Truncated { bytes },
-        }
-    }
-}
-
 /// Why a movement broke off.
 enum Failure {
     Connection,
@@ -191,7 +181,7 @@ pub(super) async fn send<U, D: Download, L: Listing, S: AsyncRead + AsyncWrite +
         Ok(())
     };
     match progress.until_stopped(sending).await {
-        Ok(Ok(())) => Moved::Sent(Outcome::Complete { bytes: progress.bytes() }),
+        Ok(Ok(())) => Moved::Sent(Outcome::Sent { bytes: progress.bytes() }),
         Ok(Err(failure)) => Moved::Sent(failure.into()),
         Err(why) => Moved::Stopped(why),
     }
@@ -521,6 +511,6 @@ mod tests {
         let sending =
             pin!(send::<Endless, _, _, _>(source, Stream::Clear(Talks(0)), 512, Arc::default(), pending()));
         let sent = sending.poll(&mut Context::from_waker(Waker::noop()));
-        assert!(matches!(sent, Poll::Ready(Moved::Sent(Outcome::Complete { bytes: 9 }))));
+        assert!(matches!(sent, Poll::Ready(Moved::Sent(Outcome::Sent { bytes: 9 }))));
     }
 }

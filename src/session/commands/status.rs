@@ -124,6 +124,7 @@ impl ServerPi {
             (Phase::Moving, Subject::Upload(_)) => "Receiving",
             (Phase::Moving, Subject::Download) => "Sending",
             (Phase::Moving, Subject::Listing) => "Sending a listing",
+            (Phase::Settling(_), _) => "Received, and not yet stored",
             (Phase::Finishing(_), _) => "Storing",
             (Phase::Aborting(_), _) => "Aborting",
         };

@@ -35,14 +35,17 @@ const DATA_EVENTS: [&str; 7] = [
 ];
 
 /// What is told of a transfer, whatever phase it is in.
-const OUTCOMES: [&str; 10] = [
+const OUTCOMES: [&str; 13] = [
     "Progressed 1",
     "Moved",
-    "TransferEnded Complete 1",
-    "TransferEnded Truncated 1",
-    "TransferEnded Orphaned 1",
+    "TransferEnded Sent 1",
+    "TransferEnded Fin 1",
+    "TransferEnded FinAtOnce 1",
+    "TransferEnded CloseNotify 1",
     "TransferEnded Lost",
     "TransferEnded StoreFailed NoSpace",
+    "ControlLookedAt Open",
+    "ControlLookedAt Ended",
     "Finished ok",
     "Finished error OverQuota",
     "Aborted",

@@ -186,7 +186,9 @@ fn cause(step: Step, machines: &Machines, now: Instant) -> Option<Cause> {
         Step::Answer(MISFIT, _) => None,
         Step::Tell(text) | Step::Answer(text, _) | Step::Data(text, _) | Step::Transfer(text, _) => {
             // The second word tells how something ended; addresses and names tell nothing.
-            let two = ["TransferEnded ", "Finished ", "Denied "].iter().any(|start| text.starts_with(start));
+            let two = ["TransferEnded ", "ControlLookedAt ", "Finished ", "Denied "]
+                .iter()
+                .any(|start| text.starts_with(start));
             let end = text.match_indices(' ').nth(usize::from(two)).map_or(text.len(), |(at, _)| at);
             Some(Cause::Event(&text[..end]))
         }

@@ -127,7 +127,7 @@ impl World {
 
     fn tell(&mut self, event: Event<'_>, show: &mut dyn FnMut(&Action)) -> Judgement {
         self.is_ending |= matches!(event, Event::ShutdownRequested | Event::ShutdownOverdue);
-        self.watch.tell(&event);
+        self.watch.tell(self.now, &event);
         self.session.handle(self.now, event);
         self.drain(show)
     }
@@ -147,7 +147,7 @@ impl World {
             if !has_sent || self.reading == Reading::Hardly {
                 return self.check_rest();
             }
-            self.watch.tell(&Event::RepliesSent);
+            self.watch.tell(self.now, &Event::RepliesSent);
             self.session.handle(self.now, Event::RepliesSent);
         }
     }
@@ -167,6 +167,7 @@ fn settings(finish_overdue: FinishOverdue) -> Settings {
         request_timeout: seconds(2),
         data_connect_timeout: seconds(1),
         data_stall_timeout: seconds(5),
+        killed_client_grace: seconds(1),
         finish_timeout: seconds(2),
         finish_overdue,
         abort_timeout: seconds(1),

@@ -63,6 +63,8 @@ pub(crate) enum Timer {
     Handshake,
     /// The next byte on the data connection.
     DataStall,
+    /// The end of an upload settles, and then: the driver looks at the control connection.
+    Settle,
     /// The store finishes an upload.
     Finish,
     /// The client hears that it still does.
@@ -72,21 +74,29 @@ pub(crate) enum Timer {
 }
 
 impl Timer {
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::LogIn,
         Self::ControlIdle,
         Self::Request,
         Self::DataConnect,
         Self::Handshake,
         Self::DataStall,
+        Self::Settle,
         Self::Finish,
         Self::Patience,
         Self::Abort,
     ];
 
     /// Those that no transfer leaves running.
-    pub(crate) const OF_A_TRANSFER: [Self; 6] =
-        [Self::DataConnect, Self::Handshake, Self::DataStall, Self::Finish, Self::Patience, Self::Abort];
+    pub(crate) const OF_A_TRANSFER: [Self; 7] = [
+        Self::DataConnect,
+        Self::Handshake,
+        Self::DataStall,
+        Self::Settle,
+        Self::Finish,
+        Self::Patience,
+        Self::Abort,
+    ];
 }
 
 /// The deadlines that are running.

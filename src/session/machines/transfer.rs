@@ -1,15 +1,15 @@
 //! The life of a transfer (RFC 959 5.2), above all of an upload.
 //!
 //! ```text
-//! STOR ─► Opening ─opened─► Connecting ─connected─► Moving ─clean end─► Finishing ─Ok─► 226
-//!           │refused           │no data connection    │reset, write error,   │Err, deadline
-//!           ▼                  ▼                      │stall, ABOR, short    ▼
-//!       550/553/452…     Aborting, then 425           │of ALLO, control lost   4xx/5xx that says why
-//!                                                     ▼
-//!                                                 Aborting ─done─► the reply that it carries
+//! STOR ─► Opening ─opened─► Connecting ─connected─► Moving ─clean end─► Settling ─client is there─► Finishing ─Ok─► 226
+//!           │refused           │no data connection    │reset, write error,   │ABOR,                   │Err, deadline
+//!           ▼                  ▼                      │stall, ABOR, short    │control lost            ▼
+//!       550/553/452…     Aborting, then 425           │of ALLO, control lost ▼                    4xx/5xx that says why
+//!                                                     └───────────────► Aborting ─done─► the reply that it carries
 //! ```
 //!
-//! A download or a listing goes the same way, but for `Finishing`: its clean end is the `226`.
+//! An end that is certain needs no settling (`settling` tells which). A download or a listing goes the same way, but for
+//! `Settling` and `Finishing`: its clean end is the `226`.
 //!
 //! This is what the walk over all states has seen; `STOR` and `LIST` stand for their like:
 //!
@@ -113,10 +113,21 @@ pub(crate) enum Phase {
     Connecting(Movement),
     /// Bytes move.
     Moving,
+    /// Every byte of an upload has come, unless its client was killed.
+    Settling(Settling),
     /// Every byte of an upload has come, and the store puts it in place.
     Finishing(FinalReply),
     /// It is given up, and the client is told this when that is done.
     Aborting(Reply),
+}
+
+/// What is awaited before it is known whether an upload is whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Settling {
+    /// The end of the control connection, which may follow.
+    Waiting,
+    /// What the driver sees of the control connection.
+    Looking,
 }
 
 /// How much of its final reply a client has got while the store finishes its upload.
@@ -187,7 +198,7 @@ impl Transfer {
     pub(crate) const fn abor_effect(&self) -> AborEffect {
         match (&self.phase, &self.subject) {
             (Phase::Opening(_), _) => AborEffect::CancelOpening,
-            (Phase::Connecting(_) | Phase::Moving, _) => AborEffect::Abort,
+            (Phase::Connecting(_) | Phase::Moving | Phase::Settling(_), _) => AborEffect::Abort,
             (Phase::Finishing(_), Subject::Upload(UploadSubject { finish: FinishKind::CanStop, .. })) => {
                 AborEffect::DropFinish
             }

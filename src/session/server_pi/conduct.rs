@@ -8,32 +8,24 @@ use crate::{
     reply::{Reply, ReplyCode},
     session::{
         action::{Action, TransferId},
-        event::{FinishKind, Outcome},
+        event::FinishKind,
         machines::{
             data_connection::Readiness,
             timer::Timer,
             transfer::{AborEffect, FinalReply, Naming, Phase, Subject, Transfer},
         },
-        server_pi::{ServerPi, departure::ORPHANED},
+        server_pi::ServerPi,
     },
     storage::{AbortReason, StorageError, Stored},
 };
 
 const OPENING: Reply = Reply::from_static("150 Opening the data connection.\r\n");
 const ALREADY_OPEN: Reply = Reply::from_static("125 The data connection is open; the transfer starts.\r\n");
-const SENT: Reply = Reply::from_static("226 Transfer complete.\r\n");
 const STORED: Reply = Reply::from_static("226 Transfer complete; the file is stored.\r\n");
 const STILL_STORING: Bytes = Bytes::from_static(b"226-Still storing the file.\r\n");
 const ABORTED: Reply = Reply::from_static("426 Transfer aborted, as you asked.\r\n");
 const ABOR_DONE: Reply = Reply::from_static("226 ABOR done.\r\n");
-const LOST: Reply =
-    Reply::from_static("426 The data connection was lost before the end of the transfer.\r\n");
-const TRUNCATED: Reply = Reply::from_static(
-    "426 The data connection ended without TLS's close_notify, so the file may be cut off, and does not count.\r\n",
-);
 const STALLED: Reply = Reply::from_static("426 Nothing moved on the data connection for too long.\r\n");
-const SHORT: Reply =
-    Reply::from_static("426 The file ended before the size that ALLO announced, and does not count.\r\n");
 const SHUTTING_DOWN: Reply =
     Reply::from_static("426 The server is shutting down; the transfer is aborted.\r\n");
 const SHUT_DOWN_WHILE_STORING: Reply = Reply::from_static(
@@ -110,7 +102,7 @@ impl ServerPi {
     }
 
     /// The running transfer, if it is this one and its bytes move.
-    fn moving(&mut self, id: TransferId) -> Option<&mut Transfer> {
+    pub(crate) fn moving(&mut self, id: TransferId) -> Option<&mut Transfer> {
         self.transfer_named(id).filter(|transfer| matches!(transfer.phase, Phase::Moving))
     }
 
@@ -118,42 +110,13 @@ impl ServerPi {
         self.abort(AbortReason::DataStalled, STALLED);
     }
 
-    pub(crate) fn handle_transfer_ended(&mut self, id: TransferId, outcome: Outcome) {
-        let Some(transfer) = self.moving(id) else { return };
-        if let Outcome::Complete { bytes } | Outcome::Truncated { bytes } | Outcome::Orphaned { bytes } =
-            outcome
-        {
-            transfer.bytes = bytes;
-        }
-        let is_upload = matches!(transfer.subject, Subject::Upload(_));
-        let is_short = transfer.is_short();
-        self.data.handle_transfer_over();
-        self.timers.stop(Timer::DataStall);
-        let outcome = if is_upload { self.weigh(outcome) } else { outcome };
-        let reason = outcome.abort_reason();
-        let reply = match outcome {
-            Outcome::Complete { .. } if is_upload && is_short => {
-                return self.abort(AbortReason::Incomplete, SHORT);
-            }
-            Outcome::Complete { .. } if is_upload => return self.finish(id),
-            Outcome::Complete { .. } => SENT,
-            Outcome::Truncated { .. } => TRUNCATED,
-            Outcome::Orphaned { .. } => ORPHANED,
-            Outcome::Lost => LOST,
-            Outcome::StoreFailed(error) => self.failure_reply(&error),
-        };
-        match reason {
-            Some(reason) if is_upload => self.abort(reason, reply),
-            _ => self.complete(reply),
-        }
-    }
-
     // Finishing (promise 1: nothing but a finish that succeeded leads to STORED).
 
-    fn finish(&mut self, id: TransferId) {
+    pub(crate) fn finish(&mut self, id: TransferId) {
         if let Some(transfer) = &mut self.transfer {
             transfer.phase = Phase::Finishing(FinalReply::Nothing);
         }
+        self.timers.stop(Timer::Settle);
         if let FinishPatience::ContinueAfter { silence, .. } = self.config.finish_patience {
             self.timers.start(Timer::Patience, self.now, silence);
         }
@@ -205,7 +168,7 @@ impl ServerPi {
         reply.text(".").finish()
     }
 
-    fn failure_reply(&mut self, error: &StorageError) -> Reply {
+    pub(crate) fn failure_reply(&mut self, error: &StorageError) -> Reply {
         self.replies.line(error.kind().reply_code(), error.message())
     }
 
@@ -258,7 +221,7 @@ impl ServerPi {
         transfer.phase = Phase::Aborting(reply);
         let id = transfer.id;
         self.data.handle_transfer_over();
-        for timer in [Timer::DataConnect, Timer::Handshake, Timer::DataStall] {
+        for timer in [Timer::DataConnect, Timer::Handshake, Timer::DataStall, Timer::Settle] {
             self.timers.stop(timer);
         }
         self.timers.start(Timer::Abort, self.now, self.config.abort_timeout);
@@ -304,7 +267,7 @@ impl ServerPi {
                 self.close_data_connection();
                 self.complete(SHUTTING_DOWN);
             }
-            Some(Phase::Connecting(_) | Phase::Moving) => {
+            Some(Phase::Connecting(_) | Phase::Moving | Phase::Settling(_)) => {
                 self.abort(AbortReason::ShuttingDown, SHUTTING_DOWN)
             }
             Some(Phase::Finishing(_)) => self.drop_transfer(SHUT_DOWN_WHILE_STORING),

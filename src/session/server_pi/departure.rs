@@ -5,10 +5,8 @@
 //! connections in the same way, and then a file that it was sending is not whole.
 
 use crate::{
-    config::Truncation,
     reply::Reply,
     session::{
-        event::Outcome,
         machines::transfer::{Announced, Phase, Subject, Transfer},
         server_pi::{Presence, ServerPi},
     },
@@ -43,7 +41,9 @@ impl ServerPi {
                 self.close_data_connection();
                 self.complete(ORPHANED);
             }
-            Phase::Connecting(_) | Phase::Moving => self.abort(AbortReason::ControlConnectionLost, ORPHANED),
+            Phase::Connecting(_) | Phase::Moving | Phase::Settling(_) => {
+                self.abort(AbortReason::ControlConnectionLost, ORPHANED);
+            }
             Phase::Finishing(_) | Phase::Aborting(_) => {}
         }
     }
@@ -61,6 +61,8 @@ impl ServerPi {
     /// what it sends if TLS or an announced size will show that it is whole.
     pub(crate) fn may_become_certain(&self, transfer: &Transfer) -> bool {
         match &transfer.subject {
+            // Its end has come, and is not certain.
+            Subject::Upload(_) if matches!(transfer.phase, Phase::Settling(_)) => false,
             Subject::Upload(upload) => {
                 matches!(upload.announced, Announced::Whole(_)) || self.security.protects_data()
             }
@@ -68,35 +70,11 @@ impl ServerPi {
         }
     }
 
-    /// What the end of an upload counts as. Where its client has left by then, it is whole only if a `close_notify` or the
-    /// announced size says so (promise 2).
-    pub(crate) fn weigh(&self, outcome: Outcome) -> Outcome {
-        let is_private = self.security.protects_data();
-        let refuses_truncated = self.config.tls.truncation == Truncation::Refuse;
-        let (bytes, has_left, is_certain) = match outcome {
-            Outcome::Truncated { .. } if refuses_truncated => return outcome,
-            // With a `close_notify` it would be complete.
-            Outcome::Orphaned { bytes } if is_private && refuses_truncated => {
-                return Outcome::Truncated { bytes };
-            }
-            Outcome::Complete { bytes } => (bytes, self.has_left(), is_private),
-            Outcome::Truncated { bytes } => (bytes, self.has_left(), false),
-            Outcome::Orphaned { bytes } => (bytes, true, false),
-            Outcome::Lost | Outcome::StoreFailed(_) => return outcome,
-        };
-        let has_its_size = self.transfer.as_ref().is_some_and(Transfer::has_announced_size);
-        if is_certain || has_its_size || !has_left {
-            Outcome::Complete { bytes }
-        } else {
-            Outcome::Orphaned { bytes }
-        }
-    }
-
     /// The control connection is gone: what has not come whole is aborted, what has is finished.
     pub(crate) fn abandon_transfer(&mut self) {
         match self.transfer.as_ref().map(|transfer| &transfer.phase) {
             Some(Phase::Opening(_)) => self.transfer = None,
-            Some(Phase::Connecting(_) | Phase::Moving) => {
+            Some(Phase::Connecting(_) | Phase::Moving | Phase::Settling(_)) => {
                 self.abort(AbortReason::ControlConnectionLost, LOST);
             }
             Some(Phase::Finishing(_) | Phase::Aborting(_)) | None => {}

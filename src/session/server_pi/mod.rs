@@ -6,6 +6,7 @@ mod connecting;
 pub(super) mod departure;
 mod handshakes;
 pub(super) mod purpose;
+mod settling;
 #[cfg(test)]
 pub(super) mod state;
 
@@ -272,6 +273,7 @@ impl ServerPi {
                 Timer::DataConnect => self.handle_no_data_connection(),
                 Timer::Handshake => self.handle_handshake_overdue(),
                 Timer::DataStall => self.handle_data_stalled(),
+                Timer::Settle => self.handle_settled(),
                 Timer::Patience => self.handle_patience_over(),
                 Timer::Finish => self.handle_finish_overdue(),
                 Timer::Abort => self.handle_abort_overdue(),

@@ -14,7 +14,8 @@ use std::{
 use sansftp::{
     accounts::ClientCertificate,
     config::{Config, DataPeer, TlsStart, Truncation},
-    session::{DataId, Movement, Request, RequestId, TransferId},
+    instant::Instant,
+    session::{ControlState, DataId, Movement, Request, RequestId, TransferId},
 };
 
 use super::watch::PEER;
@@ -37,9 +38,24 @@ pub enum Phase {
     Ended {
         is_whole: bool,
     },
+    /// Every byte of an upload has come, unless its client was killed.
+    Settling(Settling),
     Finishing,
     Detached,
     Aborting,
+}
+
+/// How much is known of the control connection of an upload that has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Settling {
+    /// Its end may still follow.
+    Until(Instant),
+    /// It does not follow any more, and may be there.
+    Settled,
+    /// The driver is asked to look.
+    Looking,
+    /// It has looked.
+    Looked(ControlState),
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -136,6 +152,8 @@ pub struct Facts {
     pub data_peer: DataPeer,
     /// The longest of the deadlines in the configuration.
     pub longest_wait: Duration,
+    /// For the end of the control connection of a killed client to follow that of its upload.
+    pub grace: Duration,
     /// Bytes that the client has not read.
     pub unsent: usize,
     pub control: Control,
@@ -184,6 +202,7 @@ impl Facts {
             config.data_stall_timeout,
             config.finish_timeout,
             config.abort_timeout,
+            config.killed_client_grace,
             config.detached_timeout,
             config.tls.handshake_timeout,
         ];
@@ -191,6 +210,7 @@ impl Facts {
             reply_limit: config.reply_limit,
             data_peer: config.data_peer,
             longest_wait: waits.into_iter().max().unwrap_or_default(),
+            grace: config.killed_client_grace,
             unsent: 0,
             control: Control::Open,
             protection: match config.tls.start {

@@ -1,24 +1,29 @@
 //! How the facts change with what a session is told and with what it does.
 
+use std::time::Duration;
+
 use sansftp::{
     config::Truncation,
+    instant::Instant,
     session::{
-        Action, Answer, DataConnectionMode, Event, FinishKind, Movement, Outcome, Request, RequestId,
-        TransferId,
+        Action, Answer, DataConnectionMode, DataEnd, Event, FinishKind, Movement, Outcome, Request,
+        RequestId, TransferId,
     },
     storage::StorageErrorKind,
 };
 
 use super::{
-    Answering, Asked, Content, Control, Data, Due, Facts, OpenRequest, Phase, Protection, Transfer, content,
-    is_final_of_transfer,
+    Answering, Asked, Content, Control, Data, Due, Facts, OpenRequest, Phase, Protection, Settling, Transfer,
+    content, is_final_of_transfer,
 };
+use crate::notation::events::FIN_AT_ONCE;
 
 impl Facts {
     // What happens.
 
-    /// Notes an event. The code of the error, if the store says one that the client will be told.
-    pub fn tell(&mut self, event: &Event<'_>) -> Option<u16> {
+    /// Notes an event of this time. The code of the error, if the store says one that the client will be told.
+    pub fn tell(&mut self, now: Instant, event: &Event<'_>) -> Option<u16> {
+        self.settle(now);
         self.has_elapsed = matches!(event, Event::Elapsed);
         self.is_time_up = self.has_elapsed || matches!(event, Event::ShutdownOverdue);
         match event {
@@ -42,7 +47,12 @@ impl Facts {
             {
                 self.tell_data(event);
             }
-            Event::TransferEnded(id, outcome) => return self.tell_end(*id, outcome),
+            Event::TransferEnded(id, outcome) => return self.tell_end(now, *id, outcome),
+            Event::ControlLookedAt(id, state) => {
+                if self.phase(*id) == Some(Phase::Settling(Settling::Looking)) {
+                    self.enter(*id, Phase::Settling(Settling::Looked(*state)));
+                }
+            }
             Event::Finished(id, result) => match (self.phase(*id), result) {
                 (Some(Phase::Finishing), Ok(_)) => {
                     self.transfers.remove(id);
@@ -101,12 +111,10 @@ impl Facts {
         None
     }
 
-    fn tell_end(&mut self, id: TransferId, outcome: &Outcome) -> Option<u16> {
-        if self.phase(id) != Some(Phase::Moving) {
-            return None;
-        }
-        let is_whole = self.is_whole(id, outcome);
-        self.enter(id, Phase::Ended { is_whole });
+    fn tell_end(&mut self, now: Instant, id: TransferId, outcome: &Outcome) -> Option<u16> {
+        let transfer = self.transfers.get(&id).filter(|transfer| transfer.phase == Phase::Moving)?;
+        let phase = self.ended(now, transfer, outcome);
+        self.enter(id, phase);
         self.close_data();
         match outcome {
             Outcome::StoreFailed(error) => Some(error.kind().reply_code().number()),
@@ -114,20 +122,33 @@ impl Facts {
         }
     }
 
-    /// Whether a transfer that ends like this is whole. When its client has left, TLS or its size has to say so.
-    fn is_whole(&self, id: TransferId, outcome: &Outcome) -> bool {
-        let Some(transfer) = self.transfers.get(&id) else { return false };
-        let takes_truncated = !transfer.is_secured || self.truncation == Truncation::Accept;
-        let is_there = self.control != Control::Left || transfer.content != Content::Upload;
-        match outcome {
-            Outcome::Complete { bytes } => {
-                is_there || transfer.is_secured || transfer.awaited == Some(*bytes)
+    /// What is known of a transfer that ends like this.
+    fn ended(&self, now: Instant, transfer: &Transfer, outcome: &Outcome) -> Phase {
+        let is_upload = transfer.content == Content::Upload;
+        let Outcome::Received { bytes, end } = outcome else {
+            return Phase::Ended { is_whole: matches!(outcome, Outcome::Sent { .. }) && !is_upload };
+        };
+        let is_authentic = transfer.is_secured && *end == DataEnd::CloseNotify;
+        let is_cut = transfer.is_secured && !is_authentic && self.truncation == Truncation::Refuse;
+        if !is_upload || is_cut {
+            return Phase::Ended { is_whole: false };
+        }
+        if is_authentic || transfer.awaited == Some(*bytes) {
+            return Phase::Ended { is_whole: true };
+        }
+        let is_one_go = !transfer.is_secured && *end == FIN_AT_ONCE && (1..=65536).contains(bytes);
+        let grace = if is_one_go { Duration::ZERO } else { self.grace };
+        Phase::Settling(if grace.is_zero() { Settling::Settled } else { Settling::Until(now + grace) })
+    }
+
+    /// What has settled by now.
+    fn settle(&mut self, now: Instant) {
+        for transfer in self.transfers.values_mut() {
+            if let Phase::Settling(Settling::Until(end)) = transfer.phase
+                && end <= now
+            {
+                transfer.phase = Phase::Settling(Settling::Settled);
             }
-            Outcome::Truncated { bytes } => {
-                self.truncation == Truncation::Accept && (is_there || transfer.awaited == Some(*bytes))
-            }
-            Outcome::Orphaned { bytes } => takes_truncated && transfer.awaited == Some(*bytes),
-            Outcome::Lost | Outcome::StoreFailed(_) => false,
         }
     }
 
@@ -167,6 +188,11 @@ impl Facts {
                 self.awaited.take_if(|_| matches!(movement, Movement::Receive(dtp) if !dtp.is_identity()));
                 self.add(*id, content(movement), Phase::Moving);
                 self.data = Data::InUse;
+            }
+            Action::LookAtControl(id) => {
+                if let Some(Phase::Settling(_)) = self.phase(*id) {
+                    self.enter(*id, Phase::Settling(Settling::Looking));
+                }
             }
             Action::AwaitFinish(id) => self.enter(*id, Phase::Finishing),
             Action::Abort(id, _) => {
