@@ -161,6 +161,13 @@ pub(super) const SMALL: &[Plan] = &[
         ..SMALL_WALK
     },
     Plan {
+        name: "uploads over TLS, whose end it has to tell",
+        tls: TLS_ON_AUTH,
+        before: LOG_IN_SECURED,
+        alphabet: Alphabet { lines: &["PASV", "STOR a"], waiting: 1, events: LEAVES, early: 0 },
+        ..SMALL_WALK
+    },
+    Plan {
         name: "uploads over TLS",
         tls: TlsSettings { truncation: Truncation::Accept, ..EXPLICIT_TLS },
         before: LOG_IN_SECURED,

@@ -37,7 +37,7 @@
 //!     Connecting --> Closed: ABOR, ControlEnded, DataRefused, ShutdownOverdue, DataConnect passes, the session ends
 //!     Connecting --> InUse: DataConnected
 //!     Connecting --> Securing: DataConnected
-//!     InUse --> Closed: ABOR, ControlEnded, ShutdownOverdue, TransferEnded Complete, TransferEnded Lost, TransferEnded Orphaned, TransferEnded StoreFailed, TransferEnded Truncated, DataStall passes, the session ends
+//!     InUse --> Closed: ABOR, ControlEnded, ShutdownOverdue, TransferEnded CloseNotify, TransferEnded Fin, TransferEnded FinAtOnce, TransferEnded Lost, TransferEnded Sent, TransferEnded StoreFailed, DataStall passes, the session ends
 //!     Listening --> Addressed: PORT
 //!     Listening --> Closed: ABOR, AUTH, REIN, ControlEnded, Failed, ShutdownOverdue, DataConnect passes, Request passes, the session ends
 //!     Listening --> Connected: DataConnected

@@ -8,9 +8,9 @@
 //!              when it passes  Cancel, CloseControl, CloseDataConnection, SendReply
 //! ControlIdle  starts again    every command, Aborted, Denied AccountNeeded, Denied PasswordNeeded,
 //!                              Denied Refused, Entries, Failed, Finished error, Finished ok, LoggedIn, Metadata,
-//!                              Opened, TransferEnded Complete, TransferEnded Lost, TransferEnded Orphaned,
-//!                              TransferEnded StoreFailed, TransferEnded Truncated, UploadOpened, Abort passes,
-//!                              Finish passes, Request passes
+//!                              Opened, TransferEnded CloseNotify, TransferEnded Fin, TransferEnded FinAtOnce,
+//!                              TransferEnded Lost, TransferEnded Sent, TransferEnded StoreFailed, UploadOpened,
+//!                              Abort passes, Finish passes, Request passes
 //!              stops           the session ends
 //!              when it passes  CloseControl, CloseDataConnection, SendReply
 //! Request      starts          ACCT, LIST, PASS, RETR, STAT, STOR, USER
@@ -26,20 +26,26 @@
 //!              when it passes  Abort, CloseControl
 //! DataStall    starts          DataConnected, DataSecured, Metadata, Opened, UploadOpened
 //!              starts again    Moved, Progressed
-//!              stops           ABOR, ControlEnded, ShutdownOverdue, TransferEnded Complete, TransferEnded Lost,
-//!                              TransferEnded Orphaned, TransferEnded StoreFailed, TransferEnded Truncated,
-//!                              the session ends
+//!              stops           ABOR, ControlEnded, ShutdownOverdue, TransferEnded CloseNotify, TransferEnded Fin,
+//!                              TransferEnded FinAtOnce, TransferEnded Lost, TransferEnded Sent,
+//!                              TransferEnded StoreFailed, the session ends
 //!              when it passes  Abort
-//! Finish       starts          TransferEnded Complete, TransferEnded Orphaned, TransferEnded Truncated
+//! Settle       starts          TransferEnded CloseNotify, TransferEnded Fin, TransferEnded FinAtOnce
+//!              stops           ABOR, ControlEnded, ControlLookedAt Ended, ControlLookedAt Open, ShutdownOverdue,
+//!                              the session ends
+//!              when it passes  Abort, LookAtControl
+//! Finish       starts          ControlLookedAt Open, TransferEnded CloseNotify, TransferEnded Fin,
+//!                              TransferEnded FinAtOnce
 //!              stops           ABOR, Finished error, Finished ok, ShutdownOverdue, the session ends
 //!              when it passes  CloseControl, Detach, Drop, SendReply
-//! Patience     starts          TransferEnded Complete
+//! Patience     starts          ControlLookedAt Open
 //!              stops           ABOR, Finished error, Finished ok, the session ends
 //!              when it passes  SendReplyLine
-//! Abort        starts          ABOR, ControlEnded, DataRefused, DataSecured, Metadata, Opened, ShutdownOverdue,
-//!                              TransferEnded Complete, TransferEnded Lost, TransferEnded Orphaned,
-//!                              TransferEnded StoreFailed, TransferEnded Truncated, UploadOpened,
-//!                              DataConnect passes, DataStall passes, Handshake passes, the session ends
+//! Abort        starts          ABOR, ControlEnded, ControlLookedAt Ended, DataRefused, DataSecured, Metadata,
+//!                              Opened, ShutdownOverdue, TransferEnded CloseNotify, TransferEnded Fin,
+//!                              TransferEnded FinAtOnce, TransferEnded Lost, TransferEnded Sent,
+//!                              TransferEnded StoreFailed, UploadOpened, DataConnect passes, DataStall passes,
+//!                              Handshake passes, Settle passes, the session ends
 //!              stops           Aborted, the session ends
 //!              when it passes  CloseControl, Drop, SendReply
 //! ```

@@ -20,13 +20,16 @@
 //!     Connecting --> Aborting: ABOR, ControlEnded, DataRefused, DataSecured, ShutdownOverdue, DataConnect passes, Handshake passes, the session ends
 //!     Connecting --> Moving: DataConnected, DataSecured
 //!     Finishing --> [*]: ABOR, Finished error, Finished ok, ShutdownOverdue, Finish passes, the session ends
-//!     Moving --> [*]: TransferEnded Complete, TransferEnded Lost, TransferEnded Orphaned, TransferEnded StoreFailed, TransferEnded Truncated, the session ends
-//!     Moving --> Aborting: ABOR, ControlEnded, ShutdownOverdue, TransferEnded Complete, TransferEnded Lost, TransferEnded Orphaned, TransferEnded StoreFailed, TransferEnded Truncated, DataStall passes, the session ends
-//!     Moving --> Finishing: TransferEnded Complete, TransferEnded Orphaned, TransferEnded Truncated
+//!     Moving --> [*]: TransferEnded CloseNotify, TransferEnded Fin, TransferEnded FinAtOnce, TransferEnded Lost, TransferEnded Sent, TransferEnded StoreFailed, the session ends
+//!     Moving --> Aborting: ABOR, ControlEnded, ShutdownOverdue, TransferEnded CloseNotify, TransferEnded Fin, TransferEnded FinAtOnce, TransferEnded Lost, TransferEnded Sent, TransferEnded StoreFailed, DataStall passes, the session ends
+//!     Moving --> Finishing: TransferEnded CloseNotify, TransferEnded Fin, TransferEnded FinAtOnce
+//!     Moving --> Settling: TransferEnded CloseNotify, TransferEnded Fin, TransferEnded FinAtOnce
 //!     Opening --> [*]: ABOR, ControlEnded, Failed, Request passes, the session ends
 //!     Opening --> Aborting: Metadata, Opened, UploadOpened
 //!     Opening --> Connecting: Metadata, Opened, UploadOpened
 //!     Opening --> Moving: Metadata, Opened, UploadOpened
+//!     Settling --> Aborting: ABOR, ControlEnded, ControlLookedAt Ended, ShutdownOverdue, Settle passes, the session ends
+//!     Settling --> Finishing: ControlLookedAt Open
 //! ```
 
 use core::mem;
