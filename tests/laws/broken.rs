@@ -199,6 +199,7 @@ impl Double {
         match self.fault {
             Fault::HoardsCommands => self.hoard.push(bytes.to_vec()),
             Fault::ExecutesWhatCameInClear if self.is_securing => self.smuggled.extend(bytes),
+            Fault::OverlooksDepartures if self.has_left => return,
             _ => {}
         }
         self.session.handle(self.now, Event::Received(bytes));
@@ -218,7 +219,10 @@ impl Double {
             (Fault::InterruptsReplies, Action::SendReplyLine(line)) => {
                 vec![Action::SendReplyLine(line), reply(ReplyCode::OK)]
             }
-            (Fault::SwallowsAborts, Action::Abort(..)) => vec![],
+            // Where the client has left, promise 13 is broken, too.
+            (Fault::SwallowsAborts, Action::Abort(_, why)) if why != AbortReason::ControlConnectionLost => {
+                vec![]
+            }
             (Fault::KeepsWhoHasLeft, Action::CloseControl) if self.has_left => vec![],
             (Fault::LooksAway, Action::LookAtControl(id)) => {
                 self.session.handle(self.now, Event::ControlLookedAt(id, ControlState::Open));
@@ -311,8 +315,8 @@ impl Double {
             Fault::SwapsReplies if self.actions.len() == 2 && self.actions.iter().all(is_said) => {
                 self.actions.swap(0, 1);
             }
-            // In a handshake that would be another fault.
-            Fault::NegotiatesLate if !self.is_securing => {
+            // In a handshake, and behind the end, that would be another fault.
+            Fault::NegotiatesLate if !self.is_securing && !self.is_closed => {
                 let is_telnet = |action: &Action| matches!(action, Action::SendTelnet(_));
                 let (late, early): (VecDeque<_>, VecDeque<_>) = self.actions.drain(..).partition(is_telnet);
                 self.actions.extend(early.into_iter().chain(late));

@@ -84,6 +84,8 @@ fn beginnings() -> impl Strategy<Value = Vec<Step>> {
     let log_in =
         || vec![Step::Send(b"USER anna\r\nPASS secret\r\nTYPE I\r\nPASV\r\n".to_vec()), Step::Proceed(0)];
     let listening = move || [log_in(), vec![Step::Proceed(100)]].concat();
+    let listening_again =
+        move || [listening(), vec![Step::Send(b"PASV\r\n".to_vec()), Step::Proceed(100)]].concat();
     let uploading = move || {
         [listening(), vec![Step::Send(b"STOR a\r\n".to_vec()), Step::Proceed(0), Step::Proceed(0)]].concat()
     };
@@ -104,6 +106,7 @@ fn beginnings() -> impl Strategy<Value = Vec<Step>> {
         3 => Just(log_in()),
         3 => Just(listening()),
         3 => Just(uploading()),
+        2 => Just(listening_again()),
         1 => Just(account_needed),
         1 => Just(secured()),
         3 => Just([secured(), uploading()].concat()),

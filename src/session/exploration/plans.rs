@@ -162,7 +162,7 @@ pub(super) const SMALL: &[Plan] = &[
     },
     Plan {
         name: "uploads over TLS, whose end it has to tell",
-        tls: TLS_ON_AUTH,
+        tls: EXPLICIT_TLS,
         before: LOG_IN_SECURED,
         alphabet: Alphabet { lines: &["PASV", "STOR a"], waiting: 1, events: LEAVES, early: 0 },
         ..SMALL_WALK
