@@ -88,6 +88,30 @@ def full_disk(programs, folder):
     return f"{found['confirmed']} stored, {found['old']} told 452"
 
 
+def full_disk_while_a_file_is_continued(programs, folder):
+    """What stays of a file has no room beside it: who goes on with it is told 452, and the file stays as it was."""
+    with small_disk(folder / "disk") as served:
+        old = content(1, 0, 300_000) * (DISK_SIZE * 2 // 3 // 300_000)
+        (served / "file").write_bytes(old)
+        with ftpd(programs, served, *OPTIONS) as server:
+
+            async def store(size):
+                sent = content(2, 0, 300_000)[:1000] * (size // 1000)
+                session = await swarm.Session().log_in(server.port)
+                replies = [await session.store("APPE file", sent)]
+                await session.command(f"REST {len(old)}")
+                replies.append(await session.store("STOR file", sent))
+                await session.quit()
+                return replies
+
+            # The copy lacks room where little is sent, and what is sent lacks it where there is much of it.
+            for size in (1000, DISK_SIZE):
+                for reply in swarm.run(store(size)):
+                    check(reply is not None and reply.startswith("452 "), f"{size} bytes more are answered by {reply}")
+                check((served / "file").read_bytes() == old, "the file is not what it was")
+                check(not strangers(served, ["file"]), f"{strangers(served, ['file'])} are left")
+
+
 async def half_way(port, names, sent):
     """Sessions of which each has sent half of a file."""
     sessions = dict(zip(names, await swarm.log_in_all(port, len(names)), strict=True))
@@ -215,4 +239,11 @@ def huge_directory(programs, folder):
     return f"grew by {grown} KiB at most"
 
 
-STEPS = [full_disk, read_only_file_system, removed_folder, huge_directory, out_of_descriptors]
+STEPS = [
+    full_disk,
+    full_disk_while_a_file_is_continued,
+    read_only_file_system,
+    removed_folder,
+    huge_directory,
+    out_of_descriptors,
+]

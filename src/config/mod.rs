@@ -277,6 +277,7 @@ pub struct Settings {
     /// After an `APPE`, or a `REST` with `STOR`, the finish may have to wait for more than what the client has sent: the
     /// `Filesystem` store copies the bytes that stay while new ones arrive, and a client that sends few has sent them before
     /// that is done. So this is also for copying a file of the size that clients continue, by a disk that may be busy.
+    /// The client hears nothing until then, unless [`finish_patience`](Self::finish_patience) says so.
     pub finish_timeout: Duration,
     /// What the client hears meanwhile. Default: nothing.
     pub finish_patience: FinishPatience,
