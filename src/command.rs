@@ -150,8 +150,8 @@ pub(crate) fn is_blank(text: &[u8]) -> bool {
 /// Splits at the first blank, which belongs to neither part.
 pub(crate) fn split_word(text: &[u8]) -> (&[u8], &[u8]) {
     match memchr(b' ', text).and_then(|blank| text.split_at_checked(blank)) {
-        Some((word, rest)) => (word, rest.get(1..).unwrap_or_default()),
-        None => (text, &[]),
+        Some((word, [_, rest @ ..])) => (word, rest),
+        _ => (text, &[]),
     }
 }
 

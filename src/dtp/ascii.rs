@@ -18,16 +18,16 @@ impl Ascii {
     pub(super) fn encode(&mut self, chunk: &[u8], out: &mut BytesMut) {
         out.reserve(chunk.len());
         // A run starts with the LF of the line before it, so that each line is copied by one call.
-        let mut run_start = 0;
+        let (mut rest, mut rest_start) = (chunk, 0);
         for newline in memchr_iter(b'\n', chunk) {
-            let run = chunk.get(run_start..newline).unwrap_or_default();
+            let (run, from_newline) = rest.split_at(newline - rest_start);
             out.put_slice(run);
             if !run.last().map_or(self.is_after_cr, |&last| last == b'\r') {
                 out.put_u8(b'\r');
             }
-            run_start = newline;
+            (rest, rest_start) = (from_newline, newline);
         }
-        out.put_slice(chunk.get(run_start..).unwrap_or_default());
+        out.put_slice(rest);
         self.remember_end_of(chunk);
     }
 
@@ -37,15 +37,17 @@ impl Ascii {
         if self.is_after_cr && first != b'\n' {
             out.put_u8(b'\r');
         }
-        let mut run_start = 0;
+        let (mut rest, mut rest_start) = (chunk, 0);
         for cr in memchr_iter(b'\r', chunk) {
-            let next = cr + 1;
-            if matches!(chunk.get(next), Some(b'\n') | None) {
-                out.put_slice(chunk.get(run_start..cr).unwrap_or_default());
-                run_start = next;
+            let (run, from_cr) = rest.split_at(cr - rest_start);
+            if let [_, next @ ..] = from_cr
+                && matches!(next.first(), Some(b'\n') | None)
+            {
+                out.put_slice(run);
+                (rest, rest_start) = (next, cr + 1);
             }
         }
-        out.put_slice(chunk.get(run_start..).unwrap_or_default());
+        out.put_slice(rest);
         self.remember_end_of(chunk);
     }
 

@@ -69,7 +69,8 @@ impl AccessList {
         match self {
             Self::Absent => mode >> 3 & mode & 0o7,
             Self::Entries(entries) => {
-                let (list, _) = entries.get(VERSION.len()..).unwrap_or_default().as_chunks::<8>();
+                let Some((&VERSION, list)) = entries.split_first_chunk() else { return 0 };
+                let (list, _) = list.as_chunks::<8>();
                 let others = list.iter().filter(|[tag, ..]| *tag != OWNER);
                 others.fold(0o7, |shared, [_, _, rights, ..]| shared & u32::from(*rights))
             }
@@ -113,4 +114,21 @@ fn attribute(file: &File, name: &CStr) -> io::Result<Vec<u8>> {
     let mut value = Vec::with_capacity(fgetxattr_query(file, name)?.max(1));
     fgetxattr(file, name, spare_capacity(&mut value))?;
     Ok(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::vec;
+
+    use super::*;
+
+    #[test]
+    fn a_list_that_cannot_be_read_gives_nobody_anything() {
+        let read_by_all =
+            [&VERSION[..], &[OWNER, 0, 7, 0, 0, 0, 0, 0], &[OTHER, 0, 4, 0, 0, 0, 0, 0]].concat();
+        assert_eq!(AccessList::Entries(read_by_all).shared(0o777), 4);
+        for unreadable in [vec![], vec![2, 0], vec![3, 0, 0, 0]] {
+            assert_eq!(AccessList::Entries(unreadable).shared(0o777), 0);
+        }
+    }
 }

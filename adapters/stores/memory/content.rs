@@ -36,6 +36,14 @@ impl Content {
             _ => Bytes::new(),
         }
     }
+
+    /// The first `length` bytes: whole segments, and what they lack.
+    fn start(&self, length: u64) -> Option<(&[Bytes], &[u8])> {
+        let (whole, rest) = split(length);
+        let (segments, others) = self.segments.split_at_checked(whole)?;
+        let last = if rest == 0 { &[] } else { others.first()?.get(..rest)? };
+        Some((segments, last))
+    }
 }
 
 /// Which segment a position is in, and where in it.
@@ -63,15 +71,14 @@ impl Draft {
         start: Option<&Content>,
         length: u64,
     ) -> Result<Self, StorageError> {
-        let present = start.map_or(0, Content::size);
-        if length > present {
-            return Err(StorageErrorKind::BadOffset.into());
-        }
+        let nothing: (&[Bytes], &[u8]) = (&[], &[]);
+        let start = match start {
+            Some(content) => content.start(length),
+            None => (length == 0).then_some(nothing),
+        };
+        let (segments, last) = start.ok_or(StorageErrorKind::BadOffset)?;
         let reservation = space.reserve(length)?;
-        let segments = start.map(|content| content.segments.as_slice()).unwrap_or_default();
-        let (whole, rest) = split(length);
-        let last = segments.get(whole).and_then(|segment| segment.get(..rest)).unwrap_or_default().to_vec();
-        Ok(Self { segments: segments.iter().take(whole).cloned().collect(), last, size: length, reservation })
+        Ok(Self { segments: segments.to_vec(), last: last.to_vec(), size: length, reservation })
     }
 
     pub(super) fn append(&mut self, mut chunk: &[u8]) -> Result<(), StorageError> {
@@ -146,8 +153,28 @@ mod tests {
             assert!(read_all(&draft.finish(), 4096) == [&bytes[..length], b"tail"].concat(), "{length}");
         }
         assert!(Draft::new(&space, Some(&content), bytes.len() as u64 + 1).is_err());
+        assert!(Draft::new(&space, None, 1).is_err());
         drop(content);
         assert_eq!(space.available(), 1 << 30);
+    }
+
+    #[test]
+    fn a_start_that_is_not_there_is_refused_and_no_shorter_one() {
+        let space = Arc::new(Space::new(1 << 30));
+        let segments = vec![Bytes::from(vec![0; SEGMENT_SIZE]), Bytes::from("abc")];
+        let size = 3 * SEGMENT_SIZE as u64;
+        let torn = Content { segments, size, _reservation: space.reserve(size).unwrap() };
+        for (length, is_there) in [
+            (SEGMENT_SIZE, true),
+            (SEGMENT_SIZE + 3, true),
+            (SEGMENT_SIZE + 4, false),
+            (2 * SEGMENT_SIZE, true),
+            (2 * SEGMENT_SIZE + 1, false),
+            (3 * SEGMENT_SIZE, false),
+        ] {
+            let draft = Draft::new(&space, Some(&torn), length as u64);
+            assert_eq!(draft.is_ok(), is_there, "{length}");
+        }
     }
 
     #[test]

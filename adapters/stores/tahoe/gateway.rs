@@ -100,8 +100,8 @@ impl<R: Runtime> Gateway<R> {
         let is_plain =
             url.scheme_str() == Some("http") && url.path_and_query().is_none_or(|rest| rest == "/");
         let host = url.host().filter(|_| is_plain).ok_or(GatewayError::BadUrl)?;
-        let authority = url.authority().map(|authority| authority.as_str()).unwrap_or_default();
-        let authority = HeaderValue::from_str(authority).map_err(|_| GatewayError::BadUrl)?;
+        let authority = url.authority().ok_or(GatewayError::BadUrl)?;
+        let authority = HeaderValue::from_str(authority.as_str()).map_err(|_| GatewayError::BadUrl)?;
         Ok(Self(Arc::new(Shared {
             runtime,
             host: host.trim_matches(['[', ']']).into(),

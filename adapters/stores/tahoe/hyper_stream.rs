@@ -36,9 +36,9 @@ impl<S: AsyncRead + Unpin> Read for HyperStream<S> {
     ) -> Poll<io::Result<()>> {
         let Self { stream, buffer } = self.get_mut();
         let most = cursor.remaining().min(READ_SIZE);
-        let room = buffer.get_mut(..most).unwrap_or_default();
+        let (room, _) = buffer.split_at_mut(most);
         let count = ready!(Pin::new(stream).poll_read(cx, room))?;
-        cursor.put_slice(buffer.get(..count).unwrap_or_default());
+        cursor.put_slice(room.get(..count).ok_or(io::ErrorKind::InvalidData)?);
         Poll::Ready(Ok(()))
     }
 }
@@ -66,5 +66,33 @@ impl<S: AsyncWrite + Unpin> Write for HyperStream<S> {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.get_mut().stream).poll_write_vectored(cx, slices)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use hyper::rt::ReadBuf;
+
+    use super::*;
+
+    /// Says that it has filled more than it was given.
+    struct Boaster;
+
+    impl AsyncRead for Boaster {
+        fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, room: &mut [u8]) -> Poll<io::Result<usize>> {
+            Poll::Ready(Ok(room.len() + 1))
+        }
+    }
+
+    #[test]
+    fn what_a_stream_miscounts_is_an_error_and_no_end() {
+        let mut memory = [0; 100];
+        let mut buffer = ReadBuf::new(&mut memory);
+        let mut stream = HyperStream::new(Boaster);
+        let read =
+            Pin::new(&mut stream).poll_read(&mut Context::from_waker(Waker::noop()), buffer.unfilled());
+        assert!(matches!(read, Poll::Ready(Err(_))), "{read:?}");
     }
 }
