@@ -1,9 +1,14 @@
-//! Everything that waits, blocks, or asks the time: the driver, the server, and what they stand on.
+//! Everything that waits, blocks, or asks the time.
 //!
-//! Reading order: [`runtimes`] says what is needed of a runtime, [`driver`] has the one loop, which joins
-//! `control_connection`, `data_connection`, `requests` and `transfers`; its `pump` moves the bytes of one transfer.
-//! [`server`] accepts connections and starts a loop for each. The adapters of runtimes, [`accounts`] and [`stores`] are
-//! there to be used, and can be replaced by a program's own; [`runtimes`] tells which runtime to take.
+//! A program needs a [`Server`], and for it one of each of these, which it can also write itself:
+//!
+//! * [`runtimes`]: the program's own, tokio, smol or async-std; it tells which one to take.
+//! * [`accounts`]: who may log in, from a fixed list or from a file.
+//! * [`stores`]: where the files are: in memory, below a directory, in object storage, in a Tahoe-LAFS grid.
+//! * `tls` (feature `tls`), if the settings have TLS: certificates and keys.
+//!
+//! Who wants to know how it works reads [`driver`], which has the one loop that drives a session, and then [`server`],
+//! which accepts connections and starts a loop for each.
 
 pub mod accounts;
 pub mod driver;
@@ -24,7 +29,7 @@ pub use self::runtimes::Smol;
 pub use self::runtimes::Tokio;
 pub use self::{
     accounts::Users,
-    driver::{RestingPorts, Service, serve},
+    driver::{RestingPorts, ServerContext, serve},
     runtimes::Runtime,
     server::Server,
 };

@@ -4,16 +4,17 @@
 //! answer of the store, the transfer, the data connection, both directions of the control connection, the clock),
 //! tells the session, and does what the session says.
 
+mod alarm;
 mod arranged;
-mod control_connection;
+mod context;
+mod control_socket;
 mod counted;
-mod data_connection;
+mod data_socket;
 mod journal;
 mod passive_ports;
 mod pump;
 mod requests;
 mod slot;
-mod timer;
 mod transfers;
 mod turn;
 
@@ -26,22 +27,19 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-pub use self::passive_ports::RestingPorts;
 use self::{
-    control_connection::{ControlConnection, Input, Output},
-    data_connection::DataConnection,
+    alarm::{Alarm, rest_of},
+    control_socket::{ControlSocket, Input, Output},
+    data_socket::DataSocket,
     journal::Journal,
     passive_ports::PassivePorts,
-    requests::{Gain, Requests},
-    timer::{Timer, rest_of},
-    transfers::{Advance, Begin, Transfers},
+    requests::{Extra, Requests},
+    transfers::{Position, Setup, Transfers},
 };
+pub use self::{context::ServerContext, passive_ports::RestingPorts};
 use crate::{
     accounts::Accounts,
-    adapters::{
-        runtimes::Runtime,
-        tls::{SessionTls, Tls},
-    },
+    adapters::{runtimes::Runtime, tls::SessionTls},
     config::{Config, Endpoints},
     instant::Instant,
     session::{Action, Answer, ControlState, DataConnectionMode, DataId, Event, Session, TransferId},
@@ -51,35 +49,6 @@ use crate::{
 const ROUNDS: usize = 16;
 /// Bytes that are read from the control connection at once: some dozens of commands.
 const INPUT_SIZE: usize = 2 << 10;
-
-/// What all sessions of a server have in common.
-#[derive(Debug)]
-pub struct Service<R, A> {
-    /// The runtime that the sessions run on.
-    pub runtime: R,
-    /// Who may log in.
-    pub accounts: Arc<A>,
-    /// The settings.
-    pub config: Arc<Config>,
-    /// What the server proves itself with, where the settings have TLS.
-    #[cfg_attr(not(feature = "tls"), doc(hidden))]
-    pub tls: Option<Tls>,
-    /// Passive ports that no session tells for now.
-    pub resting_ports: RestingPorts,
-}
-
-impl<R: Clone, A> Clone for Service<R, A> {
-    fn clone(&self) -> Self {
-        let Self { runtime, accounts, config, tls, resting_ports } = self;
-        Self {
-            runtime: runtime.clone(),
-            accounts: Arc::clone(accounts),
-            config: Arc::clone(config),
-            tls: tls.clone(),
-            resting_ports: resting_ports.clone(),
-        }
-    }
-}
 
 /// Serves one control connection, from the greeting to the end of everything that the client started.
 ///
@@ -92,12 +61,12 @@ impl<R: Clone, A> Clone for Service<R, A> {
 ///
 /// It panics only where a store or the accounts do.
 pub async fn serve<R: Runtime, A: Accounts>(
-    service: Service<R, A>,
+    context: ServerContext<R, A>,
     stream: R::Stream,
     control: Endpoints,
     shutdown: impl Future<Output = Instant> + Send + 'static,
 ) {
-    let mut driver = Driver::new(service, stream, control, Box::pin(shutdown));
+    let mut driver = Driver::new(context, stream, control, Box::pin(shutdown));
     driver.obey();
     poll_fn(|cx| driver.poll(cx)).await;
 }
@@ -116,17 +85,17 @@ struct Driver<R: Runtime, A: Accounts> {
     config: Arc<Config>,
     endpoints: Endpoints,
     session: Session,
-    control: ControlConnection<R::Stream>,
-    data: DataConnection<R>,
+    control: ControlSocket<R::Stream>,
+    data: DataSocket<R>,
     tls: Option<SessionTls>,
     store: Option<Arc<A::Storage>>,
     requests: Requests<A::Storage>,
     transfers: Transfers<A::Storage>,
     /// How far the session knows the running transfer to be.
-    advance: Option<Advance>,
+    position: Option<Position>,
     /// The upload whose session wants to know whether the client is still there.
     look: Option<TransferId>,
-    timer: Timer<R>,
+    alarm: Alarm<R>,
     shutdown: Shutdown,
     /// Whether this round changed anything, so that another one is needed.
     has_changed: bool,
@@ -134,25 +103,25 @@ struct Driver<R: Runtime, A: Accounts> {
 
 impl<R: Runtime, A: Accounts> Driver<R, A> {
     fn new(
-        service: Service<R, A>,
+        context: ServerContext<R, A>,
         stream: R::Stream,
         control: Endpoints,
         shutdown: Pin<Box<dyn Future<Output = Instant> + Send>>,
     ) -> Self {
-        let Service { runtime, accounts, config, tls, resting_ports } = service;
+        let ServerContext { runtime, accounts, config, tls, resting_ports } = context;
         let endpoints = Endpoints { local: canonical(control.local), peer: canonical(control.peer) };
         let ports = PassivePorts::new(runtime.clone(), resting_ports, &config, endpoints);
         Self {
             session: Session::new(Arc::clone(&config), endpoints, runtime.now()),
-            control: ControlConnection::new(stream),
-            data: DataConnection::new(runtime.clone(), ports),
+            control: ControlSocket::new(stream),
+            data: DataSocket::new(runtime.clone(), ports),
             tls: tls.map(|tls| SessionTls::new(&tls, config.tls.session_reuse)),
             store: None,
             requests: Requests::new(runtime.clone(), accounts, config.sorted_entries_limit),
             transfers: Transfers::new(Journal::new(endpoints.peer)),
-            advance: None,
+            position: None,
             look: None,
-            timer: Timer::new(runtime.clone()),
+            alarm: Alarm::new(runtime.clone()),
             shutdown: Shutdown::Awaited(shutdown),
             has_changed: false,
             runtime,
@@ -177,7 +146,7 @@ impl<R: Runtime, A: Accounts> Driver<R, A> {
             self.poll_transfer(cx);
             let input = self.poll_input(cx);
             self.look_at_control(input);
-            self.poll_timer(cx);
+            self.poll_alarm(cx);
             if self.is_over() {
                 return Poll::Ready(());
             }
@@ -227,8 +196,8 @@ impl<R: Runtime, A: Accounts> Driver<R, A> {
             Action::Transfer(id, movement) => {
                 let chunk_size = self.config.chunk_size;
                 let grace = rest_of(self.runtime.clone(), now + self.config.data_close_grace);
-                let begin = Begin { now, time_of_day: self.runtime.time_of_day(), chunk_size, grace };
-                self.transfers.start(id, movement, self.data.take(), begin);
+                let setup = Setup { now, time_of_day: self.runtime.time_of_day(), chunk_size, grace };
+                self.transfers.start(id, movement, self.data.take(), setup);
             }
             Action::LookAtControl(id) => self.look = Some(id),
             Action::AwaitFinish(id) => self.transfers.finish(id),
@@ -305,14 +274,14 @@ impl<R: Runtime, A: Accounts> Driver<R, A> {
         if let Answer::Failed(error) = &answered.answer {
             journal.request_failed(error);
         }
-        match answered.gain {
-            Gain::Nothing => {}
-            Gain::Store(credentials, store) => {
+        match answered.extra {
+            Extra::Nothing => {}
+            Extra::Store(credentials, store) => {
                 journal.logged_in(credentials);
                 self.store = Some(store);
             }
-            Gain::Refusal(credentials, why) => journal.denied(&credentials, why),
-            Gain::Opened(opened, record) => self.transfers.hold(opened, record, self.runtime.now()),
+            Extra::Refusal(credentials, why) => journal.denied(&credentials, why),
+            Extra::Opened(opened, record) => self.transfers.hold(opened, record, self.runtime.now()),
         }
         self.handle(Event::Answered(id, answered.answer));
     }
@@ -320,15 +289,15 @@ impl<R: Runtime, A: Accounts> Driver<R, A> {
     fn poll_data_connection(&mut self, cx: &mut Context<'_>) {
         let Poll::Ready(event) = self.data.poll(cx) else { return };
         self.handle(event);
-        self.data.settle();
+        self.data.stop_listening();
     }
 
     fn poll_transfer(&mut self, cx: &mut Context<'_>) {
         let now = self.runtime.now();
         let transfer = self.transfers.poll(cx, now);
-        let advance = self.transfers.advance();
-        if let Some(event) = advance.and_then(|advance| advance.since(self.advance)) {
-            self.advance = advance;
+        let position = self.transfers.position();
+        if let Some(event) = position.and_then(|position| position.since(self.position)) {
+            self.position = position;
             self.handle(event);
         }
         for event in [transfer, self.transfers.poll_detached(cx, now)] {
@@ -364,10 +333,10 @@ impl<R: Runtime, A: Accounts> Driver<R, A> {
         self.handle(Event::ControlLookedAt(id, state));
     }
 
-    fn poll_timer(&mut self, cx: &mut Context<'_>) {
+    fn poll_alarm(&mut self, cx: &mut Context<'_>) {
         let deadlines = [self.session.poll_timeout(), self.control.deadline(), self.shutdown_deadline()];
         let Some(deadline) = deadlines.into_iter().flatten().min() else { return };
-        if self.timer.poll(cx, deadline).is_pending() {
+        if self.alarm.poll(cx, deadline).is_pending() {
             return;
         }
         let now = self.runtime.now();

@@ -33,11 +33,11 @@ struct Question<S> {
 /// An answer, and what comes with it that the session does not get to see.
 pub(super) struct Answered<S: Storage> {
     pub(super) answer: Answer,
-    pub(super) gain: Gain<S>,
+    pub(super) extra: Extra<S>,
 }
 
-/// What the driver has after a request.
-pub(super) enum Gain<S: Storage> {
+/// What the driver has after a request, besides the answer.
+pub(super) enum Extra<S: Storage> {
     Nothing,
     /// The user's store.
     Store(Credentials, Arc<S>),
@@ -84,13 +84,13 @@ impl<S: Storage> Requests<S> {
 
 impl<S: Storage> From<Answer> for Answered<S> {
     fn from(answer: Answer) -> Self {
-        Self { answer, gain: Gain::Nothing }
+        Self { answer, extra: Extra::Nothing }
     }
 }
 
 impl<S: Storage> Answered<S> {
     fn opened(answer: Answer, opened: Opened<S>, record: Option<Record>) -> Self {
-        Self { answer, gain: record.map_or(Gain::Nothing, |record| Gain::Opened(opened, record)) }
+        Self { answer, extra: record.map_or(Extra::Nothing, |record| Extra::Opened(opened, record)) }
     }
 }
 
@@ -113,10 +113,10 @@ async fn answer<R: Runtime, A: Accounts>(
 async fn log_in<A: Accounts>(accounts: &A, credentials: Credentials) -> Answered<A::Storage> {
     match accounts.log_in(&credentials).await {
         Ok(store) => {
-            let gain = Gain::Store(credentials, Arc::new(store));
-            Answered { answer: Answer::LoggedIn, gain }
+            let extra = Extra::Store(credentials, Arc::new(store));
+            Answered { answer: Answer::LoggedIn, extra }
         }
-        Err(why) => Answered { answer: Answer::Denied(why), gain: Gain::Refusal(credentials, why) },
+        Err(why) => Answered { answer: Answer::Denied(why), extra: Extra::Refusal(credentials, why) },
     }
 }
 

@@ -17,7 +17,7 @@ use super::{
     arranged::Arranged,
     counted::{Carried, Counted},
     journal::{Journal, Record},
-    pump::{self, End, Moved, Progress, Source},
+    pump::{self, Ended, Progress, Source, StreamEnd},
 };
 use crate::{
     adapters::tls::Stream,
@@ -56,7 +56,7 @@ enum Stage<S: Storage> {
     Opened(Opened<S>),
     Moving(Moving<S::Upload>),
     /// An upload whose end has come; `Some` if it was one that can be finished.
-    Held(Option<End>, S::Upload),
+    Held(Option<StreamEnd>, S::Upload),
     Finishing(Finishing),
     Aborting(TransferId, AbortReason, Running<()>),
 }
@@ -68,7 +68,7 @@ struct Moving<U> {
     direction: Direction,
     /// How many bytes had moved when that was last looked at and found changed, and when that was.
     last: (u64, Instant),
-    movement: Running<Moved<U>>,
+    movement: Running<Ended<U>>,
 }
 
 struct Finishing {
@@ -78,16 +78,16 @@ struct Finishing {
 }
 
 impl<U> Moving<U> {
-    fn advance(&self) -> Advance {
+    fn position(&self) -> Position {
         let Self { id, direction, .. } = *self;
         let (bytes, carried) = (self.progress.bytes(), self.carried.bytes());
-        Advance { id, bytes, carried, direction }
+        Position { id, bytes, carried, direction }
     }
 }
 
 /// How far the bytes of a transfer are.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Advance {
+pub(super) struct Position {
     id: TransferId,
     /// Those of the file or listing.
     bytes: u64,
@@ -96,7 +96,7 @@ pub(super) struct Advance {
     direction: Direction,
 }
 
-impl Advance {
+impl Position {
     /// What the session is told, when it knows of `earlier`; none if nothing has moved since.
     pub(super) fn since(self, earlier: Option<Self>) -> Option<Event<'static>> {
         match earlier.filter(|earlier| earlier.id == self.id) {
@@ -142,14 +142,14 @@ impl<S: Storage> Transfers<S> {
         id: TransferId,
         movement: Movement,
         stream: Option<Stream<Counted<C>>>,
-        begin: Begin<impl Future<Output = ()> + Send + 'static>,
+        setup: Setup<impl Future<Output = ()> + Send + 'static>,
     ) where
         C: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         if let Movement::Text(_) = movement {
             self.record = Record::listing();
         }
-        let now = begin.now;
+        let now = setup.now;
         self.record.started = now;
         let opened = match mem::replace(&mut self.stage, Stage::Idle) {
             Stage::Opened(opened) => Some(opened),
@@ -163,8 +163,8 @@ impl<S: Storage> Transfers<S> {
         let carried =
             stream.as_ref().map_or_else(Carried::default, |stream| stream.get_ref().carried().clone());
         let movement = stream
-            .and_then(|stream| begin.start(movement, opened, stream, Arc::clone(&progress)))
-            .unwrap_or_else(|| Box::pin(ready(Moved::Sent(Outcome::Lost))));
+            .and_then(|stream| setup.start(movement, opened, stream, Arc::clone(&progress)))
+            .unwrap_or_else(|| Box::pin(ready(Ended::Sent(Outcome::Lost))));
         let last = (0, now);
         self.stage = Stage::Moving(Moving { id, progress, carried, direction, last, movement });
     }
@@ -173,7 +173,7 @@ impl<S: Storage> Transfers<S> {
     pub(super) fn finish(&mut self, id: TransferId) {
         self.stage = match mem::replace(&mut self.stage, Stage::Idle) {
             Stage::Held(Some(end), mut upload) => {
-                if end == End::Truncated {
+                if end == StreamEnd::Truncated {
                     upload.handle_missing_close_notify();
                 }
                 let record = mem::replace(&mut self.record, Record::listing());
@@ -225,9 +225,9 @@ impl<S: Storage> Transfers<S> {
     }
 
     /// How far the bytes are, as long as they move.
-    pub(super) fn advance(&self) -> Option<Advance> {
+    pub(super) fn position(&self) -> Option<Position> {
         match &self.stage {
-            Stage::Moving(moving) => Some(moving.advance()),
+            Stage::Moving(moving) => Some(moving.position()),
             _ => None,
         }
     }
@@ -245,7 +245,7 @@ impl<S: Storage> Transfers<S> {
                 let (id, pause) = (moving.id, now.saturating_since(moving.last.1));
                 self.record.bytes = bytes;
                 self.stage = Stage::Idle;
-                Poll::Ready(self.handle_moved(id, moved, now, pause))
+                Poll::Ready(self.handle_ended(id, moved, now, pause))
             }
             Stage::Finishing(finishing) => {
                 let result = ready!(finishing.finish.as_mut().poll(cx));
@@ -266,34 +266,34 @@ impl<S: Storage> Transfers<S> {
     }
 
     /// `pause` is how long no byte had come when the end did.
-    fn handle_moved(
+    fn handle_ended(
         &mut self,
         id: TransferId,
-        moved: Moved<S::Upload>,
+        moved: Ended<S::Upload>,
         now: Instant,
         pause: Duration,
     ) -> Event<'static> {
         let outcome = match moved {
-            Moved::Received(end, upload) => {
+            Ended::Received(end, upload) => {
                 self.stage = Stage::Held(Some(end), upload);
                 let end = match end {
-                    End::CloseNotify => DataEnd::CloseNotify,
-                    End::Fin | End::Truncated => DataEnd::Fin { pause: Some(pause) },
+                    StreamEnd::CloseNotify => DataEnd::CloseNotify,
+                    StreamEnd::Fin | StreamEnd::Truncated => DataEnd::Fin { pause: Some(pause) },
                 };
                 Outcome::Received { bytes: self.record.bytes, end }
             }
-            Moved::BrokeOff(outcome, upload) => {
+            Ended::BrokeOff(outcome, upload) => {
                 self.stage = Stage::Held(None, upload);
                 if let Outcome::StoreFailed(error) = &outcome {
                     self.journal.transfer_failed(&self.record, error);
                 }
                 outcome
             }
-            Moved::Sent(outcome) => {
+            Ended::Sent(outcome) => {
                 self.journal.sent(&self.record, now, &outcome);
                 outcome
             }
-            Moved::Stopped(why) => {
+            Ended::Stopped(why) => {
                 self.journal.aborted(&self.record, now, why);
                 return Event::Aborted(id);
             }
@@ -318,7 +318,7 @@ impl<S: Storage> Transfers<S> {
 
 /// What a movement starts with, besides what is moved.
 #[derive(Debug)]
-pub(super) struct Begin<G> {
+pub(super) struct Setup<G> {
     pub(super) now: Instant,
     /// For the lines of `ls`.
     pub(super) time_of_day: TimeValue,
@@ -327,7 +327,7 @@ pub(super) struct Begin<G> {
     pub(super) grace: G,
 }
 
-impl<G: Future<Output = ()> + Send + 'static> Begin<G> {
+impl<G: Future<Output = ()> + Send + 'static> Setup<G> {
     /// The future that moves the bytes; `None` if what was opened is not what is to be moved.
     fn start<S: Storage, C>(
         self,
@@ -335,7 +335,7 @@ impl<G: Future<Output = ()> + Send + 'static> Begin<G> {
         opened: Option<Opened<S>>,
         stream: Stream<C>,
         progress: Arc<Progress>,
-    ) -> Option<Running<Moved<S::Upload>>>
+    ) -> Option<Running<Ended<S::Upload>>>
     where
         C: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {

@@ -19,7 +19,7 @@ use self::connections::{Admission, Connections, Place};
 use crate::{
     accounts::Accounts,
     adapters::{
-        driver::{self, RestingPorts, Service},
+        driver::{self, RestingPorts, ServerContext},
         runtimes::Runtime,
         signal::Signal,
         tls::Tls,
@@ -130,7 +130,7 @@ impl<R: Runtime> Server<R> {
             stopped: Signal::default(),
         };
         let acceptor = Acceptor {
-            service: Service {
+            context: ServerContext {
                 runtime: runtime.clone(),
                 accounts: Arc::new(accounts),
                 config: Arc::new(config),
@@ -203,7 +203,7 @@ impl Ending {
 
 /// Accepts clients, and starts a session for each that may come.
 struct Acceptor<R, A> {
-    service: Service<R, A>,
+    context: ServerContext<R, A>,
     connections: Arc<Connections>,
     closed: Signal,
     ending: Ending,
@@ -213,7 +213,7 @@ struct Acceptor<R, A> {
 
 impl<R: Runtime, A: Accounts> Acceptor<R, A> {
     async fn run(self, listener: R::Listener) {
-        let runtime = &self.service.runtime;
+        let runtime = &self.context.runtime;
         while let Some(accepted) = self.closed.or(runtime.accept(&listener)).await {
             match accepted {
                 Ok((stream, peer)) => self.admit(stream, peer),
@@ -229,13 +229,13 @@ impl<R: Runtime, A: Accounts> Acceptor<R, A> {
     }
 
     fn admit(&self, stream: R::Stream, peer: SocketAddr) {
-        let runtime = &self.service.runtime;
+        let runtime = &self.context.runtime;
         // A connection that cannot be set up any more is gone already.
         let Ok(local) = runtime.prepare_control(&stream) else { return };
         match self.connections.admit(peer.ip()) {
             Admission::Granted(place) => {
                 let session = driver::serve(
-                    self.service.clone(),
+                    self.context.clone(),
                     stream,
                     Endpoints { local, peer },
                     self.ending.clone().wait(),

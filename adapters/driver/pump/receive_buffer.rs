@@ -1,4 +1,4 @@
-//! The memory that a data connection is read into.
+//! The memory that a data connection is read into, and how that connection ends.
 
 use std::{
     io, mem,
@@ -9,8 +9,19 @@ use std::{
 use bytes::{Bytes, BytesMut};
 use futures_io::{AsyncRead, AsyncWrite};
 
-use super::{End, FIRST_CHUNK, GROWTH};
+use super::chunk_size::ChunkSize;
 use crate::adapters::tls::Stream;
+
+/// How a data connection ended that files were received on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::adapters::driver) enum StreamEnd {
+    /// By a FIN, as everything ends on a connection in clear.
+    Fin,
+    /// By the `close_notify` of TLS: nobody but the client can say that.
+    CloseNotify,
+    /// By a FIN where a `close_notify` should have come before.
+    Truncated,
+}
 
 /// Memory that a data connection is read into.
 ///
@@ -20,21 +31,19 @@ use crate::adapters::tls::Stream;
 pub(super) struct ReceiveBuffer {
     memory: BytesMut,
     lent: Bytes,
-    size: usize,
-    largest: usize,
-    end: Option<End>,
+    size: ChunkSize,
+    end: Option<StreamEnd>,
 }
 
 /// What was read.
 pub(super) enum Filled {
     Bytes(usize),
-    End(End),
+    End(StreamEnd),
 }
 
 impl ReceiveBuffer {
     pub(super) fn new(largest: usize) -> Self {
-        let size = FIRST_CHUNK.min(largest);
-        Self { memory: BytesMut::new(), lent: Bytes::new(), size, largest, end: None }
+        Self { memory: BytesMut::new(), lent: Bytes::new(), size: ChunkSize::new(largest), end: None }
     }
 
     /// Reads until the buffer is full or nothing more is there.
@@ -51,14 +60,14 @@ impl ReceiveBuffer {
         while let Some(room) = self.memory.get_mut(filled..).filter(|room| !room.is_empty()) {
             match Pin::new(&mut *stream).poll_read(cx, room) {
                 Poll::Ready(Ok(0)) => {
-                    self.end = Some(if stream.is_secure() { End::CloseNotify } else { End::Fin });
+                    self.end = Some(if stream.is_secure() { StreamEnd::CloseNotify } else { StreamEnd::Fin });
                     break;
                 }
                 Poll::Ready(Ok(count)) => filled += count,
                 Poll::Ready(Err(error))
                     if stream.is_secure() && error.kind() == io::ErrorKind::UnexpectedEof =>
                 {
-                    self.end = Some(End::Truncated);
+                    self.end = Some(StreamEnd::Truncated);
                     break;
                 }
                 // What came before the error is of no use: this upload cannot be finished any more.
@@ -68,7 +77,7 @@ impl ReceiveBuffer {
             }
         }
         if filled >= self.memory.len() {
-            self.size = self.size.saturating_mul(GROWTH).min(self.largest);
+            self.size.grow();
         }
         Poll::Ready(Ok(match self.end {
             Some(end) if filled == 0 => Filled::End(end),
@@ -91,20 +100,24 @@ impl ReceiveBuffer {
     }
 
     fn reclaim(&mut self) {
-        if self.memory.len() >= self.size {
+        let size = self.size.bytes();
+        if self.memory.len() >= size {
             return;
         }
         self.memory = match mem::take(&mut self.lent).try_into_mut() {
-            Ok(memory) if memory.len() >= self.size => memory,
-            _ => BytesMut::zeroed(self.size),
+            Ok(memory) if memory.len() >= size => memory,
+            _ => BytesMut::zeroed(size),
         };
     }
 }
+
 #[cfg(test)]
 mod tests {
     use std::{string::String, task::Waker, vec, vec::Vec};
 
     use super::*;
+
+    const SIZE: usize = 16 << 10;
 
     /// A data connection on which these bytes have come. Nobody writes to it.
     struct Once<'a, 'b>(&'a mut &'b [u8]);
@@ -146,8 +159,8 @@ mod tests {
 
     #[test]
     fn memory_that_the_store_has_let_go_of_is_used_again() {
-        let mut buffer = ReceiveBuffer::new(FIRST_CHUNK);
-        let content: String = "abcdefgh".repeat(FIRST_CHUNK / 8);
+        let mut buffer = ReceiveBuffer::new(SIZE);
+        let content: String = "abcdefgh".repeat(SIZE / 8);
         let mut places = Vec::new();
         for _ in 0..3 {
             let count = fill(&mut buffer, content.as_bytes());
@@ -160,8 +173,8 @@ mod tests {
 
     #[test]
     fn chunks_that_the_store_keeps_stay_what_they_are_and_hold_little_more_than_themselves() {
-        let mut buffer = ReceiveBuffer::new(FIRST_CHUNK);
-        let lengths = [1, FIRST_CHUNK / 2 - 1, FIRST_CHUNK / 2, FIRST_CHUNK];
+        let mut buffer = ReceiveBuffer::new(SIZE);
+        let lengths = [1, SIZE / 2 - 1, SIZE / 2, SIZE];
         let kept: Vec<Bytes> = lengths
             .iter()
             .enumerate()
@@ -169,7 +182,7 @@ mod tests {
                 let count = fill(&mut buffer, &vec![number as u8; *length]);
                 let chunk = buffer.take(count);
                 let is_lent = buffer.memory.is_empty();
-                assert_eq!(is_lent, *length >= FIRST_CHUNK / 2, "{length} bytes");
+                assert_eq!(is_lent, *length >= SIZE / 2, "{length} bytes");
                 chunk
             })
             .collect();

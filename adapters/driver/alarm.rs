@@ -1,4 +1,4 @@
-//! The one timer of a session, and that of a transfer.
+//! What wakes a session at its next deadline.
 
 use std::{
     task::{Context, Poll, ready},
@@ -12,13 +12,13 @@ use crate::{adapters::runtimes::Runtime, instant::Instant};
 ///
 /// A deadline moves with each command and mostly moves away. Then the sleep stays as it is, ends early, and is set
 /// again: that is one sleep per deadline and not one per command.
-pub(super) struct Timer<R> {
+pub(super) struct Alarm<R> {
     runtime: R,
     sleep: Slot<Duration, ()>,
     ends: Option<Instant>,
 }
 
-impl<R: Runtime> Timer<R> {
+impl<R: Runtime> Alarm<R> {
     pub(super) fn new(runtime: R) -> Self {
         let sleeper = runtime.clone();
         let sleep = Slot::new(move |time| {

@@ -1,4 +1,4 @@
-//! The driver's end of the data connection: how it is made (RFC 959 3.2, RFC 2428).
+//! The sockets of a data connection: how it is made (RFC 959 3.2, RFC 2428).
 
 use std::{
     boxed::Box,
@@ -26,8 +26,8 @@ use crate::{
 /// Between two attempts to accept a connection when the system has no file descriptor for it.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 
-/// What there is of a data connection.
-pub(super) struct DataConnection<R: Runtime> {
+/// What there is of the data connection, as sockets: a listener, a stream, or a handshake on it.
+pub(super) struct DataSocket<R: Runtime> {
     runtime: R,
     ports: PassivePorts<R>,
     state: State<R>,
@@ -57,7 +57,7 @@ struct Made<R: Runtime> {
     port: Option<PassivePort<R>>,
 }
 
-impl<R: Runtime> DataConnection<R> {
+impl<R: Runtime> DataSocket<R> {
     pub(super) const fn new(runtime: R, ports: PassivePorts<R>) -> Self {
         Self { runtime, ports, state: State::Closed }
     }
@@ -77,7 +77,7 @@ impl<R: Runtime> DataConnection<R> {
     }
 
     /// Stops listening once a connection was not refused.
-    pub(super) fn settle(&mut self) {
+    pub(super) fn stop_listening(&mut self) {
         if let State::Made(made) = &mut self.state {
             made.port = None;
         }

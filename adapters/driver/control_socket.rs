@@ -1,4 +1,4 @@
-//! The driver's end of the control connection: replies that wait to be sent, and how it is closed.
+//! The socket of the control connection: replies that wait to be sent, and how it is closed.
 
 use std::{
     collections::VecDeque,
@@ -29,8 +29,8 @@ const SLICES: usize = 16;
 /// Replies that the outbox has room for without an allocation; what it took more is given back.
 const USUAL_REPLIES: usize = 16;
 
-/// The control connection, and what is still to be sent over it.
-pub(super) struct ControlConnection<S> {
+/// The socket, and what is still to be sent over it.
+pub(super) struct ControlSocket<S> {
     state: State<S>,
     outbox: VecDeque<Bytes>,
     sending: Sending,
@@ -85,7 +85,7 @@ pub(super) enum Input {
     Lost,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> ControlConnection<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> ControlSocket<S> {
     pub(super) const fn new(stream: S) -> Self {
         Self { state: State::Open(Stream::Clear(stream)), outbox: VecDeque::new(), sending: Sending::Nothing }
     }
@@ -324,7 +324,7 @@ mod tests {
     #[test]
     fn every_byte_is_sent_once_wherever_the_writes_are_cut() {
         for width in [1, 3, 7, 100, 10_000] {
-            let mut control = ControlConnection::new(Narrow(width, Vec::new()));
+            let mut control = ControlSocket::new(Narrow(width, Vec::new()));
             let replies: Vec<String> = (0..200).map(|number| std::format!("{number:03} reply\r\n")).collect();
             replies.iter().for_each(|reply| control.send(Bytes::from(reply.clone())));
             let cx = &mut Context::from_waker(Waker::noop());
@@ -342,7 +342,7 @@ mod tests {
 
     #[test]
     fn a_connection_that_takes_nothing_is_lost() {
-        let mut control = ControlConnection::new(Narrow(0, Vec::new()));
+        let mut control = ControlSocket::new(Narrow(0, Vec::new()));
         control.send(Bytes::from_static(b"220 Ready.\r\n"));
         let cx = &mut Context::from_waker(Waker::noop());
         assert_eq!(control.poll_output(cx, Instant::default()), Poll::Ready(Output::Lost));
