@@ -76,9 +76,8 @@ pub(super) enum Output {
 
 /// What came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Input {
-    /// So many bytes.
-    Bytes(usize),
+pub(super) enum Input<'a> {
+    Bytes(&'a [u8]),
     /// The end of what the client says, in good order.
     End,
     /// An error: the connection is gone.
@@ -187,16 +186,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ControlSocket<S> {
     }
 
     /// Reads into `buffer`. Pending also when nothing is read any more.
-    pub(super) fn poll_input(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<Input> {
+    pub(super) fn poll_input<'a>(&mut self, cx: &mut Context<'_>, buffer: &'a mut [u8]) -> Poll<Input<'a>> {
         let State::Open(stream) = &mut self.state else { return Poll::Pending };
-        match ready!(Pin::new(stream).poll_read(cx, buffer)) {
-            Ok(0) => Poll::Ready(Input::End),
-            Ok(count) => Poll::Ready(Input::Bytes(count)),
-            Err(_) => {
+        let read = ready!(Pin::new(stream).poll_read(cx, buffer));
+        Poll::Ready(match read.ok().and_then(|count| buffer.get(..count)) {
+            Some([]) => Input::End,
+            Some(bytes) => Input::Bytes(bytes),
+            None => {
                 self.close();
-                Poll::Ready(Input::Lost)
+                Input::Lost
             }
-        }
+        })
     }
 
     /// Sends what can be sent, and closes what is to be closed.
@@ -229,7 +229,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ControlSocket<S> {
             let filled = slices.get(..self.outbox.len()).unwrap_or(&slices);
             match ready!(stream.as_mut().poll_write_vectored(cx, filled))? {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                count => forget_sent(&mut self.outbox, count),
+                count => forget_sent(&mut self.outbox, count)?,
             }
         }
         if self.sending == Sending::Replies {
@@ -266,15 +266,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ControlSocket<S> {
     }
 }
 
-fn forget_sent(outbox: &mut VecDeque<Bytes>, mut count: usize) {
+/// Takes so many bytes out of the outbox, which has to have them.
+fn forget_sent(outbox: &mut VecDeque<Bytes>, mut count: usize) -> io::Result<()> {
     while let Some(first) = outbox.front_mut() {
         if count < first.len() {
             first.advance(count);
-            return;
+            return Ok(());
         }
         count -= first.len();
         outbox.pop_front();
     }
+    if count == 0 { Ok(()) } else { Err(io::ErrorKind::InvalidData.into()) }
 }
 
 #[cfg(test)]
@@ -347,5 +349,43 @@ mod tests {
         let cx = &mut Context::from_waker(Waker::noop());
         assert_eq!(control.poll_output(cx, Instant::default()), Poll::Ready(Output::Lost));
         assert!(control.is_closed());
+    }
+
+    /// Tells of one byte more than there are.
+    struct Boasts;
+
+    impl AsyncRead for Boasts {
+        fn poll_read(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            buffer: &mut [u8],
+        ) -> Poll<io::Result<usize>> {
+            Poll::Ready(Ok(buffer.len() + 1))
+        }
+    }
+
+    impl AsyncWrite for Boasts {
+        fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+            Poll::Ready(Ok(bytes.len() + 1))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[test]
+    fn a_connection_that_tells_of_more_bytes_than_there_are_is_lost() {
+        let cx = &mut Context::from_waker(Waker::noop());
+        let mut control = ControlSocket::new(Boasts);
+        assert_eq!(control.poll_input(cx, &mut [0; 8]), Poll::Ready(Input::Lost));
+
+        let mut control = ControlSocket::new(Boasts);
+        control.send(Bytes::from_static(b"220 Ready.\r\n"));
+        assert_eq!(control.poll_output(cx, Instant::default()), Poll::Ready(Output::Lost));
     }
 }

@@ -314,7 +314,7 @@ impl<R: Runtime, A: Accounts> Driver<R, A> {
         }
         let mut buffer = [0; INPUT_SIZE];
         match ready!(self.control.poll_input(cx, &mut buffer)) {
-            Input::Bytes(count) => self.handle(Event::Received(buffer.get(..count).unwrap_or_default())),
+            Input::Bytes(bytes) => self.handle(Event::Received(bytes)),
             Input::End => self.handle(Event::ControlEnded),
             Input::Lost => self.handle(Event::ControlClosed),
         }

@@ -281,9 +281,10 @@ async fn refuse(mut stream: impl AsyncWrite + Unpin, reply: &Reply, timeout: imp
 /// Ready when all is sent, or cannot be.
 fn poll_refusal(mut stream: Pin<&mut impl AsyncWrite>, unsent: &mut &[u8], cx: &mut Context<'_>) -> Poll<()> {
     while !unsent.is_empty() {
-        match ready!(stream.as_mut().poll_write(cx, unsent)) {
-            Ok(0) | Err(_) => return Poll::Ready(()),
-            Ok(count) => *unsent = unsent.get(count..).unwrap_or_default(),
+        let sent = ready!(stream.as_mut().poll_write(cx, unsent)).unwrap_or(0);
+        match unsent.get(sent..) {
+            Some(rest) if sent > 0 => *unsent = rest,
+            _ => return Poll::Ready(()),
         }
     }
     stream.poll_close(cx).map(drop)

@@ -213,4 +213,44 @@ mod tests {
         let sent = sending.poll(&mut Context::from_waker(Waker::noop()));
         assert!(matches!(sent, Poll::Ready(Ended::Sent(Outcome::Sent { bytes: 9 }))));
     }
+
+    /// A connection that tells of one byte more than there are.
+    struct Boasts;
+
+    impl AsyncRead for Boasts {
+        fn poll_read(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            buffer: &mut [u8],
+        ) -> Poll<io::Result<usize>> {
+            Poll::Ready(Ok(buffer.len() + 1))
+        }
+    }
+
+    impl AsyncWrite for Boasts {
+        fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+            Poll::Ready(Ok(bytes.len() + 1))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[test]
+    fn a_connection_that_tells_of_more_bytes_than_there_are_is_lost() {
+        let cx = &mut Context::from_waker(Waker::noop());
+        let source = Source::<Endless, Endless>::Text(Bytes::from_static(b"all of it"));
+        let stream = Stream::Clear(Boasts);
+        let sending = pin!(send::<Endless, _, _, _>(source, stream, 512, Arc::default(), ready(())));
+        assert!(matches!(sending.poll(cx), Poll::Ready(Ended::Sent(Outcome::Lost))));
+
+        let dtp = Dtp::new(Representation::Image);
+        let receiving = pin!(receive(Endless, Stream::Clear(Boasts), dtp, 512, Arc::default()));
+        assert!(matches!(receiving.poll(cx), Poll::Ready(Ended::BrokeOff(Outcome::Lost, _))));
+    }
 }

@@ -58,12 +58,14 @@ impl ReceiveBuffer {
         self.reclaim();
         let mut filled = 0;
         while let Some(room) = self.memory.get_mut(filled..).filter(|room| !room.is_empty()) {
+            let most = room.len();
             match Pin::new(&mut *stream).poll_read(cx, room) {
                 Poll::Ready(Ok(0)) => {
                     self.end = Some(if stream.is_secure() { StreamEnd::CloseNotify } else { StreamEnd::Fin });
                     break;
                 }
-                Poll::Ready(Ok(count)) => filled += count,
+                Poll::Ready(Ok(count)) if count <= most => filled += count,
+                Poll::Ready(Ok(_)) => return Poll::Ready(Err(io::ErrorKind::InvalidData.into())),
                 Poll::Ready(Err(error))
                     if stream.is_secure() && error.kind() == io::ErrorKind::UnexpectedEof =>
                 {

@@ -131,11 +131,8 @@ impl<S: AsyncWrite + Unpin> Wire<'_, S> {
     async fn write(&mut self, mut bytes: &[u8]) -> Result<(), Failure> {
         while !bytes.is_empty() {
             let count = poll_fn(|cx| Pin::new(&mut self.stream).poll_write(cx, bytes)).await?;
-            if count == 0 {
-                return Err(Failure::Connection);
-            }
+            bytes = bytes.get(count..).filter(|_| count > 0).ok_or(Failure::Connection)?;
             self.progress.add(count);
-            bytes = bytes.get(count..).unwrap_or_default();
             self.turn.spend(count).await;
         }
         Ok(())
