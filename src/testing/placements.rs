@@ -4,7 +4,7 @@ use alloc::{format, string::String, vec::Vec};
 
 use super::{
     breach::{Outcome, ensure},
-    ground::{Ground, finish, path, pattern, refused_as, text, write},
+    ground::{Ground, finish, granted, path, pattern, refused_as, text, write},
 };
 use crate::storage::{AbortReason, Placement, Storage, StorageErrorKind, Upload as _};
 
@@ -61,6 +61,9 @@ async fn continue_upload<S: Storage>(
     let before = ground.content("/file").await?;
     ground.begin("/file", placement, &more).await?.abort(AbortReason::ClientAborted).await;
     drop(ground.begin("/file", placement, &more).await?);
+    let mut prepared = ground.begin("/file", placement, &more).await?;
+    granted("preparing /file", prepared.prepare().await)?;
+    prepared.abort(AbortReason::ControlConnectionLost).await;
     let when = format!("after uploads that were given up ({placement:?})");
     ground.holds_one_of("/file", &[before.as_deref()], &when).await?;
 
