@@ -6,10 +6,10 @@
 use std::{
     fs,
     future::Future,
-    iter,
+    io, iter, mem,
     os::unix::fs::MetadataExt,
     pin::{Pin, pin},
-    sync::{OnceLock, mpsc},
+    sync::{Arc, Mutex, OnceLock, mpsc},
     task::Poll,
     time::Duration,
 };
@@ -219,6 +219,49 @@ async fn an_upload_that_is_given_up_stops_the_copy() {
         assert_eq!(written(&copy), 0, "{way}");
         ground.assert_untouched();
     }
+}
+
+/// Where log lines go.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    fn take(&self) -> String {
+        String::from_utf8(mem::take(&mut *self.0.lock().unwrap())).unwrap()
+    }
+}
+
+impl io::Write for Log {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(line)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// As by a deadline. The operator would else look for a disk that is too slow for what the client has sent.
+#[tokio::test]
+async fn a_finish_that_is_given_up_because_of_its_copy_is_logged() {
+    in_order!(a_finish_that_is_given_up_because_of_its_copy_is_logged);
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+    let _logging = tracing::subscriber::set_default(subscriber);
+
+    let ground = Ground::new();
+    let (upload, held) = ground.open_and_hold(Placement::Append).await;
+    assert!(poll_once(pin!(upload.finish())).await.is_pending());
+    let logged = log.take();
+    assert!(logged.contains("finish_timeout") && logged.contains("copied=0 of=20971520"), "{logged}");
+    drop(held);
+    let_it_work().await;
+
+    let upload = begin(&ground.store, "/file", Placement::Append, "more").await;
+    upload.abort(AbortReason::ClientAborted).await;
+    begin(&ground.store, "/file", Placement::Append, "more").await.finish().await.unwrap();
+    assert_eq!(log.take(), "");
 }
 
 #[tokio::test]
