@@ -66,7 +66,7 @@ impl ServerPi {
             .asking()
             .is_some_and(|credentials| credentials.password.is_none() && credentials.account.is_none());
         self.login.handle_accepted();
-        self.timers.stop(Timer::LogIn);
+        self.stop_timer(Timer::LogIn);
         self.send(if has_said_nothing { LOGGED_IN_BY_CERTIFICATE } else { LOGGED_IN });
     }
 
@@ -144,7 +144,7 @@ impl ServerPi {
     pub(crate) fn log_out(&mut self) {
         self.detached.handle_new_user();
         if self.login.is_logged_in() {
-            self.timers.start(Timer::LogIn, self.now, self.config.log_in_timeout);
+            self.start_timer(Timer::LogIn, self.config.log_in_timeout);
         }
     }
 

@@ -11,7 +11,7 @@ use crate::{
     session::{
         action::{Movement, Request, Selection},
         event::Extent,
-        machines::transfer::{Phase, Subject},
+        machines::transfer::Subject,
         server_pi::{
             ServerPi,
             answers::is_no_such_name,
@@ -108,15 +108,6 @@ impl ServerPi {
         format.beside_argument().line(now, &entry_of(pathname, metadata), &mut line);
         self.replace_movement(Movement::Text(line.freeze()));
         self.handle_opened();
-    }
-
-    /// What is listed is not what it was taken for.
-    fn replace_movement(&mut self, other: Movement) {
-        if let Some(transfer) = &mut self.transfer
-            && let (Phase::Opening(movement), Subject::Listing) = (&mut transfer.phase, &transfer.subject)
-        {
-            *movement = other;
-        }
     }
 
     pub(crate) fn handle_status_failed(&mut self, listed: Listed, error: &StorageError, code: ReplyCode) {

@@ -10,7 +10,6 @@ use crate::{
     reply::{Reply, ReplyCode},
     session::{
         action::{Movement, Request},
-        event::FinishKind,
         machines::transfer::{Announced, Naming, Subject, UploadSubject},
         server_pi::{
             ServerPi,
@@ -59,13 +58,8 @@ impl ServerPi {
     fn store(&mut self, argument: &[u8], placement: Placement, naming: Naming) {
         let announced = self.parameters.take_announced();
         let Some(pathname) = self.resolve_file(argument, ReplyCode::NAME_REFUSED) else { return };
-        let upload = UploadSubject {
-            pathname: pathname.clone(),
-            offset: 0,
-            announced: self.meaning_of_allo(announced, &placement),
-            finish: FinishKind::RunsToItsEnd,
-            naming,
-        };
+        let expected = self.meaning_of_allo(announced, &placement);
+        let upload = UploadSubject::new(pathname.clone(), expected, naming);
         let movement = Movement::Receive(Dtp::new(self.representation()));
         let request = Request::OpenUpload { pathname, placement, announced };
         self.begin(Subject::Upload(upload), movement, request, Purpose::Open);

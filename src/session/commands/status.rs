@@ -1,7 +1,5 @@
 //! Commands that tell something about the server (RFC 959 4.1.3, RFC 2389), read from the table of commands.
 
-use alloc::string::String;
-
 use crate::{
     command::Verb,
     config::TlsStart,
@@ -10,7 +8,6 @@ use crate::{
     reply::{Reply, ReplyCode, ReplyComposer},
     session::{
         commands::rules::{self, FEATURES, Feature, RULES},
-        machines::transfer::{Phase, Subject, Transfer},
         server_pi::ServerPi,
     },
 };
@@ -100,7 +97,7 @@ impl ServerPi {
     fn reply_session_status(&mut self) {
         let login = self.describe_login();
         let protection = (self.config.tls.start != TlsStart::Never).then(|| self.describe_protection());
-        let transfer = self.transfer.as_ref().map(|transfer| self.describe_transfer(transfer));
+        let transfer = self.describe_transfer();
         let representation = match self.parameters.representation() {
             Representation::Ascii => "A",
             Representation::Image => "I",
@@ -116,20 +113,6 @@ impl ServerPi {
         let reply = reply.inner_line().text(transfer.as_deref().unwrap_or("No transfer is running"));
         let reply = self.detached.describe(reply).last_line().text("End").finish();
         self.send(reply);
-    }
-
-    fn describe_transfer(&self, transfer: &Transfer) -> String {
-        let what = match (&transfer.phase, &transfer.subject) {
-            (Phase::Opening(_) | Phase::Connecting(_), _) => "Waiting for the data connection",
-            (Phase::Moving, Subject::Upload(_)) => "Receiving",
-            (Phase::Moving, Subject::Download) => "Sending",
-            (Phase::Moving, Subject::Listing) => "Sending a listing",
-            (Phase::Settling(_), _) => "Received, and not yet stored",
-            (Phase::Finishing(_), _) => "Storing",
-            (Phase::Aborting(_), _) => "Aborting",
-        };
-        let seconds = self.now.saturating_since(transfer.since).as_secs();
-        alloc::format!("{what}: {} bytes in {seconds} s", transfer.bytes)
     }
 }
 

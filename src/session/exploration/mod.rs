@@ -139,7 +139,7 @@ fn the_small_walks_reach_everything() {
         (include_str!("../machines/login.rs"), "State", states(&seen.login)),
         (include_str!("../machines/security.rs"), "State", states(&seen.security)),
         (include_str!("../machines/data_connection.rs"), "State", states(&seen.data)),
-        (include_str!("../machines/transfer.rs"), "Phase", states(&seen.transfer)),
+        (include_str!("../machines/transfer/mod.rs"), "Phase", states(&seen.transfer)),
         (include_str!("../action.rs"), "Action", seen.actions.clone()),
         (include_str!("../../storage/transfers.rs"), "AbortReason", seen.reasons.clone()),
     ];

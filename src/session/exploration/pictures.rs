@@ -23,7 +23,7 @@ pub(super) fn pictures(start: &Machines, seen: &Seen) -> [Picture; 5] {
         diagram("login", Some(start.login), &seen.login),
         diagram("security", Some(start.security), &seen.security),
         diagram("data_connection", Some(start.data), &seen.data),
-        diagram("transfer", None, &seen.transfer),
+        diagram("transfer/mod", None, &seen.transfer),
         Picture { file: "timer", kind: "text", lines: timetable(seen) },
     ]
 }

@@ -8,7 +8,10 @@ use crate::{
     session::{
         action::{Request, RequestId},
         event::Answer,
-        machines::{timer::Timer, transfer::Subject},
+        machines::{
+            timer::Timer,
+            transfer::{Subject, Transfer},
+        },
         server_pi::{
             ServerPi,
             purpose::{Listed, Purpose, TimeReply, TimeToSet},
@@ -21,7 +24,7 @@ use crate::{
 impl ServerPi {
     pub(crate) fn handle_answered(&mut self, id: RequestId, answer: Answer) {
         let Some(pending) = self.pending.take_if(|pending| pending.id == id) else { return };
-        self.timers.stop(Timer::Request);
+        self.stop_timer(Timer::Request);
         self.start_idle();
         match (pending.purpose, answer) {
             (Purpose::LogIn, Answer::LoggedIn) => self.handle_logged_in(),
@@ -74,7 +77,7 @@ impl ServerPi {
     /// `553` is for the name that a file is to get (RFC 959 5.4); to all other commands, what cannot have its name is not
     /// there, or cannot be.
     fn refusal_code(&self, purpose: &Purpose, kind: StorageErrorKind) -> ReplyCode {
-        let subject = self.transfer.as_ref().map(|transfer| &transfer.subject);
+        let subject = self.transfer.as_ref().map(Transfer::subject);
         let is_given =
             matches!((purpose, subject), (Purpose::Rename, _) | (Purpose::Open, Some(Subject::Upload(_))));
         match kind {

@@ -7,13 +7,9 @@ use crate::{
     pathname::Pathname,
     reply::{Reply, ReplyCode},
     session::{
-        action::{Action, TransferId},
+        action::{Action, Movement, TransferId},
         event::FinishKind,
-        machines::{
-            data_connection::Readiness,
-            timer::Timer,
-            transfer::{AborEffect, FinalReply, Naming, Phase, Subject, Transfer},
-        },
+        machines::{data_connection::Readiness, timer::Timer, transfer::Transfer},
         server_pi::ServerPi,
     },
     storage::{AbortReason, StorageError, Stored},
@@ -36,10 +32,8 @@ impl ServerPi {
     // Opening.
 
     pub(crate) fn handle_upload_opened(&mut self, pathname: Pathname, offset: u64, finish: FinishKind) {
-        if let Some(Subject::Upload(upload)) = self.transfer.as_mut().map(|transfer| &mut transfer.subject) {
-            upload.pathname = pathname;
-            upload.offset = offset;
-            upload.finish = finish;
+        if let Some(transfer) = &mut self.transfer {
+            transfer.handle_upload_opened(pathname, offset, finish);
         }
         self.handle_opened();
     }
@@ -57,77 +51,54 @@ impl ServerPi {
             Readiness::ToConnect => self.connect(),
             Readiness::Awaited | Readiness::Missing | Readiness::Unfit(_) => {}
         }
-        self.timers.start(Timer::DataConnect, self.now, self.config.data_connect_timeout);
+        self.start_timer(Timer::DataConnect, self.config.data_connect_timeout);
     }
 
     /// RFC 1123 4.1.2.9: for `STOU` the preliminary reply tells the name, in this form.
     fn reply_preliminarily(&mut self) {
         let is_ready = matches!(self.data.readiness(), Readiness::Ready | Readiness::Securing(_));
-        let reply = match self.transfer.as_ref().map(|transfer| &transfer.subject) {
-            Some(Subject::Upload(upload)) if upload.naming == Naming::Unique => {
+        let reply = match self.transfer.as_mut().and_then(Transfer::announce) {
+            Some(pathname) => {
                 let code = if is_ready { ReplyCode::DATA_ALREADY_OPEN } else { ReplyCode::DATA_OPENING };
-                self.replies.compose(code).text("FILE: ").bytes(upload.pathname.as_bytes()).finish()
+                self.replies.compose(code).text("FILE: ").bytes(pathname.as_bytes()).finish()
             }
-            _ if is_ready => ALREADY_OPEN,
-            _ => OPENING,
+            None if is_ready => ALREADY_OPEN,
+            None => OPENING,
         };
-        if let Some(transfer) = &mut self.transfer {
-            transfer.is_announced = true;
-        }
         self.send(reply);
+    }
+
+    /// What is listed is not what it was taken for.
+    pub(crate) fn replace_movement(&mut self, other: Movement) {
+        if let Some(transfer) = &mut self.transfer {
+            transfer.replace_movement(other);
+        }
     }
 
     /// The store did not open it.
     pub(crate) fn refuse_transfer(&mut self, code: ReplyCode, text: &str) {
-        self.close_data_connection();
         let reply = self.replies.line(code, text);
-        self.complete(reply);
+        self.step(|transfer| transfer.handle_not_opened(reply));
     }
 
     // Moving.
 
     pub(crate) fn handle_progressed(&mut self, id: TransferId, bytes: u64) {
-        if let Some(transfer) = self.moving(id)
-            && bytes > transfer.bytes
-        {
-            transfer.bytes = bytes;
-            self.handle_moved(id);
-        }
+        self.step_of(id, |transfer| transfer.handle_progressed(bytes));
     }
 
     pub(crate) fn handle_moved(&mut self, id: TransferId) {
-        if self.moving(id).is_some() {
-            self.timers.start(Timer::DataStall, self.now, self.config.data_stall_timeout);
-        }
-    }
-
-    /// The running transfer, if it is this one and its bytes move.
-    pub(crate) fn moving(&mut self, id: TransferId) -> Option<&mut Transfer> {
-        self.transfer_named(id).filter(|transfer| matches!(transfer.phase, Phase::Moving))
+        self.step_of(id, |transfer| transfer.handle_moved());
     }
 
     pub(crate) fn handle_data_stalled(&mut self) {
-        self.abort(AbortReason::DataStalled, STALLED);
+        self.step(|transfer| transfer.abort(AbortReason::DataStalled, STALLED));
     }
 
     // Finishing (promise 1: nothing but a finish that succeeded leads to STORED).
 
-    pub(crate) fn finish(&mut self, id: TransferId) {
-        if let Some(transfer) = &mut self.transfer {
-            transfer.phase = Phase::Finishing(FinalReply::Nothing);
-        }
-        self.timers.stop(Timer::Settle);
-        if let FinishPatience::ContinueAfter { silence, .. } = self.config.finish_patience {
-            self.timers.start(Timer::Patience, self.now, silence);
-        }
-        self.timers.start(Timer::Finish, self.now, self.config.finish_timeout);
-        self.act(Action::AwaitFinish(id));
-    }
-
     pub(crate) fn handle_finished(&mut self, id: TransferId, result: Result<Stored, StorageError>) {
-        let is_finishing =
-            self.transfer_named(id).is_some_and(|transfer| matches!(transfer.phase, Phase::Finishing(_)));
-        if !is_finishing {
+        if !self.transfer_of(id).is_some_and(|transfer| transfer.is_finishing()) {
             return self.detached.handle_finished(id, result);
         }
         let reply = match result {
@@ -140,20 +111,14 @@ impl ServerPi {
     /// Begins the final reply, or goes on with it. Nothing is added to what a client does not read.
     pub(crate) fn handle_patience_over(&mut self) {
         let FinishPatience::ContinueAfter { every, .. } = self.config.finish_patience else { return };
-        self.timers.start(Timer::Patience, self.now, every);
-        if self.reads_replies()
-            && let Some(Transfer { phase: Phase::Finishing(reply), .. }) = &mut self.transfer
-        {
-            *reply = FinalReply::Begun;
+        self.start_timer(Timer::Patience, every);
+        if self.reads_replies() && self.transfer.as_mut().is_some_and(Transfer::continue_reply) {
             self.send_line(STILL_STORING);
         }
     }
 
     fn stored_reply(&mut self, stored: &Stored) -> Reply {
-        let unique = match self.transfer.as_ref().map(|transfer| &transfer.subject) {
-            Some(Subject::Upload(upload)) if upload.naming == Naming::Unique => Some(&upload.pathname),
-            _ => None,
-        };
+        let unique = self.transfer.as_ref().and_then(|transfer| transfer.subject().unique_name());
         if unique.is_none() && stored.note.is_none() {
             return STORED;
         }
@@ -174,11 +139,11 @@ impl ServerPi {
 
     pub(crate) fn handle_finish_overdue(&mut self) {
         let Some(transfer) = &self.transfer else { return };
-        let (id, Subject::Upload(upload)) = (transfer.id, &transfer.subject) else { return };
+        let (id, Some(pathname)) = (transfer.id(), transfer.subject().upload_pathname()) else { return };
         let has_begun = transfer.has_begun_reply();
         let deadline = self.now + self.config.detached_timeout;
         let is_detached = self.config.finish_overdue == FinishOverdue::Detach
-            && self.detached.add(id, &upload.pathname, deadline, self.config.detached_limit).is_ok();
+            && self.detached.add(id, pathname, deadline, self.config.detached_limit).is_ok();
         let seconds = self.config.finish_timeout.as_secs();
         let reply = self.replies.compose(ReplyCode::LOCAL_ERROR).text("Storing the file takes longer than ");
         let reply = reply.value(seconds).text(" s; ");
@@ -196,93 +161,37 @@ impl ServerPi {
 
     pub(crate) fn abor(&mut self, _: &[u8]) {
         self.parameters.take_announced();
-        let Some(effect) = self.transfer.as_ref().map(Transfer::abor_effect) else {
+        if self.transfer.is_none() {
             self.close_data_connection();
             return self.send(ABOR_DONE);
-        };
-        if let Some(transfer) = &mut self.transfer {
-            transfer.is_abor_waiting = true;
         }
-        match effect {
-            AborEffect::CancelOpening => {
-                self.cancel_request();
-                self.close_data_connection();
-                self.complete(ABORTED);
-            }
-            AborEffect::Abort => self.abort(AbortReason::ClientAborted, ABORTED),
-            AborEffect::DropFinish => self.drop_transfer(ABORTED),
-            AborEffect::Wait => {}
-        }
-    }
-
-    /// Gives the transfer up; the client gets `reply` when that is done.
-    pub(crate) fn abort(&mut self, why: AbortReason, reply: Reply) {
-        let Some(transfer) = &mut self.transfer else { return };
-        transfer.phase = Phase::Aborting(reply);
-        let id = transfer.id;
-        self.data.handle_transfer_over();
-        for timer in [Timer::DataConnect, Timer::Handshake, Timer::DataStall, Timer::Settle] {
-            self.timers.stop(timer);
-        }
-        self.timers.start(Timer::Abort, self.now, self.config.abort_timeout);
-        self.act(Action::Abort(id, why));
+        self.step(|transfer| transfer.handle_abor(ABORTED));
     }
 
     pub(crate) fn handle_aborted(&mut self, id: TransferId) {
-        let is_aborting =
-            self.transfer_named(id).is_some_and(|transfer| matches!(transfer.phase, Phase::Aborting(_)));
-        if is_aborting {
-            self.complete_abort();
-        }
+        self.step_of(id, |transfer| transfer.handle_aborted());
     }
 
-    /// The store takes too long to abort: dropping the upload is as good.
+    /// The store takes too long to abort.
     pub(crate) fn handle_abort_overdue(&mut self) {
-        if let Some(id) = self.transfer.as_ref().map(|transfer| transfer.id) {
-            self.act(Action::Drop(id));
-            self.complete_abort();
-        }
-    }
-
-    fn complete_abort(&mut self) {
-        if let Some(Phase::Aborting(reply)) = self.transfer.as_ref().map(|transfer| &transfer.phase) {
-            let reply = reply.clone();
-            self.complete(reply);
-        }
-    }
-
-    fn drop_transfer(&mut self, reply: Reply) {
-        if let Some(id) = self.transfer.as_ref().map(|transfer| transfer.id) {
-            self.act(Action::Drop(id));
-            self.complete(reply);
-        }
+        self.step(|transfer| transfer.handle_abort_overdue());
     }
 
     /// The server cannot wait any longer.
     pub(crate) fn handle_shutdown_overdue(&mut self) {
         self.handle_shutdown_requested();
-        match self.transfer.as_ref().map(|transfer| &transfer.phase) {
-            Some(Phase::Opening(_)) => {
-                self.cancel_request();
-                self.close_data_connection();
-                self.complete(SHUTTING_DOWN);
-            }
-            Some(Phase::Connecting(_) | Phase::Moving | Phase::Settling(_)) => {
-                self.abort(AbortReason::ShuttingDown, SHUTTING_DOWN)
-            }
-            Some(Phase::Finishing(_)) => self.drop_transfer(SHUT_DOWN_WHILE_STORING),
-            Some(Phase::Aborting(_)) => {}
-            None => {
-                self.cancel_request();
-            }
+        if self.transfer.is_none() {
+            self.cancel_request();
         }
+        self.step(|transfer| match transfer.is_finishing() {
+            true => transfer.drop_finish(SHUT_DOWN_WHILE_STORING),
+            false => transfer.give_up(AbortReason::ShuttingDown, SHUTTING_DOWN),
+        });
     }
 
     /// The final reply (promise 3), and the `226` of an `ABOR` behind it.
     pub(crate) fn complete(&mut self, reply: Reply) {
-        for timer in Timer::OF_A_TRANSFER {
-            self.timers.stop(timer);
-        }
+        self.stop_timers(&Timer::OF_A_TRANSFER);
         self.start_idle();
         let transfer = self.transfer.take();
         let has_begun = transfer.as_ref().is_some_and(Transfer::has_begun_reply);
@@ -290,7 +199,7 @@ impl ServerPi {
             return self.break_off(&reply);
         }
         self.send(reply);
-        if transfer.is_some_and(|transfer| transfer.is_abor_waiting) {
+        if transfer.is_some_and(|transfer| !transfer.is_abortable()) {
             self.send(ABOR_DONE);
         }
     }

@@ -10,9 +10,9 @@ use crate::{
         action::{Action, DataConnectionMode, DataId, Movement, Request, TransferId},
         event::Resumption,
         machines::{
-            data_connection::{DataEffect, PassiveCommand, Readiness, Unfitness},
+            data_connection::{PassiveCommand, Readiness, Unfitness},
             timer::Timer,
-            transfer::{Phase, Subject, Transfer},
+            transfer::{Subject, Transfer},
         },
         server_pi::{departure::ORPHANED, purpose::Purpose},
     },
@@ -118,11 +118,11 @@ impl ServerPi {
             Readiness::Ready | Readiness::Securing(_) | Readiness::Awaited | Readiness::ToConnect => {}
         }
         let transfer = Transfer::new(TransferId(self.next_id()), subject, movement, self.now);
-        if self.has_left() && !self.may_become_certain(&transfer) {
+        if self.has_left() && !transfer.may_become_certain(self.security.protects_data()) {
             return self.send(ORPHANED);
         }
         if let Readiness::Securing(id) = self.data.readiness() {
-            self.act(Action::ExpectTransfer(id, transfer.subject.direction()));
+            self.act(Action::ExpectTransfer(id, transfer.subject().direction()));
         }
         self.transfer = Some(transfer);
         self.ask(request, purpose);
@@ -145,46 +145,22 @@ impl ServerPi {
         self.follow_data_effect(effect);
     }
 
-    /// Does what follows from what has happened to the data connection.
-    pub(crate) fn follow_data_effect(&mut self, effect: DataEffect) {
-        match effect {
-            DataEffect::Nothing => {}
-            DataEffect::Refuse(id) => self.act(Action::RefuseDataConnection(id)),
-            DataEffect::Connected => {
-                self.secure_data_connection();
-                self.move_if_ready();
-            }
-            DataEffect::Secured => self.move_if_ready(),
-            DataEffect::Failed => self.handle_no_data_connection(),
-            // The abort closes it, too.
-            DataEffect::Unfit(_, why) if self.is_data_connection_awaited() => {
-                self.refuse_data_connection(why);
-            }
-            DataEffect::Unfit(id, _) => self.act(Action::CloseDataConnection(id)),
-        }
-    }
-
     /// Begins the handshake on a data connection that is there, unless it is to be clear. The client may begin it at once
     /// or wait for the preliminary reply.
     pub(crate) fn secure_data_connection(&mut self) {
         if self.security.protects_data()
             && let Some(id) = self.data.secure()
         {
-            let direction = self.transfer.as_ref().map(|transfer| transfer.subject.direction());
+            let direction = self.transfer.as_ref().map(|transfer| transfer.subject().direction());
             self.act(Action::SecureDataConnection(id, direction));
         }
     }
 
     pub(crate) fn handle_no_data_connection(&mut self) {
-        self.abort(AbortReason::NoDataConnection, NO_DATA_CONNECTION);
+        self.step(|transfer| transfer.abort(AbortReason::NoDataConnection, NO_DATA_CONNECTION));
     }
 
     // What it means for the transfer.
-
-    /// Whether the store has opened a transfer that waits for its data connection.
-    fn is_data_connection_awaited(&self) -> bool {
-        self.transfer.as_ref().is_some_and(|transfer| matches!(transfer.phase, Phase::Connecting(_)))
-    }
 
     /// A transfer that is open moves, or waits for the handshake. As long as none is open, that has as much time as the
     /// next command.
@@ -193,31 +169,27 @@ impl ServerPi {
             return;
         }
         match self.data.readiness() {
-            Readiness::Ready => self.start_moving(),
+            Readiness::Ready => {
+                let now = self.now;
+                self.step(|transfer| transfer.handle_connected(now));
+            }
             Readiness::Securing(_) => {
-                self.timers.stop(Timer::DataConnect);
+                self.stop_timer(Timer::DataConnect);
                 self.await_handshake();
             }
             _ => {}
         }
     }
 
-    /// The data connection is there, and as it was agreed.
-    fn start_moving(&mut self) {
-        let Some(transfer) = &mut self.transfer else { return };
-        let Some(movement) = transfer.handle_connected(self.now) else { return };
-        let id = transfer.id;
-        self.data.take_for_transfer();
-        self.timers.stop(Timer::DataConnect);
-        self.timers.stop(Timer::Handshake);
-        self.timers.start(Timer::DataStall, self.now, self.config.data_stall_timeout);
-        self.act(Action::Transfer(id, movement));
+    /// Whether the store has opened a transfer that waits for its data connection.
+    pub(super) fn is_data_connection_awaited(&self) -> bool {
+        self.transfer.as_ref().is_some_and(Transfer::is_connecting)
     }
 
     /// No transfer can take the data connection, and the one that waits for it is told why.
     pub(super) fn refuse_data_connection(&mut self, why: Unfitness) {
         let reply = self.unfitness_reply(why);
-        self.abort(AbortReason::NoDataConnection, reply);
+        self.step(|transfer| transfer.abort(AbortReason::NoDataConnection, reply));
     }
 
     /// A client that has shown a certificate on the control connection has to show the same one on the data connection.

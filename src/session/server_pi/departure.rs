@@ -7,7 +7,7 @@
 use crate::{
     reply::Reply,
     session::{
-        machines::transfer::{Announced, Phase, Subject, Transfer},
+        machines::transfer::TransferEffect,
         server_pi::{Presence, ServerPi},
     },
     storage::AbortReason,
@@ -31,21 +31,11 @@ impl ServerPi {
             return self.close();
         }
         self.presence = Presence::Left;
-        let Some(transfer) = self.transfer.as_ref().filter(|transfer| !self.may_become_certain(transfer))
-        else {
-            return;
-        };
-        match transfer.phase {
-            Phase::Opening(_) => {
-                self.cancel_request();
-                self.close_data_connection();
-                self.complete(ORPHANED);
-            }
-            Phase::Connecting(_) | Phase::Moving | Phase::Settling(_) => {
-                self.abort(AbortReason::ControlConnectionLost, ORPHANED);
-            }
-            Phase::Finishing(_) | Phase::Aborting(_) => {}
-        }
+        let is_private = self.security.protects_data();
+        self.step(|transfer| match transfer.may_become_certain(is_private) {
+            true => TransferEffect::Nothing,
+            false => transfer.give_up(AbortReason::ControlConnectionLost, ORPHANED),
+        });
     }
 
     /// Ends the session of a client that has left, once everything that it said is answered. `true` if this did it.
@@ -57,27 +47,8 @@ impl ServerPi {
         ends
     }
 
-    /// Whether a transfer of a client that has left may come to an end that counts: what the client gets always, and
-    /// what it sends if TLS or an announced size will show that it is whole.
-    pub(crate) fn may_become_certain(&self, transfer: &Transfer) -> bool {
-        match &transfer.subject {
-            // Its end has come, and is not certain.
-            Subject::Upload(_) if matches!(transfer.phase, Phase::Settling(_)) => false,
-            Subject::Upload(upload) => {
-                matches!(upload.announced, Announced::Whole(_)) || self.security.protects_data()
-            }
-            Subject::Download | Subject::Listing => true,
-        }
-    }
-
     /// The control connection is gone: what has not come whole is aborted, what has is finished.
     pub(crate) fn abandon_transfer(&mut self) {
-        match self.transfer.as_ref().map(|transfer| &transfer.phase) {
-            Some(Phase::Opening(_)) => self.transfer = None,
-            Some(Phase::Connecting(_) | Phase::Moving | Phase::Settling(_)) => {
-                self.abort(AbortReason::ControlConnectionLost, LOST);
-            }
-            Some(Phase::Finishing(_) | Phase::Aborting(_)) | None => {}
-        }
+        self.step(|transfer| transfer.give_up(AbortReason::ControlConnectionLost, LOST));
     }
 }

@@ -14,7 +14,7 @@ impl ServerPi {
     }
 
     pub(crate) fn await_handshake(&mut self) {
-        self.timers.start(Timer::Handshake, self.now, self.config.tls.handshake_timeout);
+        self.start_timer(Timer::Handshake, self.config.tls.handshake_timeout);
     }
 
     /// A name of the server that is none of its hosts' is only how its client found it.
@@ -25,7 +25,7 @@ impl ServerPi {
         let host = client.server_name.and_then(|name| parse_host(name.as_bytes()).ok());
         let host = host.filter(|host| self.config.serves_host(host));
         self.login.handle_secured(host, client.certificate);
-        self.timers.stop(Timer::Handshake);
+        self.stop_timer(Timer::Handshake);
         self.start_idle();
         if self.config.tls.start == TlsStart::Implicit {
             self.greet();

@@ -4,20 +4,21 @@ pub(super) mod answers;
 mod conduct;
 mod connecting;
 pub(super) mod departure;
+mod effects;
 mod handshakes;
 pub(super) mod purpose;
 mod settling;
 #[cfg(test)]
 pub(super) mod state;
 
-use alloc::{collections::VecDeque, sync::Arc};
-use core::{fmt, mem};
+use alloc::{collections::VecDeque, string::String, sync::Arc};
+use core::{fmt, mem, time::Duration};
 
 use bytes::Bytes;
 
 use self::purpose::{Pending, Purpose};
 use super::{
-    action::{Action, Request, RequestId, TransferId},
+    action::{Action, Request, RequestId},
     machines::{
         data_connection::DataConnection,
         detached::DetachedFinishes,
@@ -41,14 +42,14 @@ use crate::{
 pub(crate) struct ServerPi {
     pub(super) config: Arc<Config>,
     pub(super) control: Endpoints,
-    pub(super) now: Instant,
+    now: Instant,
     pub(super) login: Login,
     pub(super) security: Security,
     pub(super) parameters: Parameters,
     data: DataConnection,
-    pub(super) transfer: Option<Transfer>,
+    transfer: Option<Transfer>,
     pub(super) detached: DetachedFinishes,
-    pub(super) timers: Timers,
+    timers: Timers,
     pending: Option<Pending>,
     pub(super) replies: ReplyBuffer,
     presence: Presence,
@@ -108,7 +109,7 @@ impl ServerPi {
             last_id: 0,
             config,
         };
-        pi.timers.start(Timer::LogIn, now, pi.config.log_in_timeout);
+        pi.start_timer(Timer::LogIn, pi.config.log_in_timeout);
         pi.start_idle();
         match pi.config.tls.start {
             TlsStart::Never | TlsStart::Explicit => pi.greet(),
@@ -160,14 +161,18 @@ impl ServerPi {
 
     /// Whether an `ABOR` would act on the transfer. A second one waits for its turn.
     pub(super) fn is_abortable(&self) -> bool {
-        self.transfer.as_ref().is_some_and(|transfer| !transfer.is_abor_waiting)
+        self.transfer.as_ref().is_some_and(Transfer::is_abortable)
     }
 
     /// Whether commands that act in a transfer are answered: once it has its preliminary reply, until its final one
     /// begins.
     pub(super) fn is_transfer_open(&self) -> bool {
-        let is_open = |transfer: &Transfer| transfer.is_announced && !transfer.has_begun_reply();
-        self.transfer.as_ref().is_some_and(is_open)
+        self.transfer.as_ref().is_some_and(Transfer::is_open)
+    }
+
+    /// How far the running transfer is, for `STAT`.
+    pub(super) fn describe_transfer(&self) -> Option<String> {
+        self.transfer.as_ref().map(|transfer| transfer.describe(self.now))
     }
 
     pub(super) fn backlog_limit(&self) -> usize {
@@ -247,7 +252,7 @@ impl ServerPi {
     pub(super) fn ask(&mut self, request: Request, purpose: Purpose) {
         let id = RequestId(self.next_id());
         self.pending = Some(Pending { id, purpose });
-        self.timers.start(Timer::Request, self.now, self.config.request_timeout);
+        self.start_timer(Timer::Request, self.config.request_timeout);
         self.act(Action::Ask(id, request));
     }
 
@@ -257,6 +262,21 @@ impl ServerPi {
     }
 
     // Time.
+
+    /// Starts a deadline, or starts it again.
+    pub(super) fn start_timer(&mut self, timer: Timer, after: Duration) {
+        self.timers.start(timer, self.now, after);
+    }
+
+    pub(super) fn stop_timer(&mut self, timer: Timer) {
+        self.timers.stop(timer);
+    }
+
+    fn stop_timers(&mut self, timers: &[Timer]) {
+        for timer in timers {
+            self.timers.stop(*timer);
+        }
+    }
 
     /// When the first deadline passes (promise 10).
     pub(super) fn next_deadline(&self) -> Option<Instant> {
@@ -286,7 +306,7 @@ impl ServerPi {
 
     pub(super) fn start_idle(&mut self) {
         if !self.is_closed() {
-            self.timers.start(Timer::ControlIdle, self.now, self.config.control_idle_timeout);
+            self.start_timer(Timer::ControlIdle, self.config.control_idle_timeout);
         }
     }
 
@@ -322,10 +342,7 @@ impl ServerPi {
         if mem::replace(&mut self.stage, Stage::Closed) == Stage::Closed {
             return;
         }
-        self.timers.stop(Timer::LogIn);
-        self.timers.stop(Timer::ControlIdle);
-        self.timers.stop(Timer::Handshake);
-        self.timers.stop(Timer::Patience);
+        self.stop_timers(&[Timer::LogIn, Timer::ControlIdle, Timer::Handshake, Timer::Patience]);
         self.cancel_request();
         self.abandon_transfer();
         self.close_data_connection();
@@ -335,13 +352,8 @@ impl ServerPi {
     /// Takes back a request whose answer is of no use any more.
     pub(super) fn cancel_request(&mut self) -> Option<Pending> {
         let pending = self.pending.take()?;
-        self.timers.stop(Timer::Request);
+        self.stop_timer(Timer::Request);
         self.act(Action::Cancel(pending.id));
         Some(pending)
-    }
-
-    /// The running transfer, if it is this one.
-    pub(super) fn transfer_named(&mut self, id: TransferId) -> Option<&mut Transfer> {
-        self.transfer.as_mut().filter(|transfer| transfer.id == id)
     }
 }

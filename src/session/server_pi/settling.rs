@@ -11,12 +11,9 @@ use crate::{
     config::Truncation,
     reply::Reply,
     session::{
-        action::{Action, TransferId},
+        action::TransferId,
         event::{ControlState, DataEnd, Outcome},
-        machines::{
-            timer::Timer,
-            transfer::{Phase, Settling, Subject, Transfer},
-        },
+        machines::timer::Timer,
         server_pi::{ServerPi, departure::ORPHANED},
     },
     storage::AbortReason,
@@ -41,105 +38,64 @@ const NOT_SEEN: Reply = Reply::from_static(
 
 impl ServerPi {
     pub(crate) fn handle_transfer_ended(&mut self, id: TransferId, outcome: Outcome) {
-        let Some(transfer) = self.moving(id) else { return };
+        let Some(transfer) = self.transfer_of(id).filter(|transfer| transfer.is_moving()) else { return };
         if let Outcome::Sent { bytes } | Outcome::Received { bytes, .. } = outcome {
-            transfer.bytes = bytes;
+            transfer.handle_last_byte(bytes);
         }
-        let is_upload = matches!(transfer.subject, Subject::Upload(_));
+        let is_upload = transfer.subject().is_upload();
         self.data.handle_transfer_over();
-        self.timers.stop(Timer::DataStall);
+        self.stop_timer(Timer::DataStall);
         match outcome {
-            Outcome::Received { end, .. } if is_upload => self.handle_received(id, end),
-            Outcome::Sent { .. } if !is_upload => self.complete(SENT),
+            Outcome::Received { end, .. } if is_upload => self.handle_received(end),
+            Outcome::Sent { .. } if !is_upload => self.step(|transfer| transfer.handle_sent(SENT)),
             Outcome::StoreFailed(error) => {
                 let reply = self.failure_reply(&error);
-                self.break_transfer_off(AbortReason::StoreFailed, reply);
+                self.step(|transfer| transfer.break_off(AbortReason::StoreFailed, reply));
             }
             // Only a wrong driver has sent what was to be received, or received what was to be sent.
             Outcome::Lost | Outcome::Sent { .. } | Outcome::Received { .. } => {
-                self.break_transfer_off(AbortReason::DataConnectionLost, LOST);
+                self.step(|transfer| transfer.break_off(AbortReason::DataConnectionLost, LOST));
             }
-        }
-    }
-
-    /// A download or a listing is over by itself, and an upload is aborted.
-    fn break_transfer_off(&mut self, why: AbortReason, reply: Reply) {
-        match self.transfer.as_ref().map(|transfer| &transfer.subject) {
-            Some(Subject::Upload(_)) => self.abort(why, reply),
-            _ => self.complete(reply),
         }
     }
 
     /// The data connection of an upload has ended in good order.
-    fn handle_received(&mut self, id: TransferId, end: DataEnd) {
+    fn handle_received(&mut self, end: DataEnd) {
         let is_private = self.security.protects_data();
         let is_authentic = is_private && end == DataEnd::CloseNotify;
-        let is_certain = is_authentic || self.transfer.as_ref().is_some_and(Transfer::has_announced_size);
-        if is_private && !is_authentic && self.config.tls.truncation == Truncation::Refuse {
-            self.abort(AbortReason::Truncated, TRUNCATED);
-        } else if self.has_left() && !is_certain {
-            self.abort(AbortReason::ControlConnectionLost, ORPHANED);
-        } else if self.transfer.as_ref().is_some_and(Transfer::is_short) {
-            self.abort(AbortReason::Incomplete, SHORT);
-        } else if is_certain {
-            self.finish(id);
-        } else {
-            self.settle(end);
-        }
-    }
-
-    fn settle(&mut self, end: DataEnd) {
-        let Some(transfer) = &mut self.transfer else { return };
-        transfer.phase = Phase::Settling(Settling::Waiting);
-        let bytes = transfer.bytes;
-        match self.settling_time(end, bytes) {
-            Duration::ZERO => self.look_at_control(),
-            time => self.timers.start(Timer::Settle, self.now, time),
-        }
-    }
-
-    /// How long the end of the control connection may take to follow that of an upload of so many bytes, if the client
-    /// was killed.
-    fn settling_time(&self, end: DataEnd, bytes: u64) -> Duration {
-        match end {
-            DataEnd::Fin { pause: Some(pause) }
-                if pause < ONE_GO_PAUSE
-                    && (1..=ONE_GO_LIMIT).contains(&bytes)
-                    && !self.security.protects_data() =>
-            {
-                Duration::ZERO
+        let is_refused = is_private && !is_authentic && self.config.tls.truncation == Truncation::Refuse;
+        let (has_left, grace) = (self.has_left(), self.config.killed_client_grace);
+        self.step(|transfer| {
+            let is_certain = is_authentic || transfer.has_announced_size();
+            if is_refused {
+                transfer.abort(AbortReason::Truncated, TRUNCATED)
+            } else if has_left && !is_certain {
+                transfer.abort(AbortReason::ControlConnectionLost, ORPHANED)
+            } else if transfer.is_short() {
+                transfer.abort(AbortReason::Incomplete, SHORT)
+            } else if is_certain {
+                transfer.finish()
+            } else if !is_private && came_at_once(end, transfer.bytes()) {
+                transfer.settle(Duration::ZERO)
+            } else {
+                transfer.settle(grace)
             }
-            DataEnd::Fin { .. } | DataEnd::CloseNotify => self.config.killed_client_grace,
-        }
+        });
     }
 
     /// The time is over for the end of an upload to settle, or for the driver to look.
     pub(crate) fn handle_settled(&mut self) {
-        match self.transfer.as_ref().map(|transfer| &transfer.phase) {
-            Some(Phase::Settling(Settling::Waiting)) => self.look_at_control(),
-            Some(Phase::Settling(Settling::Looking)) => {
-                self.abort(AbortReason::ControlConnectionLost, NOT_SEEN);
-            }
-            _ => {}
-        }
-    }
-
-    fn look_at_control(&mut self) {
-        let Some(transfer) = &mut self.transfer else { return };
-        transfer.phase = Phase::Settling(Settling::Looking);
-        let id = transfer.id;
-        self.timers.start(Timer::Settle, self.now, self.config.data_stall_timeout);
-        self.act(Action::LookAtControl(id));
+        self.step(|transfer| transfer.handle_settled(NOT_SEEN));
     }
 
     pub(crate) fn handle_control_looked_at(&mut self, id: TransferId, state: ControlState) {
-        let is_looking = self
-            .transfer_named(id)
-            .is_some_and(|transfer| matches!(transfer.phase, Phase::Settling(Settling::Looking)));
-        match state {
-            _ if !is_looking => {}
-            ControlState::Open => self.finish(id),
-            ControlState::Ended => self.abort(AbortReason::ControlConnectionLost, ORPHANED),
-        }
+        self.step_of(id, |transfer| transfer.handle_control_looked_at(state, ORPHANED));
     }
+}
+
+/// Whether a file of so many bytes came in one go: then the end of the control connection would have followed already, if
+/// the client was killed.
+fn came_at_once(end: DataEnd, bytes: u64) -> bool {
+    let DataEnd::Fin { pause: Some(pause) } = end else { return false };
+    pause < ONE_GO_PAUSE && (1..=ONE_GO_LIMIT).contains(&bytes)
 }

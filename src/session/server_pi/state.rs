@@ -23,7 +23,7 @@ impl ServerPi {
             login: self.login.state(),
             security: self.security.state(),
             data: self.data.state(),
-            phase: self.transfer.as_ref().map(|transfer| &transfer.phase as _),
+            phase: self.transfer.as_ref().map(Transfer::state),
             timers: self.timers.all(),
             detached: self.detached.next_deadline(),
         }
@@ -57,12 +57,7 @@ impl ServerPi {
             unsent,
         } = self;
         assert!(actions.is_empty());
-        // The time since when a transfer runs is only shown.
-        let transfer = transfer.as_ref().map(
-            |Transfer { id, subject, phase, bytes, since: _, is_announced, is_abor_waiting }| {
-                (*id, subject, phase, *bytes, *is_announced, *is_abor_waiting)
-            },
-        );
+        let transfer = transfer.as_ref().map(Transfer::future);
         let unsent = (*unsent).min(config.reply_limit + 1);
         (login, security, parameters, data, transfer, detached, timers, pending, *presence, *stage, unsent)
     }

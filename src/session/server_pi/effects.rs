@@ -1,0 +1,95 @@
+//! What follows from the steps of the machines: the one place where it becomes actions, deadlines and replies.
+
+use crate::{
+    config::FinishPatience,
+    session::{
+        action::{Action, TransferId},
+        machines::{
+            data_connection::DataEffect,
+            timer::Timer,
+            transfer::{Transfer, TransferEffect},
+        },
+        server_pi::ServerPi,
+    },
+};
+
+impl ServerPi {
+    /// Does what follows from what has happened to the data connection.
+    pub(crate) fn follow_data_effect(&mut self, effect: DataEffect) {
+        match effect {
+            DataEffect::Nothing => {}
+            DataEffect::Refuse(id) => self.act(Action::RefuseDataConnection(id)),
+            DataEffect::Connected => {
+                self.secure_data_connection();
+                self.move_if_ready();
+            }
+            DataEffect::Secured => self.move_if_ready(),
+            DataEffect::Failed => self.handle_no_data_connection(),
+            // The abort closes it, too.
+            DataEffect::Unfit(_, why) if self.is_data_connection_awaited() => {
+                self.refuse_data_connection(why);
+            }
+            DataEffect::Unfit(id, _) => self.act(Action::CloseDataConnection(id)),
+        }
+    }
+
+    /// Takes a step of the running transfer, if there is one.
+    pub(super) fn step(&mut self, step: impl FnOnce(&mut Transfer) -> TransferEffect) {
+        let effect = self.transfer.as_mut().map_or(TransferEffect::Nothing, step);
+        self.follow_transfer_effect(effect);
+    }
+
+    /// The same, if it is this one that runs.
+    pub(super) fn step_of(&mut self, id: TransferId, step: impl FnOnce(&mut Transfer) -> TransferEffect) {
+        let effect = self.transfer_of(id).map_or(TransferEffect::Nothing, step);
+        self.follow_transfer_effect(effect);
+    }
+
+    /// The running transfer, if it is this one.
+    pub(super) fn transfer_of(&mut self, id: TransferId) -> Option<&mut Transfer> {
+        self.transfer.as_mut().filter(|transfer| transfer.id() == id)
+    }
+
+    /// Does what follows from a step of the running transfer.
+    fn follow_transfer_effect(&mut self, effect: TransferEffect) {
+        match effect {
+            TransferEffect::Nothing => {}
+            TransferEffect::Move(id, movement) => {
+                self.data.take_for_transfer();
+                self.stop_timers(&[Timer::DataConnect, Timer::Handshake]);
+                self.start_timer(Timer::DataStall, self.config.data_stall_timeout);
+                self.act(Action::Transfer(id, movement));
+            }
+            TransferEffect::HasMoved => self.start_timer(Timer::DataStall, self.config.data_stall_timeout),
+            TransferEffect::Settle(time) => self.start_timer(Timer::Settle, time),
+            TransferEffect::LookAtControl(id) => {
+                self.start_timer(Timer::Settle, self.config.data_stall_timeout);
+                self.act(Action::LookAtControl(id));
+            }
+            TransferEffect::Finish(id) => {
+                self.stop_timer(Timer::Settle);
+                if let FinishPatience::ContinueAfter { silence, .. } = self.config.finish_patience {
+                    self.start_timer(Timer::Patience, silence);
+                }
+                self.start_timer(Timer::Finish, self.config.finish_timeout);
+                self.act(Action::AwaitFinish(id));
+            }
+            TransferEffect::Abort(id, why) => {
+                self.data.handle_transfer_over();
+                self.stop_timers(&[Timer::DataConnect, Timer::Handshake, Timer::DataStall, Timer::Settle]);
+                self.start_timer(Timer::Abort, self.config.abort_timeout);
+                self.act(Action::Abort(id, why));
+            }
+            TransferEffect::NotOpened(reply) => {
+                self.cancel_request();
+                self.close_data_connection();
+                self.complete(reply);
+            }
+            TransferEffect::Drop(id, reply) => {
+                self.act(Action::Drop(id));
+                self.complete(reply);
+            }
+            TransferEffect::Complete(reply) => self.complete(reply),
+        }
+    }
+}
