@@ -6,12 +6,12 @@ const FOR_TESTS: &str = "#[cfg(test)]\nmod ";
 
 /// The code of a file: without comments, strings, and modules that are compiled for tests only.
 pub fn code_of(source: &str) -> String {
-    without_tests(&without_comments_and_strings(source))
+    without_tests(&plain(source))
 }
 
 /// The files that a file declares for tests only.
 pub fn test_modules(source: &str) -> Vec<String> {
-    let code = without_comments_and_strings(source);
+    let code = plain(source);
     let declared = code.split(FOR_TESTS).skip(1).filter_map(|item| item.split_once([';', '{']));
     let files = declared.filter(|(name, _)| name.chars().all(|c| c.is_alphanumeric() || c == '_'));
     files.map(|(name, _)| name.to_owned()).collect()
@@ -126,6 +126,19 @@ fn tokens(code: &str) -> Vec<&str> {
         rest = behind.trim_start();
     }
     tokens
+}
+
+/// Code without comments and strings, whose tests are for all systems.
+fn plain(source: &str) -> String {
+    const FOR_SOME: &str = "#[cfg(all(test, ";
+    let code = without_comments_and_strings(source);
+    let mut parts = code.split(FOR_SOME);
+    let mut plain = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        plain.push_str("#[cfg(test)]");
+        plain.push_str(part.split_once(']').map_or("", |(_, behind)| behind));
+    }
+    plain
 }
 
 /// The same without what is compiled for tests only, which may use what it likes.

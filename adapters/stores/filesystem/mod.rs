@@ -9,6 +9,7 @@ mod copying;
 mod credentials;
 mod directory_sync;
 mod download;
+mod file_state;
 mod leftovers;
 #[cfg_attr(not(unix), path = "no_likeness.rs")]
 mod likeness;

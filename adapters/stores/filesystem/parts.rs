@@ -2,19 +2,11 @@
 
 use std::{
     collections::VecDeque,
-    path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     vec::Vec,
 };
 
-use cap_std::fs::Dir;
-
-use super::{
-    OnAbort,
-    root::Root,
-    start::{Start, State},
-    temporary::Temporary,
-};
+use super::file_state::State;
 
 /// How many are remembered. Of more, the oldest one is taken for a whole file.
 const PARTS_LIMIT: usize = 10_000;
@@ -49,7 +41,7 @@ impl Parts {
     }
 
     /// Takes a part for one upload alone.
-    fn claim(self: &Arc<Self>, part: State) -> Option<Claim> {
+    pub(super) fn claim(self: &Arc<Self>, part: State) -> Option<Claim> {
         let unique = part.unique?;
         let mut known = self.known();
         let place = known.left.iter().position(|left| *left == part)?;
@@ -84,29 +76,6 @@ impl Drop for Claim {
         let mut known = self.parts.known();
         if let Some(place) = known.continued.iter().position(|unique| *unique == self.unique) {
             known.continued.swap_remove(place);
-        }
-    }
-}
-
-/// The part of a file that `name` has, if all of it is to stay: an upload may write behind it, by a second, hidden name.
-/// `None` if it is no part, or somebody else uses it.
-///
-/// It keeps its own name meanwhile, so a client that comes back on another connection finds it, and so does one that comes
-/// after the server was killed.
-pub(super) fn take_over(
-    root: &Root,
-    directory: &Arc<Dir>,
-    name: &Path,
-    start: &Start,
-) -> Option<(Temporary, Claim)> {
-    let part = start.whole().filter(|_| root.on_abort == OnAbort::KeepPartial)?;
-    let _turn = root.take_turn();
-    let claim = root.parts.claim(part)?;
-    match Temporary::of_part(Arc::clone(directory), name, part) {
-        Ok(temporary) => temporary.map(|temporary| (temporary, claim)),
-        Err(error) => {
-            tracing::debug!(%error, "a part of a file is copied, since it cannot be continued as it is");
-            None
         }
     }
 }

@@ -7,13 +7,12 @@ use std::{
     path::Path,
 };
 
-use cap_std::fs::{Dir, Metadata as SystemMetadata};
+use cap_std::fs::Dir;
 
-use super::{root::Root, system};
+use super::{file_state::State, root::Root, system};
 use crate::{
     pathname::Pathname,
     storage::{StorageError, StorageErrorKind},
-    time_value::TimeValue,
 };
 
 /// The first bytes of a file, which stay. The file is open, so they are those of the file that had the name then,
@@ -25,24 +24,6 @@ pub(super) struct Start {
     /// The entry of the directory, and what was opened: two things if the entry is a symbolic link.
     entry: State,
     content: State,
-}
-
-/// Differs before and after a change of a file, as far as the system tells changes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct State {
-    pub(super) unique: Option<(u64, u64)>,
-    size: u64,
-    modified: Option<TimeValue>,
-}
-
-impl State {
-    pub(super) fn new(metadata: &SystemMetadata) -> Self {
-        Self { unique: system::unique(metadata), size: metadata.len(), modified: system::modified(metadata) }
-    }
-
-    pub(super) fn of(file: &File) -> io::Result<Self> {
-        Ok(Self::new(&SystemMetadata::from_file(file)?))
-    }
 }
 
 impl Start {

@@ -11,10 +11,11 @@ use cap_std::fs::Dir;
 use super::{
     super::unique_name::{random_number, unique_name},
     commit_point::CommitPoint,
+    file_state::State,
     likeness::Likeness,
     names,
     root::Root,
-    start::{Start, State},
+    start::Start,
     temporary::Temporary,
 };
 use crate::{

@@ -6,7 +6,7 @@ use cap_std::fs::{Dir, OpenOptions};
 
 use super::{
     super::hidden_name::temporary_name,
-    start::State,
+    file_state::State,
     system::{self, Lock},
 };
 

@@ -1,7 +1,7 @@
 //! Files that are stored.
 
 use core::{cmp::Ordering, mem};
-use std::{sync::Arc, vec::Vec};
+use std::{path::Path, sync::Arc, vec::Vec};
 
 use blocking::unblock;
 use bytes::Bytes;
@@ -11,11 +11,12 @@ use super::{
     commit_point::CommitPoint,
     copying::Copying,
     directory_sync::DirectorySync,
+    file_state::State,
     options::{Durability, OnAbort},
-    parts::{self, Claim},
+    parts::Claim,
     pooled::Pooled,
     root::Root,
-    start::State,
+    start::Start,
     system,
     target::{Target, changed},
     temporary::Temporary,
@@ -82,7 +83,7 @@ pub(super) fn open(
     let offset = start.as_ref().map_or(0, |start| start.length());
     refuse_if_no_room(&parent, announced.unwrap_or(0).saturating_sub(offset))?;
 
-    let taken = start.as_ref().and_then(|start| parts::take_over(root, &parent, target.name(), start));
+    let taken = start.as_ref().and_then(|start| take_over(root, &parent, target.name(), start));
     let (temporary, part, copying) = match taken {
         Some((temporary, claim)) => (temporary, Some(claim), None),
         None => {
@@ -102,6 +103,24 @@ pub(super) fn open(
     let sink = Sink { root: root.clone(), temporary, position: offset, is_synced: false, target, part };
     let upload = FilesystemUpload { unwritten: Vec::new(), sink: Pooled::new(sink), copying };
     Ok(OpenedUpload { upload, pathname, offset })
+}
+
+/// The part of a file that `name` has, if all of it is to stay: an upload may write behind it, by a second, hidden name.
+/// `None` if it is no part, or somebody else uses it.
+///
+/// It keeps its own name meanwhile, so a client that comes back on another connection finds it, and so does one that comes
+/// after the server was killed.
+fn take_over(root: &Root, directory: &Arc<Dir>, name: &Path, start: &Start) -> Option<(Temporary, Claim)> {
+    let part = start.whole().filter(|_| root.on_abort == OnAbort::KeepPartial)?;
+    let _turn = root.take_turn();
+    let claim = root.parts.claim(part)?;
+    match Temporary::of_part(Arc::clone(directory), name, part) {
+        Ok(temporary) => temporary.map(|temporary| (temporary, claim)),
+        Err(error) => {
+            tracing::debug!(%error, "a part of a file is copied, since it cannot be continued as it is");
+            None
+        }
+    }
 }
 
 /// Refuses what has no room for sure. A copy of what stays may take none, so only the writes will tell about that.
