@@ -56,15 +56,15 @@ async fn receive_chunks<U: Upload, S: AsyncRead + AsyncWrite + Unpin>(
     let mut decoded = BytesMut::new();
     let mut turn = Turn::default();
     let end = loop {
-        let count = match poll_fn(|cx| buffer.poll_fill(stream, cx)).await? {
-            Filled::Bytes(count) => count,
-            Filled::End(end) => break end,
-        };
+        if let Filled::End(end) = poll_fn(|cx| buffer.poll_fill(stream, cx)).await? {
+            break end;
+        }
+        let count = buffer.filled().len();
         progress.add(count);
         let chunk = if dtp.is_identity() {
-            buffer.take(count)
+            buffer.take()
         } else {
-            dtp.decode(buffer.filled(count), &mut decoded);
+            dtp.decode(buffer.filled(), &mut decoded);
             decoded.split().freeze()
         };
         if !chunk.is_empty() {

@@ -30,6 +30,8 @@ pub(in crate::adapters::driver) enum StreamEnd {
 /// store that keeps chunks keeps no more memory than twice the file.
 pub(super) struct ReceiveBuffer {
     memory: BytesMut,
+    /// How much of the memory has come from the connection, from its start on.
+    filled: usize,
     lent: Bytes,
     size: ChunkSize,
     end: Option<StreamEnd>,
@@ -37,13 +39,19 @@ pub(super) struct ReceiveBuffer {
 
 /// What was read.
 pub(super) enum Filled {
-    Bytes(usize),
+    Bytes,
     End(StreamEnd),
 }
 
 impl ReceiveBuffer {
     pub(super) fn new(largest: usize) -> Self {
-        Self { memory: BytesMut::new(), lent: Bytes::new(), size: ChunkSize::new(largest), end: None }
+        Self {
+            memory: BytesMut::new(),
+            filled: 0,
+            lent: Bytes::new(),
+            size: ChunkSize::new(largest),
+            end: None,
+        }
     }
 
     /// Reads until the buffer is full or nothing more is there.
@@ -56,15 +64,16 @@ impl ReceiveBuffer {
             return Poll::Ready(Ok(Filled::End(end)));
         }
         self.reclaim();
-        let mut filled = 0;
-        while let Some(room) = self.memory.get_mut(filled..).filter(|room| !room.is_empty()) {
+        self.filled = 0;
+        while self.filled < self.memory.len() {
+            let (_, room) = self.memory.split_at_mut(self.filled);
             let most = room.len();
             match Pin::new(&mut *stream).poll_read(cx, room) {
                 Poll::Ready(Ok(0)) => {
                     self.end = Some(if stream.is_secure() { StreamEnd::CloseNotify } else { StreamEnd::Fin });
                     break;
                 }
-                Poll::Ready(Ok(count)) if count <= most => filled += count,
+                Poll::Ready(Ok(count)) if count <= most => self.filled += count,
                 Poll::Ready(Ok(_)) => return Poll::Ready(Err(io::ErrorKind::InvalidData.into())),
                 Poll::Ready(Err(error))
                     if stream.is_secure() && error.kind() == io::ErrorKind::UnexpectedEof =>
@@ -74,31 +83,32 @@ impl ReceiveBuffer {
                 }
                 // What came before the error is of no use: this upload cannot be finished any more.
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                Poll::Pending if filled == 0 => return Poll::Pending,
+                Poll::Pending if self.filled == 0 => return Poll::Pending,
                 Poll::Pending => break,
             }
         }
-        if filled >= self.memory.len() {
+        if self.filled == self.memory.len() {
             self.size.grow();
         }
         Poll::Ready(Ok(match self.end {
-            Some(end) if filled == 0 => Filled::End(end),
-            _ => Filled::Bytes(filled),
+            Some(end) if self.filled == 0 => Filled::End(end),
+            _ => Filled::Bytes,
         }))
     }
 
     /// The bytes that were read last.
-    pub(super) fn filled(&self, count: usize) -> &[u8] {
-        self.memory.get(..count).unwrap_or(&self.memory)
+    pub(super) fn filled(&self) -> &[u8] {
+        let (filled, _) = self.memory.split_at(self.filled);
+        filled
     }
 
     /// The bytes that were read last, for the store to keep.
-    pub(super) fn take(&mut self, count: usize) -> Bytes {
-        if count < self.memory.len() / 2 {
-            return Bytes::copy_from_slice(self.filled(count));
+    pub(super) fn take(&mut self) -> Bytes {
+        if self.filled < self.memory.len() / 2 {
+            return Bytes::copy_from_slice(self.filled());
         }
         self.lent = mem::take(&mut self.memory).freeze();
-        self.lent.slice(..count.min(self.lent.len()))
+        self.lent.slice(..mem::take(&mut self.filled))
     }
 
     fn reclaim(&mut self) {
@@ -151,10 +161,10 @@ mod tests {
         }
     }
 
-    fn fill(buffer: &mut ReceiveBuffer, mut bytes: &[u8]) -> usize {
+    fn fill(buffer: &mut ReceiveBuffer, mut bytes: &[u8]) {
         let mut stream = Stream::Clear(Once(&mut bytes));
         match buffer.poll_fill(&mut stream, &mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(Ok(Filled::Bytes(count))) => count,
+            Poll::Ready(Ok(Filled::Bytes)) => {}
             _ => panic!("nothing was read"),
         }
     }
@@ -165,8 +175,8 @@ mod tests {
         let content: String = "abcdefgh".repeat(SIZE / 8);
         let mut places = Vec::new();
         for _ in 0..3 {
-            let count = fill(&mut buffer, content.as_bytes());
-            let chunk = buffer.take(count);
+            fill(&mut buffer, content.as_bytes());
+            let chunk = buffer.take();
             assert_eq!(chunk, content);
             places.push(chunk.as_ptr());
         }
@@ -181,8 +191,8 @@ mod tests {
             .iter()
             .enumerate()
             .map(|(number, length)| {
-                let count = fill(&mut buffer, &vec![number as u8; *length]);
-                let chunk = buffer.take(count);
+                fill(&mut buffer, &vec![number as u8; *length]);
+                let chunk = buffer.take();
                 let is_lent = buffer.memory.is_empty();
                 assert_eq!(is_lent, *length >= SIZE / 2, "{length} bytes");
                 chunk
