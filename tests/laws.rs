@@ -284,14 +284,19 @@ fn a_broken_promise_11_is_found() {
 
 #[test]
 fn a_broken_promise_12_is_found() {
-    finds(12, &[Fault::SpeaksAfterClose, Fault::AsksAfterClose, Fault::KeepsWhoHasLeft]);
+    finds(12, &[Fault::SpeaksAfterClose, Fault::AsksAfterClose, Fault::KeepsWhoHasEnded]);
 }
 
 #[test]
 fn a_broken_promise_13_is_found() {
     finds(
         13,
-        &[Fault::LooksAway, Fault::OverlooksWhatItSees, Fault::WaitsForNobody, Fault::OverlooksDepartures],
+        &[
+            Fault::LooksAway,
+            Fault::OverlooksWhatItSees,
+            Fault::WaitsForNobody,
+            Fault::OverlooksTheEndOfControl,
+        ],
     );
 }
 

@@ -50,9 +50,11 @@
 //! # Reading order
 //!
 //! `action` and `event` say what a session does and what happens to it. `machines` has the states: small machines that do
-//! not know each other. `server_pi` joins them, with `answers` (what the store says), `conduct` (what happens to a
-//! transfer), `settling` (whether an upload is whole) and `departure` (the client leaves). `commands` has the table of
-//! commands, `rules`, and the methods that it names, in the order of RFC 959 4.1.
+//! not know each other. `server_pi` joins them. Its files follow a transfer: `purpose` and `answers` (what the store is
+//! asked for, and says), `opening`, `connecting`, `moving`, `settling` (whether an upload is whole), `finishing` and
+//! `aborting`; `effects` turns what follows from a step into actions, `handshakes` are those of TLS, and `ending` is the end
+//! of the control connection. `commands` has the table of commands, `rules`, and the methods that it names, in the order of
+//! RFC 959 4.1.
 
 mod action;
 mod commands;
@@ -153,7 +155,7 @@ impl Session {
     #[must_use]
     pub fn wants_input(&self) -> bool {
         self.pi.wants_input()
-            && !self.pi.has_left()
+            && !self.pi.has_control_ended()
             && !self.lines.is_endless()
             && (self.lines.buffered() < self.pi.backlog_limit() || self.lines.peek_line().is_none())
     }
@@ -162,7 +164,7 @@ impl Session {
     /// (promise 6).
     fn receive(&mut self, bytes: &[u8]) {
         let mut rest = bytes;
-        while !rest.is_empty() && !self.pi.is_closed_or_securing() && !self.pi.has_left() {
+        while !rest.is_empty() && !self.pi.is_closed_or_securing() && !self.pi.has_control_ended() {
             rest = self.lines.push(rest);
             if let Some(answers) = self.lines.take_negotiation() {
                 self.pi.send_telnet(answers);
@@ -183,7 +185,7 @@ impl Session {
                     pi.execute_line(line);
                     true
                 }
-                None => pi.end_if_left(),
+                None => pi.close_if_ended(),
             },
             Accepts::InTransfer => {
                 if pi.is_transfer_open() && lines.peek_line().is_some_and(is_answered_at_once) {

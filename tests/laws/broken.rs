@@ -95,10 +95,10 @@ pub enum Fault {
     OverlooksWhatItSees,
     /// 13: a client that is killed is given no time to close its control connection.
     WaitsForNobody,
-    /// 13: that the client has left does not matter to its upload.
-    OverlooksDepartures,
-    /// 12: a client that has left keeps its session.
-    KeepsWhoHasLeft,
+    /// 13: that the client has ended the control connection does not matter to its upload.
+    OverlooksTheEndOfControl,
+    /// 12: a client that has ended the control connection keeps its session.
+    KeepsWhoHasEnded,
     /// 12: a last word.
     SpeaksAfterClose,
     /// 12: a last question.
@@ -130,8 +130,8 @@ pub struct Double {
     ids: Ids,
     /// Bytes of an upload move, or its end settles.
     is_receiving: bool,
-    /// The client has left.
-    has_left: bool,
+    /// The client has ended the control connection.
+    has_ended: bool,
 }
 
 /// What the session has named last.
@@ -172,7 +172,7 @@ impl Double {
             is_answered: false,
             ids: Ids::default(),
             is_receiving: false,
-            has_left: false,
+            has_ended: false,
         };
         if fault == Fault::LogsInUnasked {
             double.log_in();
@@ -199,7 +199,7 @@ impl Double {
         match self.fault {
             Fault::HoardsCommands => self.hoard.push(bytes.to_vec()),
             Fault::ExecutesWhatCameInClear if self.is_securing => self.smuggled.extend(bytes),
-            Fault::OverlooksDepartures if self.has_left => return,
+            Fault::OverlooksTheEndOfControl if self.has_ended => return,
             _ => {}
         }
         self.session.handle(self.now, Event::Received(bytes));
@@ -223,7 +223,7 @@ impl Double {
             (Fault::SwallowsAborts, Action::Abort(_, why)) if why != AbortReason::ControlConnectionLost => {
                 vec![]
             }
-            (Fault::KeepsWhoHasLeft, Action::CloseControl) if self.has_left => vec![],
+            (Fault::KeepsWhoHasEnded, Action::CloseControl) if self.has_ended => vec![],
             (Fault::LooksAway, Action::LookAtControl(id)) => {
                 self.session.handle(self.now, Event::ControlLookedAt(id, ControlState::Open));
                 vec![]
@@ -276,7 +276,7 @@ impl Double {
             Action::Transfer(_, Movement::Receive(_)) => self.is_receiving = true,
             Action::AwaitFinish(_) | Action::Abort(..) => {
                 self.is_receiving = false;
-                if self.fault == Fault::OverlooksDepartures && std::mem::take(&mut self.has_left) {
+                if self.fault == Fault::OverlooksTheEndOfControl && std::mem::take(&mut self.has_ended) {
                     self.session.handle(self.now, Event::ControlEnded);
                 }
             }
@@ -340,12 +340,12 @@ impl Subject for Double {
             (Fault::WaitsForNobody, Event::TransferEnded(id, Outcome::Received { bytes, .. })) => {
                 Event::TransferEnded(id, Outcome::Received { bytes, end: FIN_AT_ONCE })
             }
-            (Fault::OverlooksDepartures, Event::ControlEnded) if self.is_receiving => {
-                self.has_left = true;
+            (Fault::OverlooksTheEndOfControl, Event::ControlEnded) if self.is_receiving => {
+                self.has_ended = true;
                 return;
             }
-            (Fault::KeepsWhoHasLeft, Event::ControlEnded) => {
-                self.has_left = true;
+            (Fault::KeepsWhoHasEnded, Event::ControlEnded) => {
+                self.has_ended = true;
                 Event::ControlEnded
             }
             (Fault::FinishesWhatBroke, Event::TransferEnded(id, Outcome::Lost)) => {

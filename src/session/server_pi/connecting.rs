@@ -14,7 +14,7 @@ use crate::{
             timer::Timer,
             transfer::{Subject, Transfer},
         },
-        server_pi::{departure::ORPHANED, purpose::Purpose},
+        server_pi::{ending::CONTROL_ENDED, purpose::Purpose},
     },
     storage::AbortReason,
 };
@@ -118,8 +118,8 @@ impl ServerPi {
             Readiness::Ready | Readiness::Securing(_) | Readiness::Awaited | Readiness::ToConnect => {}
         }
         let transfer = Transfer::new(TransferId(self.next_id()), subject, movement, self.now);
-        if self.has_left() && !transfer.may_become_certain(self.security.protects_data()) {
-            return self.send(ORPHANED);
+        if self.has_control_ended() && !transfer.may_become_certain(self.security.protects_data()) {
+            return self.send(CONTROL_ENDED);
         }
         if let Readiness::Securing(id) = self.data.readiness() {
             self.act(Action::ExpectTransfer(id, transfer.subject().direction()));

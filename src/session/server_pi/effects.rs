@@ -2,6 +2,7 @@
 
 use crate::{
     config::FinishPatience,
+    reply::{Reply, ReplyCode},
     session::{
         action::{Action, TransferId},
         machines::{
@@ -9,7 +10,7 @@ use crate::{
             timer::Timer,
             transfer::{Transfer, TransferEffect},
         },
-        server_pi::ServerPi,
+        server_pi::{ServerPi, aborting::ABOR_DONE},
     },
 };
 
@@ -91,5 +92,29 @@ impl ServerPi {
             }
             TransferEffect::Complete(reply) => self.complete(reply),
         }
+    }
+
+    /// The final reply (promise 3), and the `226` of an `ABOR` behind it.
+    pub(crate) fn complete(&mut self, reply: Reply) {
+        self.stop_timers(&Timer::OF_A_TRANSFER);
+        self.start_idle();
+        let transfer = self.transfer.take();
+        let has_begun = transfer.as_ref().is_some_and(Transfer::has_begun_reply);
+        if has_begun && reply.code() != ReplyCode::TRANSFER_COMPLETE {
+            return self.break_off(&reply);
+        }
+        self.send(reply);
+        if transfer.is_some_and(|transfer| !transfer.is_abortable()) {
+            self.send(ABOR_DONE);
+        }
+    }
+
+    /// Ends the session in the middle of a `226` that must not be completed.
+    fn break_off(&mut self, reply: &Reply) {
+        let reason = reply.as_bytes().trim_ascii_end();
+        let line = self.replies.compose(ReplyCode::TRANSFER_COMPLETE).text("No: ").bytes(reason);
+        let line = line.finish_line();
+        self.send_line(line);
+        self.close();
     }
 }

@@ -1,11 +1,14 @@
 //! The place where the machines are joined.
 
+mod aborting;
 pub(super) mod answers;
-mod conduct;
 mod connecting;
-pub(super) mod departure;
 mod effects;
+mod ending;
+mod finishing;
 mod handshakes;
+mod moving;
+mod opening;
 pub(super) mod purpose;
 mod settling;
 #[cfg(test)]
@@ -19,6 +22,7 @@ use bytes::Bytes;
 use self::purpose::{Pending, Purpose};
 use super::{
     action::{Action, Request, RequestId},
+    event::ControlState,
     machines::{
         data_connection::DataConnection,
         detached::DetachedFinishes,
@@ -52,21 +56,13 @@ pub(crate) struct ServerPi {
     timers: Timers,
     pending: Option<Pending>,
     pub(super) replies: ReplyBuffer,
-    presence: Presence,
+    control_state: ControlState,
     /// Of the command that is executed.
     pub(super) form: Form,
     stage: Stage,
     actions: VecDeque<Action>,
     unsent: usize,
     last_id: u64,
-}
-
-/// Whether more may come from the client.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Presence {
-    Present,
-    /// No: it has ended its side of the control connection. It may still read.
-    Left,
 }
 
 /// Whether commands are still executed.
@@ -101,7 +97,7 @@ impl ServerPi {
             timers: Timers::default(),
             pending: None,
             replies: ReplyBuffer::default(),
-            presence: Presence::Present,
+            control_state: ControlState::Open,
             form: Form { verb: "", argument: "" },
             stage: Stage::Open,
             actions: VecDeque::new(),
@@ -344,7 +340,7 @@ impl ServerPi {
         }
         self.stop_timers(&[Timer::LogIn, Timer::ControlIdle, Timer::Handshake, Timer::Patience]);
         self.cancel_request();
-        self.abandon_transfer();
+        self.give_transfer_up();
         self.close_data_connection();
         self.act(Action::CloseControl);
     }

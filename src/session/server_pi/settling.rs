@@ -14,7 +14,7 @@ use crate::{
         action::TransferId,
         event::{ControlState, DataEnd, Outcome},
         machines::timer::Timer,
-        server_pi::{ServerPi, departure::ORPHANED},
+        server_pi::{ServerPi, ending::CONTROL_ENDED},
     },
     storage::AbortReason,
 };
@@ -64,13 +64,13 @@ impl ServerPi {
         let is_private = self.security.protects_data();
         let is_authentic = is_private && end == DataEnd::CloseNotify;
         let is_refused = is_private && !is_authentic && self.config.tls.truncation == Truncation::Refuse;
-        let (has_left, grace) = (self.has_left(), self.config.killed_client_grace);
+        let (has_ended, grace) = (self.has_control_ended(), self.config.killed_client_grace);
         self.step(|transfer| {
             let is_certain = is_authentic || transfer.has_announced_size();
             if is_refused {
                 transfer.abort(AbortReason::Truncated, TRUNCATED)
-            } else if has_left && !is_certain {
-                transfer.abort(AbortReason::ControlConnectionLost, ORPHANED)
+            } else if has_ended && !is_certain {
+                transfer.abort(AbortReason::ControlConnectionLost, CONTROL_ENDED)
             } else if transfer.is_short() {
                 transfer.abort(AbortReason::Incomplete, SHORT)
             } else if is_certain {
@@ -89,7 +89,7 @@ impl ServerPi {
     }
 
     pub(crate) fn handle_control_looked_at(&mut self, id: TransferId, state: ControlState) {
-        self.step_of(id, |transfer| transfer.handle_control_looked_at(state, ORPHANED));
+        self.step_of(id, |transfer| transfer.handle_control_looked_at(state, CONTROL_ENDED));
     }
 }
 

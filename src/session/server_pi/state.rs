@@ -50,7 +50,7 @@ impl ServerPi {
             replies: _,
             // Each command sets it.
             form: _,
-            presence,
+            control_state,
             stage,
             // All were taken.
             actions,
@@ -59,6 +59,18 @@ impl ServerPi {
         assert!(actions.is_empty());
         let transfer = transfer.as_ref().map(Transfer::future);
         let unsent = (*unsent).min(config.reply_limit + 1);
-        (login, security, parameters, data, transfer, detached, timers, pending, *presence, *stage, unsent)
+        (
+            login,
+            security,
+            parameters,
+            data,
+            transfer,
+            detached,
+            timers,
+            pending,
+            *control_state,
+            *stage,
+            unsent,
+        )
     }
 }
