@@ -55,14 +55,14 @@ pub struct Credentials {
     pub local: SocketAddr,
 }
 
-/// A certificate of a client, which somebody vouches for whom the server trusts, and whose key the client has.
+/// A certificate of a client, signed by an authority that the server trusts. The client has its key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientCertificate {
-    /// Whom it is for, the most specific part first (RFC 4514): `CN=anna,O=Example`.
+    /// The one that it is for, the most specific part first (RFC 4514): `CN=anna,O=Example`.
     pub subject: String,
     /// The common name in it, if there is just one.
     pub common_name: Option<String>,
-    /// The certificate and what the client has sent to vouch for it, in the form of DER.
+    /// The certificate and those that the client has sent with it, up to the authority, as DER.
     pub chain: Vec<Bytes>,
 }
 

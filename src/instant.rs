@@ -4,7 +4,7 @@ use core::{ops::Add, time::Duration};
 
 /// A point on the driver's monotonic clock: the time since an origin that the driver picks.
 ///
-/// The core never reads a clock. Whoever drives a [`Session`](crate::session::Session) passes the time in, so a
+/// The core never reads a clock. The one who drives a [`Session`](crate::session::Session) passes the time in, so a
 /// test can let an hour pass in no time.
 ///
 /// ```

@@ -96,7 +96,7 @@ pub struct LineBuffer {
 #[derive(Clone, Copy)]
 enum Course {
     Kept,
-    /// The line is too long, and so many bytes have come since it was. Those of Telnet commands count, too.
+    /// The line is too long. How many bytes have come since it was; those of Telnet commands count, too.
     Skipped(usize),
     /// It does not end.
     Endless,
@@ -110,9 +110,9 @@ enum Telnet {
     Command,
     /// The option that this command (WILL, WONT, DO or DONT) is about.
     Option(u8),
-    /// A subnegotiation, so many bytes of which were received.
+    /// A subnegotiation, and how many bytes of it were received.
     Subnegotiation(usize),
-    /// The command whose IAC was received in a subnegotiation of so many bytes.
+    /// The command whose IAC was received in a subnegotiation, and the bytes of that.
     SubnegotiationCommand(usize),
 }
 

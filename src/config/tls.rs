@@ -56,7 +56,7 @@ pub enum TlsRequirement {
     ControlAndData,
 }
 
-/// Whether a data connection resumes the TLS session of its control connection. One that does was made by whoever made
+/// Whether a data connection resumes the TLS session of its control connection. One that does was made by the one who made
 /// the control connection; no address proves that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SessionReuse {
@@ -71,7 +71,7 @@ pub enum SessionReuse {
 }
 
 /// What an upload is whose data connection ends in good order for TCP, but without TLS's `close_notify`: whole, or cut
-/// off by somebody in between.
+/// off on its way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Truncation {
     /// Cut off: it is aborted.

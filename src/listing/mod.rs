@@ -32,7 +32,7 @@ pub enum ListingFormat {
     /// neither enter nor retrieve. A symbolic link has ` -> ` and its target behind its name, or a `?` where that is not
     /// for clients, who take the line for broken without it.
     Long,
-    /// `LIST -F`: the same, with a `/` behind the name of a directory, and a `*` behind that of a file which somebody may
+    /// `LIST -F`: the same, with a `/` behind the name of a directory, and a `*` behind that of a file that anybody may
     /// execute. Of a symbolic link, that stands behind its target, as with `ls -lF`: a client that cuts the target off
     /// would take a `@` for a part of the link's name.
     LongWithKinds,

@@ -25,7 +25,7 @@
 //! 5. A download comes to the end of the file that it opened, or to an error. It never ends well with less, or with a
 //!    part of another file.
 //! 6. Files and directories may be removed and renamed while there are uploads and downloads, or be
-//!    [`Busy`](StorageErrorKind::Busy) until these are over. Whoever was told that it is done finds it done: an upload
+//!    [`Busy`](StorageErrorKind::Busy) until these are over. A client that was told that it is done finds it done: an upload
 //!    that finished after its directory was removed or renamed is there in the one or the other, or it failed.
 //! 7. A name comes back as it was given, or is refused as [`NameRefused`](StorageErrorKind::NameRefused). A store may
 //!    give it a normal form of Unicode, if it finds the file by both.

@@ -129,7 +129,7 @@ pub enum AbortReason {
     /// The data connection broke before the end of the file.
     #[error("the data connection was lost")]
     DataConnectionLost,
-    /// The data connection ended without TLS's `close_notify`: somebody may have cut it off.
+    /// The data connection ended without TLS's `close_notify`: it may have been cut off.
     #[error("the data connection ended without close_notify")]
     Truncated,
     /// No byte moved for [`data_stall_timeout`](crate::config::Settings::data_stall_timeout).

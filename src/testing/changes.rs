@@ -1,4 +1,4 @@
-//! Removing and renaming, also of what is under way: whoever was told that something is done finds it done.
+//! Removing and renaming, also of what is under way: a client that was told that something is done finds it done.
 
 use alloc::format;
 

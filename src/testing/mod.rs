@@ -25,7 +25,7 @@
 //!   has stored meanwhile; a unique name was free.
 //! * **Downloads.** They begin at their offset, never yield more than was asked for, and come to the end of what they
 //!   opened, or to an error.
-//! * **Changes.** Whoever was told that something is done finds it done, also where a file is removed or renamed while it
+//! * **Changes.** A client that was told that something is done finds it done, also where a file is removed or renamed while it
 //!   is stored or retrieved, or where its directory is.
 //! * **Names** come back as they were given, or are refused.
 //! * **Facts.** A listing has each entry once, and tells of it what [`stat`](Storage::stat) does.

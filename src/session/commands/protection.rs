@@ -23,7 +23,7 @@ const CLEARED: Reply = Reply::from_static("200 The control connection is clear f
 impl ServerPi {
     // The control connection.
 
-    /// Nothing that was said in clear is of use behind the handshake: somebody in between may have said it (promise 5).
+    /// Nothing that was said in clear is of use behind the handshake: an attacker may have said it (promise 5).
     pub(crate) fn auth(&mut self, argument: &[u8]) {
         let protection = match argument.trim_ascii().to_ascii_uppercase().as_slice() {
             b"TLS" | b"TLS-C" => DataProtection::NotAgreed,
