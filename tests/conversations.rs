@@ -67,7 +67,7 @@ scripts! {
     settling
     aborting
     finishing
-    leaving
+    ending_the_control_connection
     losing_the_control_connection
     deadlines
     pipelining

@@ -219,7 +219,7 @@ impl Double {
             (Fault::InterruptsReplies, Action::SendReplyLine(line)) => {
                 vec![Action::SendReplyLine(line), reply(ReplyCode::OK)]
             }
-            // Where the client has left, promise 13 is broken, too.
+            // Where the control connection has ended, promise 13 is broken, too.
             (Fault::SwallowsAborts, Action::Abort(_, why)) if why != AbortReason::ControlConnectionLost => {
                 vec![]
             }

@@ -2,8 +2,8 @@
 //!
 //! Behind a `234` nothing is done but to begin the handshake, and that at once. While it is under way, nothing is done
 //! but what ends the session and cleans up, and nothing is said, for it would come between the messages of the
-//! handshake. When it has succeeded, nothing is done but to greet a client that was not greeted, and to end the session
-//! of one that has left: whatever else were done could only be for a command that came in clear.
+//! handshake. When it has succeeded, nothing is done but to greet a client that was not greeted, and to close the
+//! session of one that has ended the control connection: whatever else were done could only be for a command that came in clear.
 //!
 //! It is the same with a data connection: nothing moves over it while its handshake is under way.
 //!
@@ -32,7 +32,7 @@ pub fn see(facts: &Facts, action: &Action) -> Judgement {
         Protection::Clear | Protection::Secured => !matches!(action, Action::SecureControl),
         Protection::Promised => matches!(action, Action::SecureControl),
         Protection::Securing => is_cleaning_up,
-        Protection::Begun if facts.control == Control::Left => is_cleaning_up,
+        Protection::Begun if facts.control == Control::Ended => is_cleaning_up,
         Protection::Begun => matches!(action, Action::SendReply(_)) && !facts.is_greeted,
     };
     law(5, is_allowed, || format!("{action:?}, and the control connection is {:?}", facts.protection))?;

@@ -1,7 +1,7 @@
 //! Promise 12: **after `CloseControl` nothing more is done but what ends the transfers that are still open.**
 //!
 //! Behind it come only `Abort`, `Drop` and `Detach`, and no request outlives it. A session whose control connection is
-//! lost closes it before it rests; one whose client has left does so once everything is done and answered.
+//! lost closes it before it rests; one whose control connection has ended does so once everything is done and answered.
 
 use sansftp::session::Action;
 
@@ -21,7 +21,7 @@ pub fn rest(facts: &Facts) -> Judgement {
     law(12, facts.control != Control::Lost, || "a lost control connection does not end the session".into())?;
     let is_securing = matches!(facts.protection, Protection::Promised | Protection::Securing);
     let has_more_to_do = facts.is_busy() || is_securing || facts.unsent > facts.reply_limit;
-    law(12, facts.control != Control::Left || has_more_to_do, || {
-        "the session of a client that has left goes on with nothing to do".into()
+    law(12, facts.control != Control::Ended || has_more_to_do, || {
+        "a session whose control connection has ended goes on with nothing to do".into()
     })
 }

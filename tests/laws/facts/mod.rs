@@ -106,7 +106,7 @@ pub enum Data {
 pub enum Control {
     Open,
     /// The client has ended its side.
-    Left,
+    Ended,
     /// The network has lost it.
     Lost,
     /// The session has closed it.

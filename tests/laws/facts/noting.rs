@@ -30,7 +30,7 @@ impl Facts {
             Event::RepliesSent => self.unsent = 0,
             Event::ControlEnded if self.control == Control::Open => {
                 let is_securing = matches!(self.protection, Protection::Promised | Protection::Securing);
-                self.control = if is_securing { Control::Lost } else { Control::Left };
+                self.control = if is_securing { Control::Lost } else { Control::Ended };
             }
             Event::ControlClosed if !self.is_closed() => self.control = Control::Lost,
             Event::ControlSecured(client) if self.protection == Protection::Securing => {

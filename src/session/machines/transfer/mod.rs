@@ -235,15 +235,11 @@ impl Transfer {
     }
 
     /// The driver has looked at the control connection. If that has ended, this is the reply.
-    pub(crate) fn handle_control_looked_at(
-        &mut self,
-        state: ControlState,
-        orphaned: Reply,
-    ) -> TransferEffect {
+    pub(crate) fn handle_control_looked_at(&mut self, state: ControlState, ended: Reply) -> TransferEffect {
         match (&self.phase, state) {
             (Phase::Settling(Settling::Looking), ControlState::Open) => self.finish(),
             (Phase::Settling(Settling::Looking), ControlState::Ended) => {
-                self.abort(AbortReason::ControlConnectionLost, orphaned)
+                self.abort(AbortReason::ControlConnectionLost, ended)
             }
             _ => TransferEffect::Nothing,
         }
@@ -363,7 +359,7 @@ impl Transfer {
         matches!(self.phase, Phase::Finishing(FinalReply::Begun))
     }
 
-    /// Whether it may still come to an end that counts when its client has left: what the client gets always, and what
+    /// Whether it may still come to an end that counts when the control connection has ended: what the client gets always, and what
     /// it sends if TLS or an announced size will show that it is whole.
     pub(crate) fn may_become_certain(&self, is_private: bool) -> bool {
         match (&self.subject, &self.phase) {
