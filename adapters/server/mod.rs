@@ -1,38 +1,22 @@
 //! A listening server.
 
+mod acceptor;
 mod connections;
+mod signals;
 
-use std::{
-    fmt,
-    future::{Future, poll_fn},
-    io,
-    net::SocketAddr,
-    pin::{Pin, pin},
-    sync::{Arc, OnceLock},
-    task::{Context, Poll, ready},
-    time::Duration,
-};
+use std::{fmt, io, net::SocketAddr, sync::Arc, time::Duration};
 
-use futures_io::AsyncWrite;
-
-use self::connections::{Admission, Connections, Place};
+use self::{acceptor::Acceptor, connections::Connections, signals::Signals};
 use crate::{
     accounts::Accounts,
     adapters::{
-        driver::{self, RestingPorts, ServerContext},
+        driver::{RestingPorts, ServerContext},
         runtimes::Runtime,
-        signal::Signal,
         tls::Tls,
     },
-    config::{Config, Endpoints, TlsRequirement, TlsStart},
-    instant::Instant,
-    reply::Reply,
+    config::{Config, TlsRequirement, TlsStart},
 };
 
-/// Between two attempts to accept a connection when the system has no file descriptor for it.
-const ACCEPT_RETRY: Duration = Duration::from_millis(100);
-/// For a client to take the reply that refuses it.
-const REFUSAL_TIMEOUT: Duration = Duration::from_secs(2);
 /// For sessions whose transfers were aborted to end, and for tasks that were dropped to be gone.
 const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -61,12 +45,7 @@ pub struct Server<R> {
     runtime: R,
     address: SocketAddr,
     connections: Arc<Connections>,
-    /// No client is let in any more.
-    closed: Signal,
-    /// Sessions end when their transfers have.
-    ending: Ending,
-    /// Sessions end now.
-    stopped: Signal,
+    signals: Signals,
 }
 
 impl<R: Runtime> Server<R> {
@@ -125,9 +104,7 @@ impl<R: Runtime> Server<R> {
             runtime: runtime.clone(),
             address,
             connections: Arc::clone(&connections),
-            closed: Signal::default(),
-            ending: Ending::default(),
-            stopped: Signal::default(),
+            signals: Signals::default(),
         };
         let acceptor = Acceptor {
             context: ServerContext {
@@ -139,9 +116,7 @@ impl<R: Runtime> Server<R> {
             },
             place: connections.listener(),
             connections,
-            closed: server.closed.clone(),
-            ending: server.ending.clone(),
-            stopped: server.stopped.clone(),
+            signals: server.signals.clone(),
         };
         runtime.spawn(acceptor.run(listener));
         Ok(server)
@@ -159,11 +134,11 @@ impl<R: Runtime> Server<R> {
     /// told so. A session that is still there five seconds later (its store or its client does nothing any more) is
     /// dropped, and so is its upload, which means the same as an abort: what was there before stays.
     pub async fn shutdown(self, deadline: Duration) {
-        self.closed.give();
-        self.ending.give(self.runtime.now() + deadline);
+        self.signals.closed.give();
+        self.signals.ending.give(self.runtime.now() + deadline);
         let ended = self.connections.all_ended();
         if ended.or(self.runtime.sleep(deadline.saturating_add(STOP_TIMEOUT))).await.is_some() {
-            self.stopped.give();
+            self.signals.stopped.give();
             ended.or(self.runtime.sleep(STOP_TIMEOUT)).await;
         }
     }
@@ -171,7 +146,7 @@ impl<R: Runtime> Server<R> {
 
 impl<R> Drop for Server<R> {
     fn drop(&mut self) {
-        self.closed.give();
+        self.signals.closed.give();
     }
 }
 
@@ -179,113 +154,4 @@ impl<R> fmt::Debug for Server<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Server").field("address", &self.address).finish_non_exhaustive()
     }
-}
-
-/// The signal for sessions to end, and by when.
-#[derive(Debug, Clone, Default)]
-struct Ending {
-    signal: Signal,
-    deadline: Arc<OnceLock<Instant>>,
-}
-
-impl Ending {
-    fn give(&self, deadline: Instant) {
-        // Only the first one counts, and there is only one: a server is shut down once.
-        let _ = self.deadline.set(deadline);
-        self.signal.give();
-    }
-
-    async fn wait(self) -> Instant {
-        self.signal.wait().await;
-        self.deadline.get().copied().unwrap_or_default()
-    }
-}
-
-/// Accepts clients, and starts a session for each that may come.
-struct Acceptor<R, A> {
-    context: ServerContext<R, A>,
-    connections: Arc<Connections>,
-    closed: Signal,
-    ending: Ending,
-    stopped: Signal,
-    place: Place,
-}
-
-impl<R: Runtime, A: Accounts> Acceptor<R, A> {
-    async fn run(self, listener: R::Listener) {
-        let runtime = &self.context.runtime;
-        while let Some(accepted) = self.closed.or(runtime.accept(&listener)).await {
-            match accepted {
-                Ok((stream, peer)) => self.admit(stream, peer),
-                Err(error) if is_of_one_client(&error) => {}
-                Err(error) => {
-                    tracing::warn!(%error, "no connection can be accepted for now");
-                    self.closed.or(runtime.sleep(ACCEPT_RETRY)).await;
-                }
-            }
-        }
-        drop(listener);
-        drop(self.place);
-    }
-
-    fn admit(&self, stream: R::Stream, peer: SocketAddr) {
-        let runtime = &self.context.runtime;
-        // A connection that cannot be set up any more is gone already.
-        let Ok(local) = runtime.prepare_control(&stream) else { return };
-        match self.connections.admit(peer.ip()) {
-            Admission::Granted(place) => {
-                let session = driver::serve(
-                    self.context.clone(),
-                    stream,
-                    Endpoints { local, peer },
-                    self.ending.clone().wait(),
-                );
-                let stopped = self.stopped.clone();
-                runtime.spawn(async move {
-                    stopped.or(session).await;
-                    drop(place);
-                });
-            }
-            Admission::Refused(place, reply) => {
-                tracing::info!(%peer, ?reply, "connection refused");
-                let (timer, stopped) = (runtime.clone(), self.stopped.clone());
-                runtime.spawn(async move {
-                    stopped.or(refuse(stream, &reply, timer.sleep(REFUSAL_TIMEOUT))).await;
-                    drop(place);
-                });
-            }
-            Admission::Ignored => {}
-        }
-    }
-}
-
-/// Whether an error of accepting is that of a client that has gone in the meantime, and not the server's.
-fn is_of_one_client(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::Interrupted
-    )
-}
-
-/// Tells a client that it may not come, as far as it takes that in time.
-async fn refuse(mut stream: impl AsyncWrite + Unpin, reply: &Reply, timeout: impl Future<Output = ()>) {
-    let mut timeout = pin!(timeout);
-    let mut unsent = reply.as_bytes();
-    poll_fn(|cx| {
-        let sending = poll_refusal(Pin::new(&mut stream), &mut unsent, cx);
-        if sending.is_pending() { timeout.as_mut().poll(cx) } else { sending }
-    })
-    .await;
-}
-
-/// Ready when all is sent, or cannot be.
-fn poll_refusal(mut stream: Pin<&mut impl AsyncWrite>, unsent: &mut &[u8], cx: &mut Context<'_>) -> Poll<()> {
-    while !unsent.is_empty() {
-        let sent = ready!(stream.as_mut().poll_write(cx, unsent)).unwrap_or(0);
-        match unsent.get(sent..) {
-            Some(rest) if sent > 0 => *unsent = rest,
-            _ => return Poll::Ready(()),
-        }
-    }
-    stream.poll_close(cx).map(drop)
 }
