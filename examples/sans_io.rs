@@ -145,7 +145,10 @@ impl Driver {
             | Action::ExpectTransfer(..) => {
                 return Ok(None);
             }
-            Action::Cancel(_) | Action::Drop(_) | Action::Detach(_) => return Ok(None), // nothing here takes time
+            // Nothing here takes time.
+            Action::Cancel(_) | Action::PrepareFinish(_) | Action::Drop(_) | Action::Detach(_) => {
+                return Ok(None);
+            }
         };
         Ok(Some(event))
     }

@@ -20,6 +20,7 @@ mod driver {
     mod data_connections;
     mod downloads;
     mod server;
+    mod settling;
     #[cfg(feature = "tls")]
     mod tls;
     mod uploads;

@@ -13,9 +13,12 @@ use bytes::{Buf, Bytes};
 use futures_io::{AsyncRead, AsyncWrite};
 
 use crate::{
-    adapters::tls::{Handshake, Stream},
+    adapters::{
+        runtimes::Runtime,
+        tls::{Handshake, Stream},
+    },
     instant::Instant,
-    session::TlsClient,
+    session::{ControlState, TlsClient},
 };
 
 /// For the last replies to be taken by the client after the session has ended.
@@ -153,11 +156,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ControlSocket<S> {
         };
     }
 
-    /// The stream, as long as it is read.
-    pub(super) fn open_stream(&self) -> Option<&S> {
+    /// Whether the client is still there, as far as the system knows.
+    pub(super) fn look(&self, runtime: &impl Runtime<Stream = S>) -> ControlState {
         match &self.state {
-            State::Open(stream) => Some(stream.get_ref()),
-            _ => None,
+            State::Open(stream) if !runtime.has_ended(stream.get_ref()) => ControlState::Open,
+            _ => ControlState::Ended,
         }
     }
 
@@ -333,11 +336,8 @@ mod tests {
             let now = Instant::default();
             assert_eq!(control.poll_output(cx, now), Poll::Ready(Output::RepliesSent));
             assert!(control.poll_output(cx, now).is_pending(), "told once");
-            assert_eq!(
-                control.open_stream().unwrap().1,
-                replies.concat().as_bytes(),
-                "{width} bytes a write"
-            );
+            let State::Open(stream) = &control.state else { panic!("nobody has closed it") };
+            assert_eq!(stream.get_ref().1, replies.concat().as_bytes(), "{width} bytes a write");
             assert!(control.outbox.capacity() <= 2 * USUAL_REPLIES, "an idle session holds little memory");
         }
     }

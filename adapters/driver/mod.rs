@@ -12,6 +12,7 @@ mod counted;
 mod data_socket;
 mod journal;
 mod passive_ports;
+mod preparing;
 mod pump;
 mod requests;
 mod slot;
@@ -42,7 +43,7 @@ use crate::{
     adapters::{runtimes::Runtime, tls::SessionTls},
     config::{Config, Endpoints},
     instant::Instant,
-    session::{Action, Answer, ControlState, DataConnectionMode, DataId, Event, Session, TransferId},
+    session::{Action, Answer, DataConnectionMode, DataId, Event, Session, TransferId},
 };
 
 /// Rounds of the loop before other tasks have their turn.
@@ -199,6 +200,7 @@ impl<R: Runtime, A: Accounts> Driver<R, A> {
                 let setup = Setup { now, time_of_day: self.runtime.time_of_day(), chunk_size, grace };
                 self.transfers.start(id, movement, self.data.take(), setup);
             }
+            Action::PrepareFinish(_) => self.transfers.prepare_finish(),
             Action::LookAtControl(id) => self.look = Some(id),
             Action::AwaitFinish(id) => self.transfers.finish(id),
             Action::Abort(id, why) => {
@@ -215,8 +217,7 @@ impl<R: Runtime, A: Accounts> Driver<R, A> {
         let mode = match mode {
             DataConnectionMode::Connect(to) => {
                 let (mut to, port) = (canonical(to), to.port());
-                // The client's own address is better known from its control connection: with the zone of a link-local
-                // one.
+                // The client's own address is better known from its control connection: with the zone, if it has one.
                 if to.ip() == peer.ip() {
                     to = peer;
                     to.set_port(port);
@@ -321,15 +322,12 @@ impl<R: Runtime, A: Accounts> Driver<R, A> {
         Poll::Ready(())
     }
 
-    /// Tells the session whether the client of an upload is still there, if it has asked.
-    ///
-    /// The control connection is read as far as it goes before, `input` being what it gave in this round. Its end may be in
-    /// the system already, unnoticed by the runtime or behind commands that the session does not take yet, so the system
-    /// is asked ([`Runtime::has_ended`]).
+    /// Answers the session whether the client is still there. The control connection is read as far as it goes before, `input`
+    /// being what it gave in this round. Its end may be in the system already, unnoticed by the runtime or behind commands
+    /// that the session does not take yet, so the system is asked ([`Runtime::has_ended`]).
     fn look_at_control(&mut self, input: Poll<()>) {
         let Some(id) = self.look.take_if(|_| input.is_pending()) else { return };
-        let has_ended = self.control.open_stream().is_none_or(|stream| self.runtime.has_ended(stream));
-        let state = if has_ended { ControlState::Ended } else { ControlState::Open };
+        let state = self.control.look(&self.runtime);
         self.handle(Event::ControlLookedAt(id, state));
     }
 

@@ -17,6 +17,7 @@ use super::{
     arranged::Arranged,
     counted::{Carried, Counted},
     journal::{Journal, Record},
+    preparing::{self, Preparing},
     pump::{self, Ended, Progress, Source, StreamEnd},
 };
 use crate::{
@@ -27,7 +28,7 @@ use crate::{
     time_value::TimeValue,
 };
 
-type Running<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+pub(super) type Running<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// What a request opened.
 #[derive(Debug)]
@@ -57,6 +58,9 @@ enum Stage<S: Storage> {
     Moving(Moving<S::Upload>),
     /// An upload whose end has come; `Some` if it was one that can be finished.
     Held(Option<StreamEnd>, S::Upload),
+    Preparing(Preparing<S::Upload>),
+    /// The store could not prepare the finish of an upload, which is aborted.
+    Unprepared(StorageError),
     Finishing(Finishing),
     Aborting(TransferId, AbortReason, Running<()>),
 }
@@ -125,7 +129,8 @@ impl<S: Storage> Transfers<S> {
 
     /// Whether nothing is running.
     pub(super) fn is_idle(&self) -> bool {
-        self.detached.is_empty() && matches!(self.stage, Stage::Idle | Stage::Opened(_) | Stage::Held(..))
+        self.detached.is_empty()
+            && matches!(self.stage, Stage::Idle | Stage::Opened(_) | Stage::Held(..) | Stage::Unprepared(_))
     }
 
     /// Holds what a request has opened.
@@ -169,18 +174,27 @@ impl<S: Storage> Transfers<S> {
         self.stage = Stage::Moving(Moving { id, progress, carried, direction, last, movement });
     }
 
-    /// Finishes the upload.
-    pub(super) fn finish(&mut self, id: TransferId) {
+    /// Lets the store prepare the finish of an upload whose end has come.
+    pub(super) fn prepare_finish(&mut self) {
         self.stage = match mem::replace(&mut self.stage, Stage::Idle) {
-            Stage::Held(Some(end), mut upload) => {
-                if end == StreamEnd::Truncated {
-                    upload.handle_missing_close_notify();
-                }
-                let record = mem::replace(&mut self.record, Record::listing());
-                Stage::Finishing(Finishing { id, record, finish: Box::pin(upload.finish()) })
-            }
+            Stage::Held(Some(end), upload) => Stage::Preparing(Preparing::start(end, upload)),
             other => other,
         };
+    }
+
+    /// Finishes the upload.
+    pub(super) fn finish(&mut self, id: TransferId) {
+        let finish: Running<_> = match mem::replace(&mut self.stage, Stage::Idle) {
+            Stage::Held(Some(end), upload) => Box::pin(preparing::finish(end, upload)),
+            Stage::Preparing(preparing) => Box::pin(preparing.finish()),
+            Stage::Unprepared(error) => Box::pin(ready(Err(error))),
+            other => {
+                self.stage = other;
+                return;
+            }
+        };
+        let record = mem::replace(&mut self.record, Record::listing());
+        self.stage = Stage::Finishing(Finishing { id, record, finish });
     }
 
     /// Aborts what is opened or moving. A finish that has begun runs on.
@@ -193,7 +207,8 @@ impl<S: Storage> Transfers<S> {
             Stage::Opened(Opened::Upload(upload)) | Stage::Held(_, upload) => {
                 Stage::Aborting(id, why, Box::pin(upload.abort(why)))
             }
-            Stage::Opened(_) => Stage::Aborting(id, why, Box::pin(ready(()))),
+            Stage::Preparing(preparing) => Stage::Aborting(id, why, Box::pin(preparing.abort(why))),
+            Stage::Opened(_) | Stage::Unprepared(_) => Stage::Aborting(id, why, Box::pin(ready(()))),
             Stage::Idle => {
                 self.record = Record::listing();
                 self.record.started = now;
@@ -261,7 +276,14 @@ impl<S: Storage> Transfers<S> {
                 self.stage = Stage::Idle;
                 Poll::Ready(Event::Aborted(id))
             }
-            Stage::Idle | Stage::Opened(_) | Stage::Held(..) => Poll::Pending,
+            Stage::Preparing(preparing) => {
+                self.stage = match ready!(preparing.poll(cx)) {
+                    Ok((end, upload)) => Stage::Held(Some(end), upload),
+                    Err(error) => Stage::Unprepared(error),
+                };
+                Poll::Pending
+            }
+            Stage::Idle | Stage::Opened(_) | Stage::Held(..) | Stage::Unprepared(_) => Poll::Pending,
         }
     }
 

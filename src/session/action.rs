@@ -62,6 +62,10 @@ pub enum Action {
     /// [`Event::Progressed`](super::Event::Progressed) or [`Event::Moved`](super::Event::Moved) from time to time and
     /// [`Event::TransferEnded`](super::Event::TransferEnded) at the end. The driver closes the data connection then.
     Transfer(TransferId, Movement),
+    /// The data connection of this upload has ended, and the session makes sure that the file is whole: let the store use
+    /// the time ([`Upload::prepare`](crate::storage::Upload::prepare)). Nothing is told: if that fails, it is the finish that
+    /// has failed. A driver may leave it out.
+    PrepareFinish(TransferId),
     /// Find out whether the client of this upload, whose data connection has ended, is still there, and tell
     /// [`Event::ControlLookedAt`](super::Event::ControlLookedAt). First read the control connection until nothing more is
     /// there or the session [wants no more](super::Session::wants_input), and tell what comes of that:

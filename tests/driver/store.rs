@@ -23,6 +23,7 @@ struct State {
     files: HashMap<String, Vec<u8>>,
     calls: Vec<String>,
     write: Write,
+    prepare: Prepare,
     finish: Finish,
     abort: Abort,
     finish_can_stop: bool,
@@ -43,6 +44,17 @@ pub enum Write {
     Waits,
     Fails(StorageErrorKind),
     Panics,
+}
+
+/// What the store does to prepare a finish.
+#[derive(Clone, Copy, Default)]
+pub enum Prepare {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// It is called, and waits for [`Store::release`].
+    Waits,
+    Fails(StorageErrorKind),
 }
 
 /// What a finish does.
@@ -75,6 +87,10 @@ struct GateState {
 impl Store {
     pub fn on_write(&self, write: Write) {
         self.lock().write = write;
+    }
+
+    pub fn on_prepare(&self, prepare: Prepare) {
+        self.lock().prepare = prepare;
     }
 
     pub fn on_finish(&self, finish: Finish) {
@@ -112,12 +128,12 @@ impl Store {
         mem::take(&mut self.lock().calls)
     }
 
-    /// Whether a write or a finish waits for [`Store::release`].
+    /// Whether a write, a prepare or a finish waits for [`Store::release`].
     pub fn is_waited_for(&self) -> bool {
         !self.lock().waiting.is_empty()
     }
 
-    /// Lets the oldest waiting write or finish end with this.
+    /// Lets the oldest waiting write, prepare or finish end with this.
     pub fn release(&self, result: Result<Stored, StorageErrorKind>) {
         let gate = self.lock().waiting.remove(0);
         let mut gate = gate.0.lock().unwrap();
@@ -233,6 +249,25 @@ impl Upload for FaultyUpload {
             Write::Panics => panic!("a store that panics, as the test wants it"),
         }
         Ok(())
+    }
+
+    async fn prepare(&mut self) -> Result<(), StorageError> {
+        let prepare = self.store.lock().prepare;
+        match prepare {
+            Prepare::Nothing => Ok(()),
+            Prepare::Waits => {
+                self.store.note("prepare");
+                let gate = Gate::default();
+                self.store.lock().waiting.push(gate.clone());
+                gate.wait().await?;
+                self.store.note("prepared");
+                Ok(())
+            }
+            Prepare::Fails(kind) => {
+                self.store.note("prepare");
+                Err(kind.into())
+            }
+        }
     }
 
     async fn finish(mut self) -> Result<Stored, StorageError> {

@@ -37,6 +37,10 @@ pub fn see(facts: &Facts, action: &Action) -> Judgement {
             let is_open = facts.opened == Some(content(movement));
             law(0, is_open, || format!("{movement:?} moves, and {:?} was opened", facts.opened))
         }
+        Action::PrepareFinish(id) => {
+            let is_settling = matches!(facts.phase(*id), Some(Phase::Ended { .. } | Phase::Settling(_)));
+            law(0, is_settling, || format!("{id:?} is in {:?}, and no finish is near", facts.phase(*id)))
+        }
         Action::LookAtControl(id) => {
             let has_ended = matches!(facts.phase(*id), Some(Phase::Ended { .. } | Phase::Settling(_)));
             law(0, has_ended, || format!("a look for {id:?}, which is in {:?}", facts.phase(*id)))

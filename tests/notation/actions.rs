@@ -53,6 +53,7 @@ pub fn describe(action: &Action, ledger: &mut Ledger) -> Vec<String> {
         Action::Transfer(id, movement) => {
             format!("Transfer {}{}", describe_movement(movement), ledger.note_transfer(*id))
         }
+        Action::PrepareFinish(id) => format!("PrepareFinish{}", ledger.note_transfer(*id)),
         Action::LookAtControl(id) => format!("LookAtControl{}", ledger.note_transfer(*id)),
         Action::AwaitFinish(id) => format!("AwaitFinish{}", ledger.note_transfer(*id)),
         Action::Abort(id, reason) => format!("Abort {reason:?}{}", ledger.note_transfer(*id)),

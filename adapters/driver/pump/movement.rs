@@ -40,10 +40,10 @@ impl Progress {
     }
 
     /// Runs a movement to its end, or until it has to stop; then its future is dropped, with all that it waits for.
-    pub(super) async fn until_stopped<T>(
+    pub(in crate::adapters::driver) async fn until_stopped<T>(
         &self,
-        movement: impl Future<Output = Result<T, Failure>>,
-    ) -> Result<Result<T, Failure>, AbortReason> {
+        movement: impl Future<Output = T>,
+    ) -> Result<T, AbortReason> {
         let mut movement = pin!(movement);
         poll_fn(|cx| match self.stop.get() {
             Some(why) => Poll::Ready(Err(*why)),

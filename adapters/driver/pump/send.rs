@@ -61,7 +61,7 @@ pub(in crate::adapters::driver) async fn send<
         }
         wire.close().await?;
         wire.await_end(grace).await;
-        Ok(())
+        Ok::<(), Failure>(())
     };
     match progress.until_stopped(sending).await {
         Ok(Ok(())) => Ended::Sent(Outcome::Sent { bytes: progress.bytes() }),

@@ -62,7 +62,10 @@ impl ServerPi {
                 self.act(Action::Transfer(id, movement));
             }
             TransferEffect::HasMoved => self.start_timer(Timer::DataStall, self.config.data_stall_timeout),
-            TransferEffect::Settle(time) => self.start_timer(Timer::Settle, time),
+            TransferEffect::Settle(id, time) => {
+                self.start_timer(Timer::Settle, time);
+                self.act(Action::PrepareFinish(id));
+            }
             TransferEffect::LookAtControl(id) => {
                 self.start_timer(Timer::Settle, self.config.data_stall_timeout);
                 self.act(Action::LookAtControl(id));

@@ -75,10 +75,8 @@ impl ServerPi {
                 transfer.abort(AbortReason::Incomplete, SHORT)
             } else if is_certain {
                 transfer.finish()
-            } else if !is_private && came_at_once(end, transfer.bytes()) {
-                transfer.settle(Duration::ZERO)
             } else {
-                transfer.settle(grace)
+                transfer.settle(settling_time(end, is_private, transfer.bytes(), grace))
             }
         });
     }
@@ -93,9 +91,15 @@ impl ServerPi {
     }
 }
 
-/// Whether a file of so many bytes came in one go: then the end of the control connection would have followed already, if
-/// the client was killed.
-fn came_at_once(end: DataEnd, bytes: u64) -> bool {
-    let DataEnd::Fin { pause: Some(pause) } = end else { return false };
-    pause < ONE_GO_PAUSE && (1..=ONE_GO_LIMIT).contains(&bytes)
+/// How long the end of the control connection may take to follow that of an upload of so many bytes, if the client was
+/// killed.
+fn settling_time(end: DataEnd, is_private: bool, bytes: u64, grace: Duration) -> Duration {
+    match end {
+        DataEnd::Fin { pause: Some(pause) }
+            if !is_private && pause < ONE_GO_PAUSE && (1..=ONE_GO_LIMIT).contains(&bytes) =>
+        {
+            Duration::ZERO
+        }
+        DataEnd::Fin { .. } | DataEnd::CloseNotify => grace,
+    }
 }

@@ -189,6 +189,7 @@ impl Facts {
                 self.add(*id, content(movement), Phase::Moving);
                 self.data = Data::InUse;
             }
+            Action::PrepareFinish(_) => {}
             Action::LookAtControl(id) => {
                 if let Some(Phase::Settling(_)) = self.phase(*id) {
                     self.enter(*id, Phase::Settling(Settling::Looking));

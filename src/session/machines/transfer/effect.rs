@@ -18,8 +18,8 @@ pub(crate) enum TransferEffect {
     Move(TransferId, Movement),
     /// It did move, and has its full time again.
     HasMoved,
-    /// The end of the upload has to settle for so long.
-    Settle(Duration),
+    /// The end of the upload has to settle for so long, and the store may use the time.
+    Settle(TransferId, Duration),
     /// The driver looks at the control connection.
     LookAtControl(TransferId),
     /// The store puts the upload in place.

@@ -214,7 +214,7 @@ impl Transfer {
             Phase::Moving if self.subject.is_upload() && time.is_zero() => self.look_at_control(),
             Phase::Moving if self.subject.is_upload() => {
                 self.phase = Phase::Settling(Settling::Waiting);
-                TransferEffect::Settle(time)
+                TransferEffect::Settle(self.id, time)
             }
             _ => TransferEffect::Nothing,
         }
