@@ -2,14 +2,13 @@
 
 use std::{
     boxed::Box,
+    future::Future,
+    pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
 };
 
-use super::{
-    pump::{Progress, StreamEnd},
-    transfers::Running,
-};
+use super::pump::{Progress, StreamEnd};
 use crate::storage::{AbortReason, StorageError, StorageErrorKind, Stored, Upload};
 
 /// A finish that the store prepares.
@@ -17,7 +16,7 @@ pub(super) struct Preparing<U> {
     end: StreamEnd,
     stop: Arc<Progress>,
     /// Ends with the upload; or with an error, and then the upload is aborted.
-    preparing: Running<Result<U, StorageError>>,
+    preparing: Pin<Box<dyn Future<Output = Result<U, StorageError>> + Send>>,
 }
 
 impl<U: Upload + Send + 'static> Preparing<U> {

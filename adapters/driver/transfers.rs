@@ -28,7 +28,7 @@ use crate::{
     time_value::TimeValue,
 };
 
-pub(super) type Running<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+type Running<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// What a request opened.
 #[derive(Debug)]
