@@ -458,7 +458,7 @@ mod tests {
         let mut moving = upload();
         moving.handle_opened();
         let _ = moving.handle_connected(Instant::default());
-        assert!(matches!(moving.settle(Duration::from_secs(1)), TransferEffect::Settle(_)));
+        assert!(matches!(moving.settle(Duration::from_secs(1)), TransferEffect::Settle(..)));
         let looked_at = moving.handle_control_looked_at(ControlState::Open, REPLY);
         assert!(matches!(looked_at, TransferEffect::Nothing), "nobody was to look yet");
         assert!(matches!(moving.handle_settled(REPLY), TransferEffect::LookAtControl(_)));
