@@ -71,7 +71,7 @@ impl Machines {
             login: Name::of(login),
             security: Name::of(security),
             data: Name::of(data),
-            phase: phase.map(|phase| Name::of(phase)),
+            phase: phase.map(Name::of),
             timers,
             detached,
         }

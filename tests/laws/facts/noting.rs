@@ -48,10 +48,10 @@ impl Facts {
                 self.tell_data(event);
             }
             Event::TransferEnded(id, outcome) => return self.tell_end(now, *id, outcome),
-            Event::ControlLookedAt(id, state) => {
-                if self.phase(*id) == Some(Phase::Settling(Settling::Looking)) {
-                    self.enter(*id, Phase::Settling(Settling::Looked(*state)));
-                }
+            Event::ControlLookedAt(id, state)
+                if self.phase(*id) == Some(Phase::Settling(Settling::Looking)) =>
+            {
+                self.enter(*id, Phase::Settling(Settling::Looked(*state)));
             }
             Event::Finished(id, result) => match (self.phase(*id), result) {
                 (Some(Phase::Finishing), Ok(_)) => {
