@@ -120,6 +120,17 @@ fn every_rule_can_be_broken() {
         ("src/reply.rs", "#[cfg(test)]\nmod tests;\nuse crate::storage::Metadata;", "imports storage"),
         ("src/session/machines/login.rs", "use super::timer::Timer;", "imports another machine, timer"),
         (
+            "src/session/machines/login.rs",
+            "struct Login {\n    pub(crate) state: u8,\n}",
+            "shows a machine's state",
+        ),
+        (
+            "src/session/machines/login.rs",
+            "pub(crate) struct Login(pub(crate) u8);",
+            "shows a machine's state",
+        ),
+        ("src/session/machines/login.rs", "pub(crate) enum State { A }", "shows a machine's state"),
+        (
             "src/session/machines/timer.rs",
             "use crate::session::machines::transfer;",
             "imports another machine, transfer",
@@ -165,6 +176,11 @@ fn what_is_allowed_is_no_offence() {
             "use self::machines::{login::Login, timer::Timer}; use crate::{config::Config, line::Line};",
         ),
         ("src/session/machines/login.rs", "use crate::{accounts::Credentials, session::action::Action};"),
+        (
+            "src/session/machines/login.rs",
+            "pub(crate) struct Login {\n    state: State,\n}\nenum State {}\npub(crate) enum Effect { Refuse }\n\
+             impl Login {\n    pub(crate) const MOST: u8 = 3;\n    pub(crate) fn f(state: u8) {}\n}",
+        ),
         ("src/session/mod.rs", "pub(in crate::adapters) fn f() {}"),
         (
             "adapters/driver/mod.rs",
@@ -233,10 +249,28 @@ fn offences_in(file: &str, source: &str, foreign: &[String]) -> Vec<String> {
         let named = forbidden.iter().filter(|name| identifiers(&code).any(|other| other == **name));
         offences.extend(named.map(|name| format!("{file} names {name}")));
     }
+    if file.starts_with("src/session/machines/") {
+        offences.extend(shown_states(&code).map(|line| format!("{file} shows a machine's state: {line}")));
+    }
     offences.extend(import_offences(file, &module, &code));
     offences.sort();
     offences.dedup();
     offences
+}
+
+/// Fields and states of a machine that others could assign or name. That nobody does is then held by the compiler.
+fn shown_states(code: &str) -> impl Iterator<Item = &str> {
+    let is_shown = |line: &&str| {
+        let Some(rest) = line.strip_prefix("pub") else { return line.contains("(pub") };
+        let item =
+            if rest.starts_with('(') { rest.split_once(')').map_or("", |(_, item)| item) } else { rest };
+        let is_state = ["enum State ", "enum Phase "].iter().any(|state| item.trim().starts_with(state));
+        let field = item.split_once(": ").map_or("", |(name, _)| name.trim());
+        let is_field =
+            !field.is_empty() && field.bytes().all(|byte| byte == b'_' || byte.is_ascii_lowercase());
+        is_state || is_field || item.contains("(pub")
+    };
+    code.lines().map(str::trim).filter(is_shown)
 }
 
 fn import_offences(file: &str, module: &[String], code: &str) -> Vec<String> {

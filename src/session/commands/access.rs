@@ -3,25 +3,20 @@
 use alloc::string::{String, ToString};
 
 use crate::{
-    accounts::{Credentials, Denied},
+    accounts::Credentials,
     command::parse_host,
     reply::{Reply, ReplyCode},
     session::{
         action::Request,
         machines::{
             login::{HostRefused, OutOfSequence},
-            parameters::Parameters,
             timer::Timer,
         },
         server_pi::{ServerPi, purpose::Purpose},
     },
 };
 
-const NEED_PASSWORD: Reply = Reply::from_static("331 Send your password with PASS.\r\n");
-const LOGGED_IN: Reply = Reply::from_static("230 Logged in.\r\n");
-const LOGGED_IN_BY_CERTIFICATE: Reply = Reply::from_static("232 Logged in by your certificate.\r\n");
 const GOODBYE: Reply = Reply::from_static("221 Goodbye.\r\n");
-const DENIED: Reply = Reply::from_static("530 Login incorrect.\r\n");
 
 impl ServerPi {
     /// The answer is the same whether or not there is such a user. The transfer parameters stay (RFC 959 4.1.1).
@@ -33,7 +28,7 @@ impl ServerPi {
                 self.parameters.handle_new_user();
                 match self.login.handle_user(String::from(user), self.control) {
                     Some(credentials) => self.ask(Request::LogIn(credentials), Purpose::LogIn),
-                    None => self.send(NEED_PASSWORD),
+                    None => self.ask_password(),
                 }
             }
             Err(_) => self.reply(ReplyCode::ARGUMENT_ERROR, "A user name is UTF-8."),
@@ -57,42 +52,6 @@ impl ServerPi {
         match credentials {
             Ok(credentials) => self.ask(Request::LogIn(credentials), Purpose::LogIn),
             Err(OutOfSequence) => self.reply(ReplyCode::BAD_SEQUENCE, what_first),
-        }
-    }
-
-    pub(crate) fn handle_logged_in(&mut self) {
-        let has_said_nothing = self
-            .login
-            .asking()
-            .is_some_and(|credentials| credentials.password.is_none() && credentials.account.is_none());
-        self.login.handle_accepted();
-        self.stop_timer(Timer::LogIn);
-        self.send(if has_said_nothing { LOGGED_IN_BY_CERTIFICATE } else { LOGGED_IN });
-    }
-
-    pub(crate) fn handle_denied(&mut self, why: Denied) {
-        let asking = self.login.asking();
-        let has_password = asking.is_some_and(|credentials| credentials.password.is_some());
-        let has_account = asking.is_some_and(|credentials| credentials.account.is_some());
-        match why {
-            Denied::PasswordNeeded if !has_password && !has_account => {
-                self.login.handle_password_needed();
-                self.send(NEED_PASSWORD);
-            }
-            Denied::AccountNeeded if !has_account => {
-                self.login.handle_account_needed();
-                self.reply(ReplyCode::NEED_ACCOUNT, "Send your account with ACCT.");
-            }
-            // RFC 959 5.4 has no 332 for ACCT; without the count, accounts could be guessed without an end.
-            Denied::Refused | Denied::PasswordNeeded | Denied::AccountNeeded => {
-                self.login.handle_refused();
-                if self.login.failures() < self.config.log_in_attempts {
-                    self.send(DENIED);
-                } else {
-                    self.give_up("Too many failed log-ins.");
-                }
-            }
-            Denied::Unavailable => self.give_up("Nobody can log in right now; try again later."),
         }
     }
 
@@ -130,7 +89,7 @@ impl ServerPi {
         self.log_out();
         self.login.handle_reinitialise();
         self.close_data_connection();
-        self.parameters = Parameters::new(&self.config);
+        self.parameters.handle_reinitialise(&self.config);
         self.reply(ReplyCode::READY, "Ready for a new user.");
         self.reinitialise_security();
     }

@@ -6,10 +6,7 @@ use crate::{
     reply::{Reply, ReplyCode},
     session::{
         action::Action,
-        machines::{
-            parameters::Parameters,
-            security::{DataProtection, OutOfSequence},
-        },
+        machines::security::{DataProtection, OutOfSequence},
         server_pi::ServerPi,
     },
 };
@@ -36,7 +33,7 @@ impl ServerPi {
         self.log_out();
         self.login.handle_auth();
         self.close_data_connection();
-        self.parameters = Parameters::new(&self.config);
+        self.parameters.handle_reinitialise(&self.config);
         self.send(AUTH_ACCEPTED);
         self.security.handle_auth(protection);
         self.secure_control();

@@ -34,7 +34,7 @@
 use alloc::{string::String, sync::Arc};
 
 use crate::{
-    accounts::{ClientCertificate, Credentials, Secret},
+    accounts::{ClientCertificate, Credentials, Denied, Secret},
     config::Endpoints,
 };
 
@@ -67,6 +67,26 @@ enum Host {
     Said(String),
     /// By TLS, whose certificate was for it: there can be no other one.
     Secured(String),
+}
+
+/// What follows from an answer of the accounts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum LoginEffect {
+    /// Nothing: nobody has asked.
+    Nothing,
+    /// The user is logged in.
+    Accept,
+    /// The user is logged in, by a certificate alone.
+    AcceptCertificate,
+    AskPassword,
+    AskAccount,
+    /// The log-in has failed, as so many have on this control connection.
+    Refuse {
+        failures: u32,
+    },
+    /// Nobody can log in.
+    GiveUp,
 }
 
 /// Why there can be no other host.
@@ -104,22 +124,9 @@ impl Login {
         }
     }
 
-    /// The credentials that the accounts are asked with.
-    pub(crate) const fn asking(&self) -> Option<&Credentials> {
-        match &self.state {
-            State::Asking(credentials) => Some(credentials),
-            _ => None,
-        }
-    }
-
     /// Whether the client has shown a certificate on the control connection.
     pub(crate) const fn has_certificate(&self) -> bool {
         self.certificate.is_some()
-    }
-
-    /// Log-ins that failed on this control connection.
-    pub(crate) const fn failures(&self) -> u32 {
-        self.failures
     }
 
     /// `HOST`: only before `USER` (RFC 7151 3.2).
@@ -175,28 +182,38 @@ impl Login {
         Ok(credentials)
     }
 
-    pub(crate) fn handle_accepted(&mut self) {
-        if let State::Asking(credentials) = &mut self.state {
-            let user = core::mem::take(&mut credentials.user).into();
-            self.state = State::LoggedIn { user };
-        }
+    /// The accounts have let the user in.
+    pub(crate) fn handle_accepted(&mut self) -> LoginEffect {
+        let State::Asking(credentials) = &mut self.state else { return LoginEffect::Nothing };
+        let has_said_nothing = credentials.password.is_none() && credentials.account.is_none();
+        let user = core::mem::take(&mut credentials.user).into();
+        self.state = State::LoggedIn { user };
+        if has_said_nothing { LoginEffect::AcceptCertificate } else { LoginEffect::Accept }
     }
 
-    pub(crate) fn handle_refused(&mut self) {
-        self.state = State::Unnamed;
-        self.failures = self.failures.saturating_add(1);
-    }
-
-    pub(crate) fn handle_password_needed(&mut self) {
-        if let State::Asking(credentials) = &mut self.state {
-            let user = core::mem::take(&mut credentials.user);
-            self.state = State::Named { user };
-        }
-    }
-
-    pub(crate) fn handle_account_needed(&mut self) {
-        if let State::Asking(credentials) = core::mem::replace(&mut self.state, State::Unnamed) {
-            self.state = State::AccountWanted(credentials);
+    /// The accounts have not let the user in. What it has given already is not asked for again: RFC 959 5.4 has no 332 for
+    /// `ACCT`, and without the count of failures accounts could be guessed without an end.
+    pub(crate) fn handle_denied(&mut self, why: Denied) -> LoginEffect {
+        let State::Asking(credentials) = &mut self.state else { return LoginEffect::Nothing };
+        let (has_password, has_account) = (credentials.password.is_some(), credentials.account.is_some());
+        match why {
+            Denied::PasswordNeeded if !has_password && !has_account => {
+                let user = core::mem::take(&mut credentials.user);
+                self.state = State::Named { user };
+                LoginEffect::AskPassword
+            }
+            Denied::AccountNeeded if !has_account => {
+                if let State::Asking(credentials) = core::mem::replace(&mut self.state, State::Unnamed) {
+                    self.state = State::AccountWanted(credentials);
+                }
+                LoginEffect::AskAccount
+            }
+            Denied::Refused | Denied::PasswordNeeded | Denied::AccountNeeded => {
+                self.state = State::Unnamed;
+                self.failures = self.failures.saturating_add(1);
+                LoginEffect::Refuse { failures: self.failures }
+            }
+            Denied::Unavailable => LoginEffect::GiveUp,
         }
     }
 

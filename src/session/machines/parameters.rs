@@ -40,6 +40,11 @@ impl Parameters {
         }
     }
 
+    /// `REIN` and `AUTH`: what was set is forgotten.
+    pub(crate) fn handle_reinitialise(&mut self, config: &Config) {
+        *self = Self::new(config);
+    }
+
     /// Forgets what belongs to the user who was logged in.
     pub(crate) fn handle_new_user(&mut self) {
         self.working_directory = Pathname::root();

@@ -27,8 +27,14 @@ impl ServerPi {
         self.stop_timer(Timer::Request);
         self.start_idle();
         match (pending.purpose, answer) {
-            (Purpose::LogIn, Answer::LoggedIn) => self.handle_logged_in(),
-            (Purpose::LogIn, Answer::Denied(why)) => self.handle_denied(why),
+            (Purpose::LogIn, Answer::LoggedIn) => {
+                let effect = self.login.handle_accepted();
+                self.follow_login_effect(effect);
+            }
+            (Purpose::LogIn, Answer::Denied(why)) => {
+                let effect = self.login.handle_denied(why);
+                self.follow_login_effect(effect);
+            }
             (purpose, Answer::Failed(error)) => self.handle_failed(purpose, error),
             (Purpose::Reply(reply), Answer::Done) => self.send(reply),
             (Purpose::Rename, Answer::Done) => self.reply(ReplyCode::FILE_ACTION_DONE, "Renamed."),

@@ -7,6 +7,7 @@ use crate::{
         action::{Action, TransferId},
         machines::{
             data_connection::DataEffect,
+            login::LoginEffect,
             timer::Timer,
             transfer::{Transfer, TransferEffect},
         },
@@ -14,7 +15,33 @@ use crate::{
     },
 };
 
+const NEED_PASSWORD: Reply = Reply::from_static("331 Send your password with PASS.\r\n");
+const LOGGED_IN: Reply = Reply::from_static("230 Logged in.\r\n");
+const LOGGED_IN_BY_CERTIFICATE: Reply = Reply::from_static("232 Logged in by your certificate.\r\n");
+const DENIED: Reply = Reply::from_static("530 Login incorrect.\r\n");
+
 impl ServerPi {
+    /// Does what follows from what the accounts have said.
+    pub(super) fn follow_login_effect(&mut self, effect: LoginEffect) {
+        match effect {
+            LoginEffect::Nothing => {}
+            LoginEffect::Accept | LoginEffect::AcceptCertificate => {
+                self.stop_timer(Timer::LogIn);
+                let is_by_certificate = effect == LoginEffect::AcceptCertificate;
+                self.send(if is_by_certificate { LOGGED_IN_BY_CERTIFICATE } else { LOGGED_IN });
+            }
+            LoginEffect::AskPassword => self.ask_password(),
+            LoginEffect::AskAccount => self.reply(ReplyCode::NEED_ACCOUNT, "Send your account with ACCT."),
+            LoginEffect::Refuse { failures } if failures < self.config.log_in_attempts => self.send(DENIED),
+            LoginEffect::Refuse { .. } => self.give_up("Too many failed log-ins."),
+            LoginEffect::GiveUp => self.give_up("Nobody can log in right now; try again later."),
+        }
+    }
+
+    pub(crate) fn ask_password(&mut self) {
+        self.send(NEED_PASSWORD);
+    }
+
     /// Does what follows from what has happened to the data connection.
     pub(crate) fn follow_data_effect(&mut self, effect: DataEffect) {
         match effect {
