@@ -246,6 +246,38 @@ async fn a_part_is_not_renamed_while_it_is_continued() {
     assert!(fs::read(ground.folder.path().join("other")).unwrap() == followed_by(b"new"));
 }
 
+/// Else zeros would take the place of what was cut off.
+#[tokio::test]
+async fn a_part_that_somebody_else_cuts_is_not_stored() {
+    let cut_short = |ground: &Ground| {
+        fs::File::options().write(true).open(ground.path()).unwrap().set_len(1000).unwrap();
+    };
+    for is_prepared in [false, true] {
+        // Some bytes still wait in memory, some are written.
+        for more in [pattern(3, 2), pattern(200_000, 2)] {
+            let ground = Ground::new().await;
+            let mut upload = begin(&ground.store, "/file", RESUME, more).await;
+            cut_short(&ground);
+            let result = if is_prepared { upload.prepare().await } else { Ok(()) };
+            assert_eq!(result.is_err(), is_prepared);
+            upload.finish().await.unwrap_err();
+            ground.assert_holds(&start()[..1000]);
+        }
+    }
+    let ground = Ground::new().await;
+    let mut upload = begin(&ground.store, "/file", RESUME, pattern(200_000, 2)).await;
+    cut_short(&ground);
+    assert_eq!(kind(upload.write(pattern(200_000, 3).into()).await), Busy);
+    upload.abort(AbortReason::StoreFailed).await;
+    ground.assert_holds(&start()[..1000]);
+
+    let ground = Ground::new().await;
+    let upload = begin(&ground.store, "/file", RESUME, "new").await;
+    cut_short(&ground);
+    cut(upload).await;
+    ground.assert_holds(&start()[..1000]);
+}
+
 #[tokio::test]
 async fn bytes_that_somebody_else_adds_are_told() {
     let ground = Ground::new().await;

@@ -120,7 +120,8 @@ const ENTRIES_AT_OPEN: usize = 100_000;
 ///   umask, or the default list of its directory, leaves.
 ///
 /// Nobody but the server may read or write a file after an upload who could not before, and only the server may while it
-/// is stored. Where its group cannot be kept, because the server is neither root nor a member, others and the group
+/// is stored; but a part that an upload goes on with ([`OnAbort::KeepPartial`]) keeps its permissions meanwhile. Where
+/// its group cannot be kept, because the server is neither root nor a member, others and the group
 /// that it gets may do what others and the old group could both do; where a list cannot be kept, nobody but the owner may
 /// do anything. `RNTO` moves a file with its own permissions, as `mv` does; over another file, its group and others
 /// keep of their rights to read and write what they have there, as far as the server may change it.

@@ -28,7 +28,8 @@ pub enum OnAbort {
     /// or the server is killed. That is so while nobody else uses it or has changed it, and until the store is opened
     /// anew; otherwise what stays of it is copied, as of any file. Meanwhile it can be removed and replaced, but not
     /// renamed ([`Busy`](crate::storage::StorageErrorKind::Busy)). A second upload that goes on with it has a copy: of
-    /// the two, the one that is finished last is there.
+    /// the two, the one that is finished last is there. An upload whose part somebody else makes longer or shorter
+    /// meanwhile fails as `Busy`, and leaves the part as it is.
     ///
     /// Nobody can tell such a part from a whole file by its name, and it may appear minutes after its client has gone.
     KeepPartial,

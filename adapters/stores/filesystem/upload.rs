@@ -147,6 +147,7 @@ impl Sink {
     }
 
     fn append(&mut self, pieces: [&[u8]; 2]) -> Result<(), StorageError> {
+        self.refuse_if_part_changed()?;
         for piece in pieces.into_iter().filter(|piece| !piece.is_empty()) {
             self.is_synced = false;
             system::write_all_at(self.temporary.file(), piece, self.position)?;
@@ -161,12 +162,20 @@ impl Sink {
         match self.temporary.file().metadata()?.len().cmp(&self.position) {
             Ordering::Equal => Ok(()),
             // What stays ends in a hole, and nothing has followed it.
-            Ordering::Less => {
+            Ordering::Less if self.part.is_none() => {
                 self.is_synced = false;
                 Ok(self.temporary.file().set_len(self.position)?)
             }
-            // Somebody else has written behind a part by its name.
-            Ordering::Greater => Err(changed()),
+            Ordering::Less | Ordering::Greater => Err(changed()),
+        }
+    }
+
+    /// Everybody sees a part by its name, so somebody else may have made it longer, or shorter: then what follows would
+    /// stand behind a hole.
+    fn refuse_if_part_changed(&self) -> Result<(), StorageError> {
+        match self.part.is_some() && self.temporary.file().metadata()?.len() != self.position {
+            true => Err(changed()),
+            false => Ok(()),
         }
     }
 
