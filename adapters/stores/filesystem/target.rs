@@ -94,6 +94,10 @@ impl Target {
             (Placement::Append, Some(entry)) => Some(Start::open(root, path, entry, None)?),
         };
         let replaced = Likeness::of(parent, name)?.map(Likeness::closed);
+        if start.is_some() && replaced.is_none() {
+            // It was exchanged just now, and nobody knows any more who may read what stays.
+            return Err(changed());
+        }
         let condition = Condition::Anything;
         Ok((Self { name: name.into(), replaced, condition }, start))
     }
@@ -188,4 +192,27 @@ impl Target {
 pub(super) fn changed() -> StorageError {
     let sentence = "The file was changed meanwhile, so nothing was appended; try again.";
     StorageError::new(StorageErrorKind::Busy, sentence)
+}
+
+#[cfg(unix)]
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    /// What stays might else be read by everybody, for the rights are those of the file that has the name.
+    #[test]
+    fn a_file_that_is_exchanged_while_it_is_opened_is_not_continued() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("private"), "content").unwrap();
+        // As if the name had become a link after it was looked where that leads.
+        std::os::unix::fs::symlink("private", folder.path().join("file")).unwrap();
+        let root = Root::open(folder.path()).unwrap();
+        let path = Pathname::root().join(b"file").unwrap();
+        for placement in [Placement::Append, Placement::Resume { offset: 7 }] {
+            let refused = Target::at(&root, &path, &root.directory, placement).unwrap_err();
+            assert_eq!(refused.kind(), StorageErrorKind::Busy, "{placement:?}");
+        }
+    }
 }
