@@ -113,8 +113,8 @@ pub enum DataEnd {
     /// By a FIN alone: a read returned nothing. So everything ends on a connection in clear, also that of a client that was
     /// killed in the middle of its file. Where TLS protects the data connection, it is cut off.
     Fin {
-        /// How long no byte had come before it; `None` if the driver does not measure that. A small file that came in one
-        /// go with its end was not in the middle when its client was killed, if it was, and is spared the wait.
+        /// How long no byte had come before it; `None` if the driver does not measure that. A small file whose end followed
+        /// its bytes at once was not cut off by a kill, and is spared the wait.
         pause: Option<Duration>,
     },
     /// By the `close_notify` of TLS, which nobody but the client can send.
