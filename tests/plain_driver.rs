@@ -4,7 +4,14 @@
 //!
 //! Its client is a script: what happens on both of its connections, and when. Nothing here waits for real.
 
-#![allow(missing_docs, unreachable_pub, clippy::unwrap_used, clippy::panic, reason = "test code")]
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "test code"
+)]
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
