@@ -258,12 +258,15 @@ pub struct Settings {
     pub request_timeout: Duration,
     /// From the transfer command to the data connection. Default 20 s: some TCP retransmissions.
     pub data_connect_timeout: Duration,
-    /// Without a byte moved on the data connection. Default 5 min: a store may take its time over a chunk.
+    /// Without a byte moved on the data connection. Default 5 min: a store may take its time over a chunk. A driver has as
+    /// long to look at the control connection when an upload has ended, which takes none.
     pub data_stall_timeout: Duration,
     /// From the end of an upload to its finish, for the end of the control connection to follow if the client was
     /// killed: its system closes both connections in good order, one after the other, and then the file is not whole.
     /// Default 5 ms: up to half a millisecond was measured between them, and two on a busy machine. A small file that
-    /// came in one go does not wait. Zero is for stores that would rather have part of a file than wait.
+    /// came in one go does not wait, nor one that is whole for certain: by TLS's `close_notify`, or by the size that `ALLO`
+    /// announced. The store may use the time ([`Upload::prepare`](crate::storage::Upload::prepare)). Zero is for stores that
+    /// would rather have part of a file than wait.
     pub killed_client_grace: Duration,
     /// From the preliminary reply of a download or a listing on, for the client to close its side of the data
     /// connection, before the final reply leaves: a client that has done so has read the preliminary one. Some that find

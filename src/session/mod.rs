@@ -23,6 +23,18 @@
 //! # Ok::<(), core::net::AddrParseError>(())
 //! ```
 //!
+//! # The end of an upload
+//!
+//! In clear, the end of the data connection is the end of the file, and a client that was killed in the middle ends it in
+//! the same way. The session finds out which it is, and needs two things from its driver for that:
+//!
+//! * After [`Event::TransferEnded`], read the control connection on and tell its end, like at any other time. The
+//!   session may wait for that a moment, until [`poll_timeout`](Session::poll_timeout).
+//! * Answer [`Action::LookAtControl`] by [`Event::ControlLookedAt`], when everything that was there has been read and told.
+//!   If the client is still there then, the upload is finished.
+//!
+//! `examples/sans_io.rs` and `tests/plain_driver.rs` are drivers that do no more.
+//!
 //! # The promises
 //!
 //! Whatever bytes and events come, in whatever order:

@@ -27,8 +27,8 @@
 //!
 //! # The walks
 //!
-//! Those of `cargo test` are small, so that they can be run for each change: some thirty thousand states and a million
-//! transitions in less than a minute, though nothing is optimised. Each has the commands of one side of a session, of
+//! Those of `cargo test` are small, so that they can be run for each change: some forty-five thousand states and two million
+//! transitions in a minute or two, though nothing is optimised. Each has the commands of one side of a session, of
 //! which one may wait. `scripts/explore` runs the large ones with all commands, of which two may wait, or one where
 //! finishes are detached, the client hardly reads, or there is TLS: some 960,000 states and 40 million transitions, in
 //! some minutes on two cores.
