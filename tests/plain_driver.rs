@@ -93,7 +93,9 @@ impl PlainDriver {
                 if has_ended { ControlState::Ended } else { ControlState::Open },
             );
         }
-        let due = self.session.poll_timeout().expect("everything has a deadline").since_origin();
+        let Some(due) = self.session.poll_timeout().map(Instant::since_origin) else {
+            panic!("everything has a deadline");
+        };
         self.now = if self.session.wants_input() { due.min(self.client.control_ends) } else { due };
         self.read().unwrap_or(Event::Elapsed)
     }
