@@ -10,7 +10,7 @@ use std::{
 
 use sansftp::{
     adapters::stores::{Filesystem, OnAbort},
-    storage::{AbortReason, Placement, Storage, StorageErrorKind::*, Upload},
+    storage::{AbortReason, OpenedUpload, Placement, Storage, StorageErrorKind::*, Upload},
 };
 
 use crate::steps::*;
@@ -285,4 +285,74 @@ async fn bytes_that_somebody_else_adds_are_told() {
     let mut other = fs::File::options().append(true).open(ground.path()).unwrap();
     other.write_all(b"somebody's").unwrap();
     assert_eq!(kind(upload.finish().await), Busy);
+}
+
+/// Every file begins with the same bytes, and every upload sends those that belong where it goes on. So a file that is
+/// anything else is torn.
+#[tokio::test]
+async fn whatever_uploads_do_at_once_no_file_is_torn() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Filesystem::open(folder.path()).unwrap().with_on_abort(OnAbort::KeepPartial);
+    let users = (1..=8).map(|seed| tokio::spawn(use_at_random(store.clone(), seed)));
+    for user in users.collect::<Vec<_>>() {
+        user.await.unwrap();
+    }
+    let is_hidden = |entry: fs::DirEntry| entry.file_name().as_encoded_bytes().starts_with(b".sansftp-");
+    while fs::read_dir(folder.path()).unwrap().any(|entry| is_hidden(entry.unwrap())) {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+async fn use_at_random(store: Filesystem, seed: u64) {
+    const LONGEST: u64 = 150_000;
+    let whole = pattern(4 << 20, 1);
+    let mut random = seed << 32 | 0x9E37_79B9;
+    let mut choose = move |below: u64| {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        random % below
+    };
+    for _ in 0..150 {
+        let [name, other] = if choose(2) == 0 { ["/a", "/b"] } else { ["/b", "/a"] };
+        let size = store.stat(&path(name)).await.map_or(0, |metadata| metadata.size);
+        let placement = match choose(10) {
+            0 => Placement::Replace,
+            1 => Placement::Resume { offset: choose(size + 1) },
+            2..5 => Placement::Resume { offset: size },
+            5..8 => Placement::Append,
+            8 => {
+                let _ = store.rename(&path(name), &path(other)).await;
+                continue;
+            }
+            _ => {
+                let _ = store.remove_file(&path(name)).await;
+                continue;
+            }
+        };
+        // Somebody else may have been faster.
+        let Ok(OpenedUpload { mut upload, offset, .. }) =
+            store.open_upload(&path(name), placement, None).await
+        else {
+            continue;
+        };
+        let end = (offset + choose(LONGEST)) as usize;
+        let Some(more) = whole.get(offset as usize..end) else { continue };
+        let mut is_written = true;
+        for chunk in more.chunks(20_000) {
+            is_written = is_written && upload.write(chunk.to_vec().into()).await.is_ok();
+        }
+        match choose(6) {
+            0 => drop(upload),
+            1..4 => cut(upload).await,
+            _ if is_written => drop(upload.finish().await),
+            _ => cut(upload).await,
+        }
+        for name in ["/a", "/b"] {
+            if let Ok(mut download) = store.open_download(&path(name), 0).await {
+                let content = read_all(&mut download, 1 << 20).await.unwrap();
+                assert!(whole.starts_with(&content), "{name} is torn");
+            }
+        }
+    }
 }
