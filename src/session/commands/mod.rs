@@ -25,7 +25,7 @@ impl ServerPi {
         let line = match line {
             Line::Complete(line) => line,
             Line::TooLong => return self.refuse_line(),
-            Line::Endless => return self.give_up("The line has no end."),
+            Line::Endless => return self.close_because("The line has no end."),
         };
         let found = Command::parse(line).ok().and_then(|command| Some((rules::find(command.verb)?, command)));
         let Some((rule, command)) = found else {

@@ -86,7 +86,7 @@ pub(crate) enum LoginEffect {
         failures: u32,
     },
     /// Nobody can log in.
-    GiveUp,
+    Close,
 }
 
 /// Why there can be no other host.
@@ -213,7 +213,7 @@ impl Login {
                 self.failures = self.failures.saturating_add(1);
                 LoginEffect::Refuse { failures: self.failures }
             }
-            Denied::Unavailable => LoginEffect::GiveUp,
+            Denied::Unavailable => LoginEffect::Close,
         }
     }
 

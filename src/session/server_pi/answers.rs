@@ -75,7 +75,7 @@ impl ServerPi {
                 );
             }
             Purpose::ModifiedIsSet(modified, told) => self.reply_modified(modified, told),
-            Purpose::LogIn => self.give_up("Nobody can log in right now; try again later."),
+            Purpose::LogIn => self.close_because("Nobody can log in right now; try again later."),
             _ => self.reply(code, error.message()),
         }
     }
@@ -173,7 +173,7 @@ impl ServerPi {
                 self.refuse_transfer(error.kind().reply_code(), error.message());
             }
             Purpose::ModifiedIsSet(modified, told) => self.reply_modified(modified, told),
-            Purpose::LogIn => self.give_up("The accounts did not answer in time; try again later."),
+            Purpose::LogIn => self.close_because("The accounts did not answer in time; try again later."),
             _ => self.reply(error.kind().reply_code(), error.message()),
         }
     }

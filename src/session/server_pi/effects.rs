@@ -33,8 +33,8 @@ impl ServerPi {
             LoginEffect::AskPassword => self.ask_password(),
             LoginEffect::AskAccount => self.reply(ReplyCode::NEED_ACCOUNT, "Send your account with ACCT."),
             LoginEffect::Refuse { failures } if failures < self.config.log_in_attempts => self.send(DENIED),
-            LoginEffect::Refuse { .. } => self.give_up("Too many failed log-ins."),
-            LoginEffect::GiveUp => self.give_up("Nobody can log in right now; try again later."),
+            LoginEffect::Refuse { .. } => self.close_because("Too many failed log-ins."),
+            LoginEffect::Close => self.close_because("Nobody can log in right now; try again later."),
         }
     }
 

@@ -282,9 +282,9 @@ impl ServerPi {
     pub(super) fn handle_elapsed(&mut self) {
         while let Some(timer) = self.timers.pop_elapsed(self.now) {
             match timer {
-                Timer::LogIn => self.give_up("You did not log in in time."),
+                Timer::LogIn => self.close_because("You did not log in in time."),
                 Timer::ControlIdle if self.is_busy() => self.start_idle(),
-                Timer::ControlIdle => self.give_up("No command came for too long."),
+                Timer::ControlIdle => self.close_because("No command came for too long."),
                 Timer::Request => self.handle_request_overdue(),
                 Timer::DataConnect => self.handle_no_data_connection(),
                 Timer::Handshake => self.handle_handshake_overdue(),
@@ -318,22 +318,22 @@ impl ServerPi {
         }
     }
 
-    /// Ends a session that was asked to end, once it has nothing more to do. `true` if this did it.
+    /// Closes a session that was asked to shut down, once it has nothing more to do. `true` if this did it.
     pub(super) fn shut_down_if_idle(&mut self) -> bool {
         let ends = self.stage == Stage::ShuttingDown && !self.is_busy() && !self.data.is_preparing();
         if ends {
-            self.give_up("The server is shutting down.");
+            self.close_because("The server is shutting down.");
         }
         ends
     }
 
-    /// Tells the client why the session ends, and ends it.
-    pub(super) fn give_up(&mut self, why: &str) {
+    /// Tells the client why the session closes, and closes it.
+    pub(super) fn close_because(&mut self, why: &str) {
         self.reply(ReplyCode::SERVICE_UNAVAILABLE, why);
         self.close();
     }
 
-    /// Ends the session (promise 12). What is still to be said to the store is said; nothing more is said to the client.
+    /// Closes the session (promise 12). What is still to be said to the store is said; nothing more is said to the client.
     pub(super) fn close(&mut self) {
         if mem::replace(&mut self.stage, Stage::Closed) == Stage::Closed {
             return;
