@@ -40,7 +40,8 @@ pub trait Runtime: Clone + Send + Sync + 'static {
         RandomState::new().build_hasher().finish()
     }
 
-    /// Waits.
+    /// Waits. An upload may wait some hundred microseconds before its finish, so a sleep that rounds them up to
+    /// milliseconds makes uploads slower, and nothing else.
     fn sleep(&self, time: Duration) -> impl Future<Output = ()> + Send;
 
     /// Runs a future to its end beside the others. If it panics, the others run on.

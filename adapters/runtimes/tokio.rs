@@ -1,10 +1,11 @@
 //! The adapter for tokio.
 
 use std::{
-    future::Future,
+    boxed::Box,
+    future::{Future, poll_fn},
     io::{self, IoSlice},
     net::SocketAddr,
-    pin::Pin,
+    pin::{Pin, pin},
     sync::LazyLock,
     task::{Context, Poll, ready},
     time::Duration,
@@ -20,6 +21,9 @@ use socket2::SockRef;
 
 use super::{runtime::Runtime, sockets};
 use crate::instant::Instant;
+
+/// tokio's timers go by whole milliseconds, and take up to two more. For less than this that is too coarse.
+const SHORT: Duration = Duration::from_millis(10);
 
 /// The tokio runtime that the caller runs on.
 #[derive(Debug, Clone, Copy, Default)]
@@ -52,7 +56,12 @@ impl Runtime for Tokio {
     }
 
     async fn sleep(&self, time: Duration) {
-        time::sleep(time).await;
+        let rounded = time::sleep(time);
+        match (time < SHORT).then(|| precise::sleep(time)).and_then(Result::ok) {
+            // tokio's own also ends if its clock is paused.
+            Some(precise) => first_of(rounded, precise).await,
+            None => rounded.await,
+        }
     }
 
     fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) {
@@ -85,6 +94,57 @@ impl Runtime for Tokio {
 
     fn has_ended(&self, stream: &TokioStream) -> bool {
         sockets::has_ended(&SockRef::from(&stream.0))
+    }
+}
+
+/// Waits until one of them is over.
+async fn first_of(one: impl Future<Output = ()>, mut other: Pin<Box<dyn Future<Output = ()> + Send>>) {
+    let mut one = pin!(one);
+    poll_fn(|cx| match one.as_mut().poll(cx) {
+        Poll::Ready(()) => Poll::Ready(()),
+        Poll::Pending => other.as_mut().poll(cx),
+    })
+    .await;
+}
+
+/// A timer of the kernel's, which is as exact as the scheduler.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod precise {
+    use std::{boxed::Box, future::Future, io, pin::Pin, time::Duration};
+
+    use ::tokio::io::{Interest, unix::AsyncFd};
+    use rustix::time::{
+        Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
+        timerfd_settime,
+    };
+
+    /// Waits. An error if the system has no timer to give.
+    pub(super) fn sleep(time: Duration) -> io::Result<Pin<Box<dyn Future<Output = ()> + Send>>> {
+        let timer =
+            timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC)?;
+        // Zero would stop it.
+        let it_value = Timespec::try_from(time.max(Duration::from_nanos(1))).map_err(io::Error::other)?;
+        let it_interval = Timespec { tv_sec: 0, tv_nsec: 0 };
+        timerfd_settime(&timer, TimerfdTimerFlags::empty(), &Itimerspec { it_interval, it_value })?;
+        // Only what changes its descriptor could be unsound here, and an `OwnedFd` does not.
+        #[allow(deprecated)]
+        let timer = AsyncFd::with_interest(timer, Interest::READABLE)?;
+        Ok(Box::pin(async move {
+            if timer.readable().await.is_err() {
+                // The runtime is shutting down.
+                std::future::pending().await
+            }
+        }))
+    }
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+mod precise {
+    use std::{boxed::Box, future::Future, io, pin::Pin, time::Duration};
+
+    /// There is no timer that fits.
+    pub(super) fn sleep(_: Duration) -> io::Result<Pin<Box<dyn Future<Output = ()> + Send>>> {
+        Err(io::ErrorKind::Unsupported.into())
     }
 }
 
@@ -121,5 +181,20 @@ impl AsyncWrite for TokioStream {
 
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[::tokio::test]
+    async fn a_short_sleep_is_not_too_short() {
+        for micros in [0, 1, 300, 9_999] {
+            let time = Duration::from_micros(micros);
+            let start = std::time::Instant::now();
+            Tokio.sleep(time).await;
+            assert!(start.elapsed() >= time, "{time:?}");
+        }
     }
 }
