@@ -2,12 +2,12 @@
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic, reason = "a benchmark")]
 
-use std::{hint::black_box, sync::Arc, time::Duration};
+use std::{hint::black_box, sync::Arc};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use sansftp::{
     Action, Config, Endpoints, Event, Instant, Metadata, Pathname, Session, TimeValue,
-    session::{Answer, ControlState, DataEnd, FinishKind, Movement, Outcome, Request},
+    session::{Answer, ControlState, DataEnd, FinishKind, Movement, Outcome, Request, Waits},
     storage::Stored,
 };
 
@@ -36,7 +36,7 @@ fn send(session: &mut Session, commands: &[u8]) {
                 session.handle(now, Event::DataConnected(id, endpoints().peer));
             }
             Action::Transfer(id, Movement::Receive(_)) => {
-                let end = DataEnd::Fin { pause: Some(Duration::ZERO) };
+                let end = DataEnd::Fin { waits: Some(Waits::default()) };
                 session.handle(now, Event::TransferEnded(id, Outcome::Received { bytes: 1024, end }));
             }
             Action::Transfer(id, _) => {

@@ -184,7 +184,7 @@ impl Driver {
                 dtp.decode(&wire, &mut content);
                 dtp.finish_decode(&mut content);
                 self.open.1 = content.freeze();
-                Ok(Outcome::Received { bytes: wire.len() as u64, end: DataEnd::Fin { pause: None } })
+                Ok(Outcome::Received { bytes: wire.len() as u64, end: DataEnd::Fin { waits: None } })
             }
             Movement::Send(mut dtp) => {
                 dtp.encode(&self.open.1, &mut content);

@@ -141,7 +141,7 @@ impl PlainDriver {
     /// Reads the data connection to its end, and thinks of nothing else.
     fn receive(&mut self, id: TransferId) {
         self.now = self.now.max(self.client.data_ends);
-        let end = DataEnd::Fin { pause: None };
+        let end = DataEnd::Fin { waits: None };
         self.events.push_back(Event::TransferEnded(id, Outcome::Received { bytes: 1000, end }));
     }
 }

@@ -7,7 +7,6 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
-    time::Duration,
     vec::Vec,
 };
 
@@ -19,11 +18,12 @@ use super::{
     journal::{Journal, Record},
     preparing::{self, Preparing},
     pump::{self, Ended, Progress, Source, StreamEnd},
+    waiting::Waiting,
 };
 use crate::{
     adapters::tls::Stream,
     instant::Instant,
-    session::{DataEnd, Direction, Event, Movement, Outcome, TransferId},
+    session::{DataEnd, Direction, Event, Movement, Outcome, TransferId, Waits},
     storage::{AbortReason, Storage, StorageError, Stored, Upload},
     time_value::TimeValue,
 };
@@ -70,8 +70,7 @@ struct Moving<U> {
     progress: Arc<Progress>,
     carried: Carried,
     direction: Direction,
-    /// How many bytes had moved when that was last looked at and found changed, and when that was.
-    last: (u64, Instant),
+    waiting: Waiting,
     movement: Running<Ended<U>>,
 }
 
@@ -170,8 +169,8 @@ impl<S: Storage> Transfers<S> {
         let movement = stream
             .and_then(|stream| setup.start(movement, opened, stream, Arc::clone(&progress)))
             .unwrap_or_else(|| Box::pin(ready(Ended::Sent(Outcome::Lost))));
-        let last = (0, now);
-        self.stage = Stage::Moving(Moving { id, progress, carried, direction, last, movement });
+        let waiting = Waiting::default();
+        self.stage = Stage::Moving(Moving { id, progress, carried, direction, waiting, movement });
     }
 
     /// Lets the store prepare the finish of an upload whose end has come.
@@ -247,20 +246,25 @@ impl<S: Storage> Transfers<S> {
         }
     }
 
-    /// What has happened to the transfer.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<Event<'static>> {
+    /// What has happened to the transfer. `clock` tells the time.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>, clock: impl Fn() -> Instant) -> Poll<Event<'static>> {
+        let now = clock();
         match &mut self.stage {
             Stage::Moving(moving) => {
                 let polled = moving.movement.as_mut().poll(cx);
-                let bytes = moving.progress.bytes();
-                if bytes != moving.last.0 {
-                    moving.last = (bytes, now);
-                }
-                let moved = ready!(polled);
-                let (id, pause) = (moving.id, now.saturating_since(moving.last.1));
+                let Moving { id, progress, waiting, .. } = moving;
+                let (id, bytes) = (*id, progress.bytes());
+                waiting.handle_polled(bytes, polled.is_ready(), now);
+                let Poll::Ready(moved) = polled else {
+                    if progress.is_waiting() {
+                        waiting.start(clock);
+                    }
+                    return Poll::Pending;
+                };
+                let waits = waiting.waits();
                 self.record.bytes = bytes;
                 self.stage = Stage::Idle;
-                Poll::Ready(self.handle_ended(id, moved, now, pause))
+                Poll::Ready(self.handle_ended(id, moved, now, waits))
             }
             Stage::Finishing(finishing) => {
                 let result = ready!(finishing.finish.as_mut().poll(cx));
@@ -287,20 +291,19 @@ impl<S: Storage> Transfers<S> {
         }
     }
 
-    /// `pause` is how long no byte had come when the end did.
     fn handle_ended(
         &mut self,
         id: TransferId,
         moved: Ended<S::Upload>,
         now: Instant,
-        pause: Duration,
+        waits: Waits,
     ) -> Event<'static> {
         let outcome = match moved {
             Ended::Received(end, upload) => {
                 self.stage = Stage::Held(Some(end), upload);
                 let end = match end {
                     StreamEnd::CloseNotify => DataEnd::CloseNotify,
-                    StreamEnd::Fin | StreamEnd::Truncated => DataEnd::Fin { pause: Some(pause) },
+                    StreamEnd::Fin | StreamEnd::Truncated => DataEnd::Fin { waits: Some(waits) },
                 };
                 Outcome::Received { bytes: self.record.bytes, end }
             }

@@ -130,8 +130,11 @@ impl Config {
         if let Some((field, _)) = times.into_iter().chain(patience).find(|(_, time)| time.is_zero()) {
             return Err(ConfigError { field, problem: String::from("it is zero") });
         }
-        let graces =
-            [("killed_client_grace", self.killed_client_grace), ("data_close_grace", self.data_close_grace)];
+        let graces = [
+            ("killed_client_grace", self.killed_client_grace),
+            ("prompt_client_grace", self.prompt_client_grace),
+            ("data_close_grace", self.data_close_grace),
+        ];
         match graces.into_iter().find(|(_, grace)| *grace >= self.data_stall_timeout) {
             Some((field, _)) => Err(ConfigError { field, problem: "it would be a stall".into() }),
             None => Ok(()),
@@ -263,11 +266,21 @@ pub struct Settings {
     pub data_stall_timeout: Duration,
     /// From the end of an upload to its finish, for the end of the control connection to follow if the client was
     /// killed: its system closes both connections in good order, one after the other, and then the file is not whole.
-    /// Default 5 ms: up to half a millisecond was measured between them, and two on a busy machine. A small file that
-    /// came in one go does not wait, nor one that is whole for certain: by TLS's `close_notify`, or by the size that `ALLO`
+    /// Default 100 ms. Nobody waits for a file that is whole for certain: by TLS's `close_notify`, or by the size that `ALLO`
     /// announced. The store may use the time ([`Upload::prepare`](crate::storage::Upload::prepare)). Zero is for stores that
     /// would rather have part of a file than wait.
+    ///
+    /// So long only if the end did not come right behind the last bytes. Else it is four times the longest delay of the
+    /// bytes before. Of 6,122 clients (curl, lftp, ncftp, Python's `ftplib`) that were killed amid uploads on two cores for
+    /// which 5 to 20 processes competed, 44 % had closed both connections when the server saw the first end. For half
+    /// of them it saw the second one within 0.02 ms, for 90 % within 0.08 ms, 95 %: 2.7 ms, 99 %: 13 ms, 99.9 %: 42 ms;
+    /// all within 0.3 s. By this rule 7 of these files would be stored in part; 5 ms for each upload would store 181.
     pub killed_client_grace: Duration,
+    /// The same if the bytes came without delay and their end right behind them, as those of a client do that is done.
+    /// Default 0.3 ms: of the killed clients that had sent like this, 99 % were gone after 0.07 ms. A file of less than
+    /// 64 KiB that came like this does not wait. It is never more than
+    /// [`killed_client_grace`](Self::killed_client_grace).
+    pub prompt_client_grace: Duration,
     /// From the preliminary reply of a download or a listing on, for the client to close its side of the data
     /// connection, before the final reply leaves: a client that has done so has read the preliminary one. Some that find
     /// both in one read lose the file, or wait for ever (Erlang's `ftp`, snarf). Default 20 ms, for a client that waits
@@ -354,7 +367,8 @@ impl Default for Settings {
             request_timeout: Duration::from_secs(2 * 60),
             data_connect_timeout: Duration::from_secs(20),
             data_stall_timeout: Duration::from_secs(5 * 60),
-            killed_client_grace: Duration::from_millis(5),
+            killed_client_grace: Duration::from_millis(100),
+            prompt_client_grace: Duration::from_micros(300),
             data_close_grace: Duration::from_millis(20),
             finish_timeout: Duration::from_secs(5 * 60),
             finish_patience: FinishPatience::Silent,
@@ -463,13 +477,16 @@ mod tests {
             let expected = format!("the setting {field} is not usable: it is zero");
             assert_eq!(mistake(|settings| *deadline(settings) = Duration::ZERO), Some(expected));
             let without_graces = |settings: &mut Settings| {
-                (settings.killed_client_grace, settings.data_close_grace) = (Duration::ZERO, Duration::ZERO);
+                settings.killed_client_grace = Duration::ZERO;
+                settings.prompt_client_grace = Duration::ZERO;
+                settings.data_close_grace = Duration::ZERO;
                 *deadline(settings) = Duration::from_nanos(1);
             };
             assert_eq!(mistake(without_graces), None);
         }
         for (field, grace) in [
             ("killed_client_grace", (|settings| &mut settings.killed_client_grace) as Deadline),
+            ("prompt_client_grace", |settings| &mut settings.prompt_client_grace),
             ("data_close_grace", |settings| &mut settings.data_close_grace),
         ] {
             let stall = Settings::default().data_stall_timeout;
@@ -477,6 +494,7 @@ mod tests {
             assert_eq!(mistake(|settings| *grace(settings) = stall), Some(expected));
         }
         assert_eq!(mistake(|settings| settings.killed_client_grace = Duration::ZERO), None);
+        assert_eq!(mistake(|settings| settings.prompt_client_grace = Duration::ZERO), None);
         assert_eq!(mistake(|settings| settings.data_close_grace = Duration::ZERO), None);
         assert_eq!(mistake(|settings| settings.passive_port_rest = Duration::ZERO), None);
         for (silence, every, is_right) in [(0, 1, false), (1, 0, false), (1, 1, true)] {

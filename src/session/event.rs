@@ -113,12 +113,22 @@ pub enum DataEnd {
     /// By a FIN alone: a read returned nothing. So everything ends on a connection in clear, also that of a client that was
     /// killed in the middle of its file. Where TLS protects the data connection, it is cut off.
     Fin {
-        /// How long no byte had come before it; `None` if the driver does not measure that. A small file whose end followed
-        /// its bytes at once was not cut off by a kill, and is spared the wait.
-        pause: Option<Duration>,
+        /// How the client kept the driver waiting; `None` if that is not measured. Whose bytes came without delay, and the
+        /// end right behind them, need not be waited for as long.
+        waits: Option<Waits>,
     },
     /// By the `close_notify` of TLS, which nobody but the client can send.
     CloseNotify,
+}
+
+/// How long a driver has waited for the bytes of an upload. Only that counts while it was ready to read, and nothing was
+/// there.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Waits {
+    /// The longest time at whose end bytes came.
+    pub longest: Duration,
+    /// The time at whose end the end came; zero if it was there with the last bytes.
+    pub last: Duration,
 }
 
 /// Whether a client is still there, as far as its control connection tells.

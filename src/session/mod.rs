@@ -80,7 +80,9 @@ pub use self::{
     action::{
         Action, DataConnectionMode, DataId, Direction, Movement, Request, RequestId, Selection, TransferId,
     },
-    event::{Answer, ControlState, DataEnd, Event, Extent, FinishKind, Outcome, Resumption, TlsClient},
+    event::{
+        Answer, ControlState, DataEnd, Event, Extent, FinishKind, Outcome, Resumption, TlsClient, Waits,
+    },
 };
 use self::{
     commands::rules::{self, InTransfer},
@@ -116,7 +118,10 @@ impl Session {
     pub fn handle(&mut self, now: Instant, event: Event<'_>) {
         self.pi.set_now(now);
         match event {
-            Event::Received(bytes) => self.receive(bytes),
+            Event::Received(bytes) => {
+                self.pi.handle_heard();
+                self.receive(bytes);
+            }
             Event::RepliesSent => self.pi.handle_replies_sent(),
             Event::ControlEnded => self.pi.handle_control_ended(),
             Event::ControlClosed => self.pi.close(),
@@ -241,7 +246,7 @@ mod exploration;
 
 #[cfg(test)]
 mod tests {
-    use core::{cell::Cell, time::Duration};
+    use core::cell::Cell;
     use std::{vec, vec::Vec};
 
     use super::*;
@@ -334,7 +339,7 @@ mod tests {
         assert_eq!(upload.tell(Event::Progressed(upload.transfer, 1)), [0; 0]);
         assert_eq!(upload.unsearched(), 0);
 
-        let outcome = Outcome::Received { bytes: 1, end: DataEnd::Fin { pause: Some(Duration::ZERO) } };
+        let outcome = Outcome::Received { bytes: 1, end: DataEnd::Fin { waits: Some(Waits::default()) } };
         let codes = upload.tell(Event::TransferEnded(upload.transfer, outcome));
         assert_eq!(codes.len(), 1 + BLANK_LINES);
         assert_eq!((codes[0], codes[BLANK_LINES]), (226, 500));

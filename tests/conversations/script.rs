@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::notation::words::unescape;
+use crate::notation::words::{parse_duration, unescape};
 
 /// A line of a script.
 #[derive(Debug, Clone)]
@@ -100,18 +100,5 @@ fn parse_yes(text: &str) -> Result<bool, String> {
         "yes" => Ok(true),
         "no" => Ok(false),
         _ => Err("neither yes nor no".into()),
-    }
-}
-
-/// Reads `500ms`, `5s`, `2m` and `1h`.
-pub fn parse_duration(text: &str) -> Result<Duration, String> {
-    let digits = text.trim_end_matches(|character: char| character.is_ascii_alphabetic());
-    let number: u64 = digits.parse().map_err(|_| format!("{text} is no time"))?;
-    match &text[digits.len()..] {
-        "ms" => Ok(Duration::from_millis(number)),
-        "s" => Ok(Duration::from_secs(number)),
-        "m" => Ok(Duration::from_secs(60 * number)),
-        "h" => Ok(Duration::from_secs(60 * 60 * number)),
-        _ => Err(format!("{text} has no unit")),
     }
 }

@@ -14,7 +14,10 @@ use sansftp::{
     time_value::TimePrecision,
 };
 
-use crate::script::{Conversation, StepKind, parse_duration};
+use crate::{
+    notation::words::parse_duration,
+    script::{Conversation, StepKind},
+};
 
 /// Reads the `@config` lines.
 pub fn configure(conversation: &Conversation) -> Result<(Config, Endpoints), String> {

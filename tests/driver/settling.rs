@@ -8,8 +8,8 @@ use sansftp::{
 };
 
 use super::{
-    client::{Client, Scene, send_all, settings},
-    store::Prepare,
+    client::{Client, Scene, noise, send_all, settings},
+    store::{Prepare, Write},
 };
 
 /// A killed client: the system closes both of its connections in good order.
@@ -133,6 +133,28 @@ fn a_small_file_in_one_go_needs_no_grace() {
     data.finish();
     user.expect(&[226]);
     assert_eq!(scene.store.calls(), ["open /f", "finish", "stored"]);
+}
+
+/// Whose bytes came without delay, and their end right behind them, is not waited for as long.
+#[test]
+fn an_upload_without_a_pause_waits_for_a_moment_only() {
+    for (store, delay, grace) in [(0, 0, 300), (50, 0, 300), (0, 500, 2000), (50, 500, 2000), (0, 4000, 5000)]
+    {
+        let mut scene = Scene::new(with_grace());
+        scene.store.on_write(Write::Waits);
+        let mut user = scene.user();
+        let data = user.store("/f");
+        scene.world.advance(Duration::from_micros(delay));
+        let content = noise(64 << 10);
+        assert_eq!(data.send(&content), content.len());
+        data.finish();
+        scene.world.run();
+        assert!(scene.let_writes_take(store, &mut user) > 0);
+        scene.world.advance(Duration::from_micros(grace - 1));
+        assert!(!scene.store.calls().contains(&"finish".into()), "{delay}");
+        scene.world.advance(Duration::from_micros(1));
+        user.expect(&[226]);
+    }
 }
 
 /// Milliseconds pass.

@@ -408,6 +408,7 @@ fn an_upload_does_not_stall_between_its_end_and_its_finish() {
     scene.store.on_write(Write::Waits);
     let mut user = scene.user();
     let data = user.store("/f");
+    scene.advance(4);
     data.send(b"all of it");
     data.finish();
     scene.world.run();

@@ -122,8 +122,8 @@ fn stores() -> Vec<Seed> {
         seed(
             "store_settles",
             0,
-            storing(&[ENDED, Step::Pass(1 << 3), SEEN, STORED]),
-            &["> TransferEnded", "> +8ms", "A: LookAtControl", "A: AwaitFinish", "S: 226"],
+            storing(&[ENDED, Step::Pass(1 << 7), SEEN, STORED]),
+            &["> TransferEnded", "> +128ms", "A: LookAtControl", "A: AwaitFinish", "S: 226"],
         ),
         seed(
             "store_killed",
@@ -134,13 +134,13 @@ fn stores() -> Vec<Seed> {
         seed(
             "store_killed_behind_commands",
             0,
-            storing(&[ENDED, Step::Pass(1 << 3), Step::Proceed(7), WELL]),
+            storing(&[ENDED, Step::Pass(1 << 7), Step::Proceed(7), WELL]),
             &["A: LookAtControl", "A: Abort ControlConnectionLost", "S: 426"],
         ),
         seed(
             "store_not_looked_at",
             0,
-            storing(&[ENDED, Step::Pass(1 << 3), Step::Pass(1 << 19), WELL]),
+            storing(&[ENDED, Step::Pass(1 << 7), Step::Pass(1 << 19), WELL]),
             &["A: LookAtControl", "A: Abort ControlConnectionLost", "S: 451"],
         ),
         seed("store_stalls", 16, storing(&[Step::Pass(1 << 19), WELL]), &["A: Abort DataStalled", "S: 426"]),

@@ -7,7 +7,7 @@
 //! Metadata METADATA  Entries NAME:METADATA … [Truncated]  Available 12  Text "done"
 //! Listening 192.0.2.1:4242  ListenFailed  DataConnected 198.51.100.7:50001  DataRefused
 //! DataSecured OfControl|None
-//! Progressed 12  Moved  TransferEnded Sent 12|Fin 12|FinAtOnce 12|CloseNotify 12|Lost|StoreFailed KIND ["sentence"]
+//! Progressed 12  Moved  TransferEnded Sent 12|Fin 12|FinAtOnce 12 [longest=3ms] [last=1ms]|CloseNotify 12|Lost|StoreFailed KIND ["sentence"]
 //! ControlLookedAt Open|Ended
 //! Finished ok ["note"]  Finished error KIND ["sentence"]  Aborted
 //! ```
@@ -15,15 +15,17 @@
 //! METADATA is `file:12`, `dir`, `link` or `other`, then `:@20240102030405` for its time and `:0644` for its mode where
 //! it has them, and `:perm=el` where its user may not do all. The answers (from `LoggedIn` to `Text`) are to the latest request, what is told of a data
 //! connection (from `Listening` to `DataSecured`) is about the latest one, the last three lines are about the latest transfer,
-//! unless a `#n` follows. `FinAtOnce` comes together with the last byte; how long none had come before `Fin`, the driver has
-//! not measured. The time of day is always 2024-02-01 00:00 UTC.
+//! unless a `#n` follows. `FinAtOnce` comes together with the last byte, and no byte has
+//! been waited for, unless it says so; with `Fin` the driver has not measured that. The time of day is always 2024-02-01 00:00 UTC.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use sansftp::{
     accounts::{ClientCertificate, Denied},
     pathname::Pathname,
-    session::{Answer, ControlState, DataEnd, Event, Extent, FinishKind, Outcome, Resumption, TlsClient},
+    session::{
+        Answer, ControlState, DataEnd, Event, Extent, FinishKind, Outcome, Resumption, TlsClient, Waits,
+    },
     storage::{
         Entry, EntryKind, Metadata, Permissions, Right, StorageError, StorageErrorKind, Stored,
         UnixAttributes,
@@ -33,7 +35,7 @@ use sansftp::{
 
 use super::{
     Ledger,
-    words::{escape, split_words},
+    words::{escape, parse_duration, split_words},
 };
 
 /// The time of day in all tests: 2024-02-01 00:00 UTC.
@@ -61,9 +63,10 @@ pub const ERROR_KINDS: [(&str, StorageErrorKind); 17] = [
 ];
 
 /// The end of an upload in clear.
-pub const FIN: DataEnd = DataEnd::Fin { pause: None };
+pub const FIN: DataEnd = DataEnd::Fin { waits: None };
 /// The same, together with the last byte.
-pub const FIN_AT_ONCE: DataEnd = DataEnd::Fin { pause: Some(Duration::ZERO) };
+pub const FIN_AT_ONCE: DataEnd =
+    DataEnd::Fin { waits: Some(Waits { longest: Duration::ZERO, last: Duration::ZERO }) };
 
 /// Reads an event; `ledger` knows the ids that it means.
 pub fn parse(line: &str, ledger: &Ledger) -> Result<Event<'static>, String> {
@@ -150,12 +153,26 @@ impl Words {
         match self.next_text()?.as_str() {
             "Sent" => Ok(Outcome::Sent { bytes: self.next_number()? }),
             "Fin" => Ok(Outcome::Received { bytes: self.next_number()?, end: FIN }),
-            "FinAtOnce" => Ok(Outcome::Received { bytes: self.next_number()?, end: FIN_AT_ONCE }),
+            "FinAtOnce" => Ok(Outcome::Received { bytes: self.next_number()?, end: self.next_waits()? }),
             "CloseNotify" => Ok(Outcome::Received { bytes: self.next_number()?, end: DataEnd::CloseNotify }),
             "Lost" => Ok(Outcome::Lost),
             "StoreFailed" => Ok(Outcome::StoreFailed(self.next_error()?)),
             other => Err(format!("{other} is no outcome")),
         }
+    }
+
+    /// None, if nothing is said of them.
+    fn next_waits(&mut self) -> Result<DataEnd, String> {
+        let mut waits = Waits::default();
+        while !self.0.is_empty() {
+            let word = self.next_text()?;
+            match word.split_once('=') {
+                Some(("longest", time)) => waits.longest = parse_duration(time)?,
+                Some(("last", time)) => waits.last = parse_duration(time)?,
+                _ => return Err(format!("{word} was not expected")),
+            }
+        }
+        Ok(DataEnd::Fin { waits: Some(waits) })
     }
 
     fn next_control_state(&mut self) -> Result<ControlState, String> {

@@ -1,6 +1,6 @@
-//! Bytes as readable text and back.
+//! Bytes as readable text and back; times.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, time::Duration};
 
 /// Shows bytes on one line: UTF-8 as it is; everything else, control characters, the backslash and a blank at the end
 /// as an escape.
@@ -105,4 +105,18 @@ pub fn matches(pattern: &str, text: &str) -> bool {
         }
     }
     rest.ends_with(last)
+}
+
+/// Reads `300us`, `500ms`, `5s`, `2m` and `1h`.
+pub fn parse_duration(text: &str) -> Result<Duration, String> {
+    let digits = text.trim_end_matches(|character: char| character.is_ascii_alphabetic());
+    let number: u64 = digits.parse().map_err(|_| format!("{text} is no time"))?;
+    match &text[digits.len()..] {
+        "us" => Ok(Duration::from_micros(number)),
+        "ms" => Ok(Duration::from_millis(number)),
+        "s" => Ok(Duration::from_secs(number)),
+        "m" => Ok(Duration::from_secs(60 * number)),
+        "h" => Ok(Duration::from_secs(60 * 60 * number)),
+        _ => Err(format!("{text} has no unit")),
+    }
 }

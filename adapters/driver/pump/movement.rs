@@ -6,7 +6,7 @@ use std::{
     pin::pin,
     sync::{
         OnceLock,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     task::Poll,
 };
@@ -21,6 +21,7 @@ use crate::{
 #[derive(Debug, Default)]
 pub(in crate::adapters::driver) struct Progress {
     bytes: AtomicU64,
+    is_waiting: AtomicBool,
     stop: OnceLock<AbortReason>,
 }
 
@@ -28,6 +29,15 @@ impl Progress {
     /// Bytes that have moved over the data connection.
     pub(in crate::adapters::driver) fn bytes(&self) -> u64 {
         self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Whether the client of an upload is waited for, and not the store.
+    pub(in crate::adapters::driver) fn is_waiting(&self) -> bool {
+        self.is_waiting.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_waiting(&self, is_waiting: bool) {
+        self.is_waiting.store(is_waiting, Ordering::Relaxed);
     }
 
     /// Makes the movement stop when it is polled next, whatever it waits for. The first reason counts.

@@ -56,7 +56,12 @@ async fn receive_chunks<U: Upload, S: AsyncRead + AsyncWrite + Unpin>(
     let mut decoded = BytesMut::new();
     let mut turn = Turn::default();
     let end = loop {
-        if let Filled::End(end) = poll_fn(|cx| buffer.poll_fill(stream, cx)).await? {
+        let filling = poll_fn(|cx| {
+            let filled = buffer.poll_fill(stream, cx);
+            progress.set_waiting(filled.is_pending());
+            filled
+        });
+        if let Filled::End(end) = filling.await? {
             break end;
         }
         let count = buffer.filled().len();

@@ -5,5 +5,6 @@ pub(super) mod detached;
 pub(super) mod login;
 pub(super) mod parameters;
 pub(super) mod security;
+pub(super) mod tempo;
 pub(super) mod timer;
 pub(super) mod transfer;

@@ -29,6 +29,7 @@ use super::{
         login::Login,
         parameters::Parameters,
         security::Security,
+        tempo::Tempo,
         timer::{Timer, Timers},
         transfer::Transfer,
     },
@@ -54,6 +55,7 @@ pub(crate) struct ServerPi {
     transfer: Option<Transfer>,
     pub(super) detached: DetachedFinishes,
     timers: Timers,
+    tempo: Tempo,
     pending: Option<Pending>,
     pub(super) replies: ReplyBuffer,
     control_state: ControlState,
@@ -95,6 +97,7 @@ impl ServerPi {
             transfer: None,
             detached: DetachedFinishes::default(),
             timers: Timers::default(),
+            tempo: Tempo::default(),
             pending: None,
             replies: ReplyBuffer::default(),
             control_state: ControlState::Open,
@@ -242,6 +245,12 @@ impl ServerPi {
 
     pub(super) fn handle_replies_sent(&mut self) {
         self.unsent = 0;
+        self.tempo.handle_replies_sent(self.now);
+    }
+
+    /// The client has said something.
+    pub(super) fn handle_heard(&mut self) {
+        self.tempo.handle_received(self.now);
     }
 
     /// Asks the accounts or the store; the answer will be used as `purpose` says.

@@ -5,8 +5,6 @@
 //! of the data connection, and it may be there already, unread. So an upload whose end is not certain waits a moment, and
 //! then the driver is asked to look at the control connection.
 
-use core::time::Duration;
-
 use crate::{
     config::Truncation,
     reply::Reply,
@@ -18,11 +16,6 @@ use crate::{
     },
     storage::AbortReason,
 };
-
-/// A file that comes in one go is not one that a killed client was in the middle of: it has at most so many bytes, …
-const ONE_GO_LIMIT: u64 = 64 << 10;
-/// … and its end comes at most so long after the last of them.
-const ONE_GO_PAUSE: Duration = Duration::from_micros(500);
 
 const SENT: Reply = Reply::from_static("226 Transfer complete.\r\n");
 const LOST: Reply =
@@ -64,7 +57,13 @@ impl ServerPi {
         let is_private = self.security.protects_data();
         let is_authentic = is_private && end == DataEnd::CloseNotify;
         let is_refused = is_private && !is_authentic && self.config.tls.truncation == Truncation::Refuse;
-        let (has_ended, grace) = (self.has_control_ended(), self.config.killed_client_grace);
+        let has_ended = self.has_control_ended();
+        let waits = match end {
+            DataEnd::Fin { waits } if !is_private => waits,
+            DataEnd::Fin { .. } | DataEnd::CloseNotify => None,
+        };
+        let (least, most) = (self.config.prompt_client_grace, self.config.killed_client_grace);
+        let tempo = self.tempo;
         self.step(|transfer| {
             let is_certain = is_authentic || transfer.has_announced_size();
             if is_refused {
@@ -76,7 +75,7 @@ impl ServerPi {
             } else if is_certain {
                 transfer.finish()
             } else {
-                transfer.settle(settling_time(end, is_private, transfer.bytes(), grace))
+                transfer.settle(tempo.settling_time(transfer.bytes(), waits, least, most))
             }
         });
     }
@@ -88,18 +87,5 @@ impl ServerPi {
 
     pub(crate) fn handle_control_looked_at(&mut self, id: TransferId, state: ControlState) {
         self.step_of(id, |transfer| transfer.handle_control_looked_at(state, CONTROL_ENDED));
-    }
-}
-
-/// How long the end of the control connection may take to follow that of an upload of so many bytes, if the client was
-/// killed.
-fn settling_time(end: DataEnd, is_private: bool, bytes: u64, grace: Duration) -> Duration {
-    match end {
-        DataEnd::Fin { pause: Some(pause) }
-            if !is_private && pause < ONE_GO_PAUSE && (1..=ONE_GO_LIMIT).contains(&bytes) =>
-        {
-            Duration::ZERO
-        }
-        DataEnd::Fin { .. } | DataEnd::CloseNotify => grace,
     }
 }

@@ -45,6 +45,8 @@ impl ServerPi {
             transfer,
             detached,
             timers,
+            // Only where a driver has waited for bytes the end of an upload settles by it, and here none has.
+            tempo: _,
             pending,
             // Memory, without meaning.
             replies: _,

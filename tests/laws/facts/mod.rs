@@ -154,6 +154,8 @@ pub struct Facts {
     pub longest_wait: Duration,
     /// For the end of the control connection of a killed client to follow that of its upload.
     pub grace: Duration,
+    /// The same if the bytes came without delay, and their end right behind them.
+    pub prompt_grace: Duration,
     /// Bytes that the client has not read.
     pub unsent: usize,
     pub control: Control,
@@ -211,6 +213,7 @@ impl Facts {
             data_peer: config.data_peer,
             longest_wait: waits.into_iter().max().unwrap_or_default(),
             grace: config.killed_client_grace,
+            prompt_grace: config.prompt_client_grace,
             unsent: 0,
             control: Control::Open,
             protection: match config.tls.start {

@@ -136,8 +136,11 @@ impl Facts {
         if is_authentic || transfer.awaited == Some(*bytes) {
             return Phase::Ended { is_whole: true };
         }
-        let is_one_go = !transfer.is_secured && *end == FIN_AT_ONCE && (1..=65536).contains(bytes);
-        let grace = if is_one_go { Duration::ZERO } else { self.grace };
+        let grace = match (!transfer.is_secured && *end == FIN_AT_ONCE, *bytes) {
+            (true, 1..65536) => Duration::ZERO,
+            (true, _) => self.prompt_grace.min(self.grace),
+            (false, _) => self.grace,
+        };
         Phase::Settling(if grace.is_zero() { Settling::Settled } else { Settling::Until(now + grace) })
     }
 

@@ -13,10 +13,11 @@ use super::{
     world::{LAG, World},
 };
 
-/// Of an upload that came in one go, the end of the control connection is not waited for: at most so many bytes, …
+/// Of a smaller upload that came in one go, the end of the control connection is not waited for.
 const ONE_GO_LIMIT: usize = 64 << 10;
-/// … and the end so long after the last of them, and as much later as the machine is slow and a notice late.
-const ONE_GO_PAUSE: Duration = Duration::from_micros(500).saturating_add(LAG.saturating_mul(2));
+/// It was prompt if its end came not so long after the last of its bytes, or as much later as the machine is slow and a
+/// notice late.
+const PAUSE: Duration = Duration::from_micros(200).saturating_add(LAG.saturating_mul(2));
 
 /// What a client is told whose upload takes long.
 const GOES_ON: &str = "it goes on, and STAT";
@@ -105,14 +106,17 @@ impl Oracle<'_> {
                 ensure(!is_finished, || "finished, though the client did not end it in good order".into())
             }
             Ended::Killed { bytes, data, control, has_said_so } => {
-                let is_one_go = !attempt.is_secure
-                    && upload.written.len() <= ONE_GO_LIMIT
-                    && data.saturating_sub(bytes.max(upload.last_written)) < ONE_GO_PAUSE
-                    && !upload.written.is_empty();
+                // Where nothing has come, it is not known since when the server had waited.
+                let is_prompt = !attempt.is_secure
+                    && (upload.written.is_empty()
+                        || data.saturating_sub(bytes.max(upload.last_written)) < PAUSE);
+                let is_one_go = is_prompt && (1..ONE_GO_LIMIT).contains(&upload.written.len());
                 // What the client says itself needs no grace.
+                let Settings { killed_client_grace, prompt_client_grace, .. } = *self.settings;
                 let (end, grace) = match has_said_so {
                     true => (bytes, Duration::ZERO),
-                    false => (data, self.settings.killed_client_grace),
+                    false if is_prompt => (data, prompt_client_grace.min(killed_client_grace)),
+                    false => (data, killed_client_grace),
                 };
                 let can_look = self.world.lock().weather.can_look;
                 // Where the system cannot be asked, the runtime may notice the end of the control connection later.
