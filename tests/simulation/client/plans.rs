@@ -64,6 +64,7 @@ impl Plan {
             is_passive: false,
             connection: None,
             misses_close_notify: false,
+            preparing_since: None,
             told: Vec::new(),
         }
     }

@@ -147,15 +147,18 @@ impl Oracle<'_> {
         drop(state);
         let is_true = match &attempt.fate {
             Fate::Aborted(why) => self.is_true(*why, attempt, upload),
-            Fate::DroppedInFinish => {
+            // A store that is to be aborted is told so. Only a session that is lost can do no more than drop it, or one whose
+            // finish takes too long: the time of that includes what is prepared for it.
+            Fate::Dropped if upload.preparing_since.is_none() => has_panicked,
+            Fate::DroppedInFinish | Fate::Dropped => {
                 let goes_on = attempt.answer.as_ref().is_some_and(|answer| answer.text.contains(GOES_ON));
                 let more = if goes_on { self.settings.detached_timeout } else { Duration::ZERO };
-                let is_overdue = attempt.finishing + LAG >= self.settings.finish_timeout + more;
+                let finishing =
+                    upload.preparing_since.map_or(attempt.finishing, |since| attempt.since - since);
+                let is_overdue = finishing + LAG >= self.settings.finish_timeout + more;
                 let is_told_to_stop = upload.is_given_up && upload.can_stop && !goes_on;
                 is_overdue || is_stopped || has_panicked || is_told_to_stop
             }
-            // A store that is to be aborted is told so. Only a session that is lost can do no more than drop it.
-            Fate::Dropped => has_panicked,
             Fate::Open | Fate::Finishing | Fate::Finished(_) => true,
         };
         ensure(is_true, || format!("{:?} after {:?}, for no reason", attempt.fate, attempt.finishing))

@@ -102,6 +102,8 @@ pub struct Upload {
     pub connection: Option<u64>,
     /// Whether the store was told that nobody knows whether it is whole.
     pub misses_close_notify: bool,
+    /// When the store began to prepare its finish.
+    pub preparing_since: Option<Duration>,
     /// What the client was told of it after its final reply.
     pub told: Vec<Told>,
 }

@@ -162,6 +162,8 @@ impl Upload for SimUpload {
         if std::mem::replace(&mut self.is_prepared, true) {
             self.store.world.violate(format!("{:?} is prepared twice", self.tag));
         }
+        let now = self.store.world.lock().now;
+        self.store.lock().upload(self.tag).preparing_since = Some(now);
         let suffered = self.store.suffer("prepare").await;
         self.store.lock().upload(self.tag).has_failed |= suffered.is_err();
         suffered?;
