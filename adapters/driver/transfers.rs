@@ -255,7 +255,7 @@ impl<S: Storage> Transfers<S> {
                 let Moving { id, progress, waiting, .. } = moving;
                 let (id, bytes) = (*id, progress.bytes());
                 waiting.handle_polled(bytes, polled.is_ready(), now);
-                let Poll::Ready(moved) = polled else {
+                let Poll::Ready(ended) = polled else {
                     if progress.is_waiting() {
                         waiting.start(clock);
                     }
@@ -264,7 +264,7 @@ impl<S: Storage> Transfers<S> {
                 let waits = waiting.waits();
                 self.record.bytes = bytes;
                 self.stage = Stage::Idle;
-                Poll::Ready(self.handle_ended(id, moved, now, waits))
+                Poll::Ready(self.handle_ended(id, ended, now, waits))
             }
             Stage::Finishing(finishing) => {
                 let result = ready!(finishing.finish.as_mut().poll(cx));
@@ -294,11 +294,11 @@ impl<S: Storage> Transfers<S> {
     fn handle_ended(
         &mut self,
         id: TransferId,
-        moved: Ended<S::Upload>,
+        ended: Ended<S::Upload>,
         now: Instant,
         waits: Waits,
     ) -> Event<'static> {
-        let outcome = match moved {
+        let outcome = match ended {
             Ended::Received(end, upload) => {
                 self.stage = Stage::Held(Some(end), upload);
                 let end = match end {
