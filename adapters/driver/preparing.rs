@@ -54,10 +54,13 @@ async fn prepare<U: Upload>(mut upload: U, stop: Arc<Progress>) -> Result<U, Sto
     Err(error)
 }
 
-/// Finishes an upload that ended like this.
-pub(super) async fn finish<U: Upload>(end: StreamEnd, mut upload: U) -> Result<Stored, StorageError> {
+/// Finishes an upload that ended like this. The store is asked at once, though the future may be dropped before it is polled.
+pub(super) fn finish<U: Upload>(
+    end: StreamEnd,
+    mut upload: U,
+) -> impl Future<Output = Result<Stored, StorageError>> + Send {
     if end == StreamEnd::Truncated {
         upload.handle_missing_close_notify();
     }
-    upload.finish().await
+    upload.finish()
 }
