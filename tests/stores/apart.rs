@@ -73,10 +73,14 @@ pub(crate) fn as_somebody(user: u32, groups: &[u32]) -> Command {
 }
 
 /// This program where everybody can reach it: others may not be able to reach where it is.
+///
+/// Another process copies it. If this one did, a child that another test begins meanwhile could still hold the file open
+/// for writing, and no system runs such a file.
 pub(crate) fn program_for_all(folder: &Path) -> PathBuf {
     fs::set_permissions(folder, fs::Permissions::from_mode(0o777)).unwrap();
     let program = folder.join("tests");
-    fs::copy(env::current_exe().unwrap(), &program).unwrap();
+    let copied = Command::new("cp").arg(env::current_exe().unwrap()).arg(&program).status().unwrap();
+    assert!(copied.success(), "the tests cannot be copied: {copied}");
     program
 }
 
