@@ -262,7 +262,7 @@ impl Oracle<'_> {
                 (matches!(fate, Fate::Finishing) || told.asked < attempt.stamp, "still being stored")
             }
             ("stored", Fate::Finished(Ok(_))) => (is_over, "stored"),
-            (GIVEN_UP, Fate::DroppedInFinish) => (is_over, "given up"),
+            (GIVEN_UP, Fate::DroppedInFinish | Fate::Dropped) => (is_over, "given up"),
             (sentence, Fate::Finished(Err(why))) => (is_over && sentence == why, "the store's own sentence"),
             _ => (false, "a lie"),
         };
