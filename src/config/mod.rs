@@ -274,7 +274,8 @@ pub struct Settings {
     /// bytes before. Of 6,122 clients (curl, lftp, ncftp, Python's `ftplib`) that were killed amid uploads on two cores for
     /// which 5 to 20 processes competed, 44 % had closed both connections when the server saw the first end. For half
     /// of them it saw the second one within 0.02 ms, for 90 % within 0.08 ms, 95 %: 2.7 ms, 99 %: 13 ms, 99.9 %: 42 ms;
-    /// all within 0.3 s. By this rule 7 of these files would be stored in part; 5 ms for each upload would store 181.
+    /// all within 0.3 s. By this rule, which was chosen by these clients, 7 of their files would be stored in part; 5 ms for
+    /// each upload would store 181. Of 2,789 others that were killed later, it stored 1.
     pub killed_client_grace: Duration,
     /// The same if the bytes came without delay and their end right behind them, as those of a client do that is done.
     /// Default 0.3 ms: of the killed clients that had sent like this, 99 % were gone after 0.07 ms. A file of less than
