@@ -43,6 +43,29 @@ const DATA_PROTOCOLS: [&[u8]; 2] = [b"ftp-data", b"ftp"];
 const RETRIEVE_TICKETS: usize = 2;
 
 /// TLS as a server offers it.
+///
+/// ```no_run
+/// use sansftp::{
+///     adapters::{
+///         Server,
+///         Tokio,
+///         Users,
+///         stores::Memory,
+///         tls::{Identity, Tls},
+///     },
+///     config::{Config, Settings, TlsRequirement, TlsSettings, TlsStart},
+/// };
+///
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// # let users = Users::new().with_user("anna", "secret", Memory::new());
+/// let tls = TlsSettings { start: TlsStart::Explicit, requirement: TlsRequirement::Control, ..TlsSettings::default() };
+/// let config = Config::new(Settings { tls, ..Settings::default() })?;
+/// let tls = Tls::new(Identity::from_files("certificate.pem", "key.pem")?)?;
+/// let server = Server::start_with_tls(Tokio, users, config, tls, "127.0.0.1:2121".parse()?)?;
+/// # drop(server);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 pub struct Tls {
     config: Arc<ServerConfig>,
