@@ -296,7 +296,7 @@ impl<R: Runtime, A: Accounts> Driver<R, A> {
 
     fn poll_transfer(&mut self, cx: &mut Context<'_>) {
         let now = self.runtime.now();
-        let transfer = self.transfers.poll(cx, || self.runtime.now());
+        let transfer = self.transfers.poll(cx, now, || self.runtime.now());
         let position = self.transfers.position();
         if let Some(event) = position.and_then(|position| position.since(self.position)) {
             self.position = position;

@@ -246,9 +246,13 @@ impl<S: Storage> Transfers<S> {
         }
     }
 
-    /// What has happened to the transfer. `clock` tells the time.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>, clock: impl Fn() -> Instant) -> Poll<Event<'static>> {
-        let now = clock();
+    /// What has happened to the transfer. `clock` tells the time when it has been polled.
+    pub(super) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        now: Instant,
+        clock: impl Fn() -> Instant,
+    ) -> Poll<Event<'static>> {
         match &mut self.stage {
             Stage::Moving(moving) => {
                 let polled = moving.movement.as_mut().poll(cx);

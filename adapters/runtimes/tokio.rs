@@ -1,7 +1,6 @@
 //! The adapter for tokio.
 
 use std::{
-    boxed::Box,
     future::{Future, poll_fn},
     io::{self, IoSlice},
     net::SocketAddr,
@@ -98,8 +97,8 @@ impl Runtime for Tokio {
 }
 
 /// Waits until one of them is over.
-async fn first_of(one: impl Future<Output = ()>, mut other: Pin<Box<dyn Future<Output = ()> + Send>>) {
-    let mut one = pin!(one);
+async fn first_of(one: impl Future<Output = ()>, other: impl Future<Output = ()>) {
+    let (mut one, mut other) = (pin!(one), pin!(other));
     poll_fn(|cx| match one.as_mut().poll(cx) {
         Poll::Ready(()) => Poll::Ready(()),
         Poll::Pending => other.as_mut().poll(cx),
@@ -110,7 +109,11 @@ async fn first_of(one: impl Future<Output = ()>, mut other: Pin<Box<dyn Future<O
 /// A timer of the kernel's, which is as exact as the scheduler.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod precise {
-    use std::{boxed::Box, future::Future, io, pin::Pin, time::Duration};
+    use std::{
+        future::{Future, pending},
+        io,
+        time::Duration,
+    };
 
     use ::tokio::io::{Interest, unix::AsyncFd};
     use rustix::time::{
@@ -119,7 +122,7 @@ mod precise {
     };
 
     /// Waits. An error if the system has no timer to give.
-    pub(super) fn sleep(time: Duration) -> io::Result<Pin<Box<dyn Future<Output = ()> + Send>>> {
+    pub(super) fn sleep(time: Duration) -> io::Result<impl Future<Output = ()> + Send> {
         let timer =
             timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC)?;
         // Zero would stop it.
@@ -129,21 +132,21 @@ mod precise {
         // Only what changes its descriptor could be unsound here, and an `OwnedFd` does not.
         #[allow(deprecated)]
         let timer = AsyncFd::with_interest(timer, Interest::READABLE)?;
-        Ok(Box::pin(async move {
+        Ok(async move {
             if timer.readable().await.is_err() {
                 // The runtime is shutting down.
-                std::future::pending().await
+                pending().await
             }
-        }))
+        })
     }
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 mod precise {
-    use std::{boxed::Box, future::Future, io, pin::Pin, time::Duration};
+    use std::{future::Pending, io, time::Duration};
 
     /// There is no timer that fits.
-    pub(super) fn sleep(_: Duration) -> io::Result<Pin<Box<dyn Future<Output = ()> + Send>>> {
+    pub(super) fn sleep(_: Duration) -> io::Result<Pending<()>> {
         Err(io::ErrorKind::Unsupported.into())
     }
 }
