@@ -286,9 +286,9 @@ fn forget_sent(outbox: &mut VecDeque<Bytes>, mut count: usize) -> io::Result<()>
 mod tests {
     use std::{string::String, task::Waker, vec::Vec};
 
-    use super::*;
+    use super::{super::boasts::Boasts, *};
 
-    /// Takes so many bytes by each write.
+    /// Takes this number of bytes by each write.
     struct Narrow(usize, Vec<u8>);
 
     impl AsyncRead for Narrow {
@@ -349,33 +349,6 @@ mod tests {
         let cx = &mut Context::from_waker(Waker::noop());
         assert_eq!(control.poll_output(cx, Instant::default()), Poll::Ready(Output::Lost));
         assert!(control.is_closed());
-    }
-
-    /// Tells of one byte more than there are.
-    struct Boasts;
-
-    impl AsyncRead for Boasts {
-        fn poll_read(
-            self: Pin<&mut Self>,
-            _: &mut Context<'_>,
-            buffer: &mut [u8],
-        ) -> Poll<io::Result<usize>> {
-            Poll::Ready(Ok(buffer.len() + 1))
-        }
-    }
-
-    impl AsyncWrite for Boasts {
-        fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-            Poll::Ready(Ok(bytes.len() + 1))
-        }
-
-        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-            Poll::Ready(Ok(()))
-        }
-
-        fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-            Poll::Ready(Ok(()))
-        }
     }
 
     #[test]

@@ -6,6 +6,8 @@
 
 mod alarm;
 mod arranged;
+#[cfg(test)]
+mod boasts;
 mod context;
 mod control_socket;
 mod counted;

@@ -32,7 +32,11 @@ mod tests {
     use bytes::Bytes;
     use futures_io::{AsyncRead, AsyncWrite};
 
-    use super::{super::turn::TURN, send::FORGOTTEN, *};
+    use super::{
+        super::{boasts::Boasts, turn::TURN},
+        send::FORGOTTEN,
+        *,
+    };
     use crate::{
         adapters::tls::Stream,
         dtp::{Dtp, Representation},
@@ -212,33 +216,6 @@ mod tests {
             pin!(send::<Endless, _, _, _>(source, Stream::Clear(Talks(0)), 512, Arc::default(), pending()));
         let sent = sending.poll(&mut Context::from_waker(Waker::noop()));
         assert!(matches!(sent, Poll::Ready(Ended::Sent(Outcome::Sent { bytes: 9 }))));
-    }
-
-    /// A connection that tells of one byte more than there are.
-    struct Boasts;
-
-    impl AsyncRead for Boasts {
-        fn poll_read(
-            self: Pin<&mut Self>,
-            _: &mut Context<'_>,
-            buffer: &mut [u8],
-        ) -> Poll<io::Result<usize>> {
-            Poll::Ready(Ok(buffer.len() + 1))
-        }
-    }
-
-    impl AsyncWrite for Boasts {
-        fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-            Poll::Ready(Ok(bytes.len() + 1))
-        }
-
-        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-            Poll::Ready(Ok(()))
-        }
-
-        fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-            Poll::Ready(Ok(()))
-        }
     }
 
     #[test]
