@@ -94,63 +94,61 @@ impl Driver {
 
     /// Does what the session says, and returns what came of it at once.
     fn perform(&mut self, action: Action) -> io::Result<Option<Event<'static>>> {
-        let event = match action {
+        Ok(match action {
             Action::SendReply(reply) => {
                 self.control.write_all(reply.as_bytes())?;
-                Event::RepliesSent
+                Some(Event::RepliesSent)
             }
             Action::SendReplyLine(bytes) | Action::SendTelnet(bytes) => {
-                return self.control.write_all(&bytes).map(|()| None);
+                self.control.write_all(&bytes)?;
+                None
             }
-            Action::Ask(id, request) => Event::Answered(id, self.answer(request)),
-            Action::OpenDataConnection(id, DataConnectionMode::Connect(_)) => Event::DataRefused(id),
-            Action::OpenDataConnection(id, DataConnectionMode::Listen) => {
-                self.data = None;
-                let passive = TcpListener::bind((self.control.local_addr()?.ip(), 0))?;
-                passive.set_nonblocking(true)?;
-                Event::Listening(id, self.passive.insert((id, passive)).1.local_addr()?)
-            }
+            Action::Ask(id, request) => Some(Event::Answered(id, self.answer(request))),
+            Action::OpenDataConnection(id, DataConnectionMode::Connect(_)) => Some(Event::DataRefused(id)),
+            Action::OpenDataConnection(id, DataConnectionMode::Listen) => Some(self.listen(id)?),
             Action::Transfer(id, movement) => {
-                Event::TransferEnded(id, self.transfer(movement).unwrap_or(Outcome::Lost))
+                Some(Event::TransferEnded(id, self.transfer(movement).unwrap_or(Outcome::Lost)))
             }
             Action::LookAtControl(id) => {
                 self.look = Some(id); // `wait` reads what is there, and then answers
-                return Ok(None);
+                None
             }
             Action::AwaitFinish(id) => {
                 let (pathname, content) = self.open.clone();
                 self.files.lock().unwrap_or_else(PoisonError::into_inner).insert(pathname, content);
-                Event::Finished(id, Ok(Stored::default()))
+                Some(Event::Finished(id, Ok(Stored::default())))
             }
             Action::Abort(id, _) => {
                 (self.passive, self.data) = (None, None);
-                Event::Aborted(id)
+                Some(Event::Aborted(id))
             }
             Action::CloseDataConnection(_) => {
                 (self.passive, self.data) = (None, None);
-                return Ok(None);
+                None
             }
             Action::RefuseDataConnection(_) => {
                 self.data = None;
-                return Ok(None);
+                None
             }
             Action::CloseControl => {
                 self.is_done = true;
-                return Ok(None);
+                None
             }
             // Its settings have no TLS, so the session asks for none.
-            Action::SecureControl
-            | Action::ClearControl
-            | Action::SecureDataConnection(..)
-            | Action::ExpectTransfer(..) => {
-                return Ok(None);
-            }
+            Action::SecureControl | Action::ClearControl => None,
+            Action::SecureDataConnection(..) | Action::ExpectTransfer(..) => None,
             // Nothing here takes time.
-            Action::Cancel(_) | Action::PrepareFinish(_) | Action::Drop(_) | Action::Detach(_) => {
-                return Ok(None);
-            }
-        };
-        Ok(Some(event))
+            Action::Cancel(_) | Action::PrepareFinish(_) | Action::Drop(_) | Action::Detach(_) => None,
+        })
+    }
+
+    fn listen(&mut self, id: DataId) -> io::Result<Event<'static>> {
+        self.data = None;
+        let passive = TcpListener::bind((self.control.local_addr()?.ip(), 0))?;
+        passive.set_nonblocking(true)?;
+        let address = passive.local_addr()?;
+        self.passive = Some((id, passive));
+        Ok(Event::Listening(id, address))
     }
 
     fn answer(&mut self, request: Request) -> Answer {

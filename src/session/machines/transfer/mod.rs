@@ -34,6 +34,8 @@
 
 mod effect;
 mod subject;
+#[cfg(test)]
+mod walk;
 
 use alloc::string::String;
 use core::{mem, time::Duration};
@@ -172,7 +174,7 @@ impl Transfer {
         }
     }
 
-    /// So many bytes have moved, in all.
+    /// Bytes have moved; this is how many in all.
     pub(crate) fn handle_progressed(&mut self, bytes: u64) -> TransferEffect {
         if bytes <= self.bytes || !self.is_moving() {
             return TransferEffect::Nothing;
@@ -186,7 +188,7 @@ impl Transfer {
         if self.is_moving() { TransferEffect::HasMoved } else { TransferEffect::Nothing }
     }
 
-    /// No more bytes move; so many have, in all.
+    /// No more bytes move; this is how many have in all.
     pub(crate) const fn handle_last_byte(&mut self, bytes: u64) {
         if self.is_moving() {
             self.bytes = bytes;
@@ -392,21 +394,6 @@ impl Transfer {
         };
         let seconds = now.saturating_since(self.since).as_secs();
         alloc::format!("{what}: {} bytes in {seconds} s", self.bytes)
-    }
-}
-
-/// For the walk over all states.
-#[cfg(test)]
-impl Transfer {
-    /// Its phase by name.
-    pub(crate) const fn state(&self) -> &dyn core::fmt::Debug {
-        &self.phase
-    }
-
-    /// Everything that its future depends on. The time since when it runs is only shown.
-    pub(crate) fn future(&self) -> impl core::fmt::Debug {
-        let Self { id, subject, phase, bytes, since: _, is_announced, is_abor_waiting } = self;
-        (*id, subject, phase, *bytes, *is_announced, *is_abor_waiting)
     }
 }
 
