@@ -15,7 +15,7 @@ pub(super) struct Waiting {
 }
 
 impl Waiting {
-    /// So many bytes have come by `now`, and perhaps their end.
+    /// Counts the bytes that have come by `now`, and perhaps their end.
     pub(super) fn handle_polled(&mut self, bytes: u64, has_ended: bool, now: Instant) {
         let has_moved = bytes != self.bytes;
         self.bytes = bytes;

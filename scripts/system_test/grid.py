@@ -29,7 +29,7 @@ REQUIREMENTS = pathlib.Path(__file__).with_name("tahoe-requirements.txt")
 SERVERS = 4
 SHARES = ("--shares-needed=2", "--shares-happy=3", "--shares-total=4")
 BOOT_PATIENCE = 180  # seconds; six interpreters start at once
-BOOTS = 3  # so many grids, and then no further one
+BOOTS = 3  # grids, and then no further one
 ANSWER_PATIENCE = 10  # seconds
 PAUSE = 0.1  # seconds between two questions to a grid that comes together
 RUNS = re.compile(r"(introducer|client) running\n")

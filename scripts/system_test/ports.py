@@ -20,7 +20,7 @@ def free_port(address=HOST):
 
 
 def free_ports(addresses, count):
-    """So many ports in a row, on all of these addresses."""
+    """That many ports in a row, on all of these addresses."""
     while True:
         low = random.randrange(RANGE.start, RANGE.stop - count)
         ports = range(low, low + count)

@@ -2,10 +2,9 @@
 //! its end is certain.**
 //!
 //! The end is certain by the `close_notify` of TLS, or because as many bytes have come as `ALLO` announced. Any other has
-//! settled when `killed_client_grace` has passed, sooner if it came without delay (`prompt_client_grace`), or at once if a
-//! small file came so. Only then the driver is asked
-//! to look at the control connection, and only when it has seen that the client is there, the upload is finished. Once
-//! the control connection has ended, the upload is aborted in the same turn.
+//! settled when `killed_client_grace` has passed; sooner if it came without delay (`prompt_client_grace`), and at once if
+//! a small file came without delay. Only then is the driver asked to look at the control connection, and the upload is
+//! finished only when that is open. Once the control connection has ended, the upload is aborted in the same turn.
 
 use sansftp::session::{Action, ControlState};
 

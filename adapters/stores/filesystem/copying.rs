@@ -2,7 +2,7 @@
 
 use core::{
     mem,
-    ops::Range,
+    ops::{ControlFlow, Range},
     sync::atomic::{AtomicBool, AtomicU64, Ordering},
 };
 use std::{
@@ -85,9 +85,9 @@ impl Copying {
 
     /// Waits for its end.
     pub(super) async fn finish(self) -> Result<(), StorageError> {
-        let waiting = Waiting(&self.0);
+        let warning = WarnOnDrop(&self.0);
         self.0.end.wait().await;
-        mem::forget(waiting);
+        mem::forget(warning);
         self.check()
     }
 
@@ -105,9 +105,9 @@ impl Drop for Copying {
 }
 
 /// Tells the operator of a finish that is given up because of its copy.
-struct Waiting<'a>(&'a Shared);
+struct WarnOnDrop<'a>(&'a Shared);
 
-impl Drop for Waiting<'_> {
+impl Drop for WarnOnDrop<'_> {
     fn drop(&mut self) {
         tracing::warn!(
             copied = self.0.position.load(Ordering::Relaxed),
@@ -137,23 +137,24 @@ impl Job {
             return;
         }
         match self.copy_piece() {
-            Ok(Progress::Underway) => self.go_on_later(),
-            Ok(Progress::Done) => self.end(Ok(())),
+            Ok(ControlFlow::Continue(())) => self.go_on_later(),
+            Ok(ControlFlow::Break(())) => self.end(Ok(())),
             Err(error) => self.end(Err(error)),
         }
     }
 
-    fn copy_piece(&mut self) -> Result<Progress, StorageError> {
+    /// Copies the next piece; breaks off behind the last one.
+    fn copy_piece(&mut self) -> Result<ControlFlow<()>, StorageError> {
         if self.data.is_empty() {
             match self.start.next_data(self.data.end)? {
                 Some(data) => self.data = data,
-                None => return self.start.refuse_if_cut().map(|()| Progress::Done),
+                None => return self.start.refuse_if_cut().map(ControlFlow::Break),
             }
         }
         let piece = self.data.start..self.data.end.min(self.data.start + PIECE_SIZE);
         self.data.start += self.start.copy(&piece, &self.to)?;
         self.shared.position.store(self.data.start, Ordering::Relaxed);
-        Ok(Progress::Underway)
+        Ok(ControlFlow::Continue(()))
     }
 
     fn end(&self, result: Result<(), StorageError>) {
@@ -168,12 +169,7 @@ impl Job {
 
 impl Drop for Job {
     fn drop(&mut self) {
-        // Whoever waits must not wait for ever for one that was stopped, or has panicked.
+        // Nobody must wait for ever for one that was stopped, or has panicked.
         self.end(Err(StorageErrorKind::Failed.into()));
     }
-}
-
-enum Progress {
-    Underway,
-    Done,
 }

@@ -15,8 +15,8 @@ use crate::{
     storage::{StorageError, StorageErrorKind},
 };
 
-/// The first bytes of a file, which stay. The file is open, so they are those of the file that had the name then,
-/// whoever has it meanwhile.
+/// The first bytes of a file, which stay. The file is open, so they are those of the file that had the name then, also if
+/// another one has it meanwhile.
 #[derive(Debug)]
 pub(super) struct Start {
     file: File,

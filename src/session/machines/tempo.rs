@@ -9,10 +9,10 @@ use core::time::Duration;
 
 use crate::{instant::Instant, session::event::Waits};
 
-/// No client that is done waits so long before it closes the data connection, unless it waits for its own turn: 99 of 100
-/// take less than a quarter of this on a busy machine.
+/// A client that is done closes the data connection sooner than this: even on a busy machine, 99 of 100 take less than a
+/// quarter of it.
 const PAUSE: Duration = Duration::from_micros(200);
-/// The two ends may be so many times as far apart as the bytes before were.
+/// The two ends may be this many times as far apart as the bytes before them.
 const FACTOR: u32 = 4;
 /// A file that is smaller and comes without a pause is not one that a killed client was in the middle of: what clients
 /// send at once is a power of two, up to this.
@@ -39,8 +39,8 @@ impl Tempo {
         }
     }
 
-    /// How long the end of the control connection may take to follow that of an upload of so many bytes in clear, if the
-    /// client was killed: between `least` and `most`, or nothing if the file came in one go.
+    /// How long the end of the control connection may take to follow that of an upload in clear, if the client was killed
+    /// when it had sent these bytes: between `least` and `most`, or nothing if the file came in one go.
     pub(crate) fn settling_time(
         self,
         bytes: u64,

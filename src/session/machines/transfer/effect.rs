@@ -18,7 +18,7 @@ pub(crate) enum TransferEffect {
     Move(TransferId, Movement),
     /// It did move, and has its full time again.
     HasMoved,
-    /// The end of the upload has to settle for so long, and the store may use the time.
+    /// The end of the upload settles for this time, and the store may use it.
     Settle(TransferId, Duration),
     /// The driver looks at the control connection.
     LookAtControl(TransferId),

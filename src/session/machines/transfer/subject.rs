@@ -60,7 +60,7 @@ impl UploadSubject {
         (self.pathname, self.offset, self.finish) = (pathname, offset, finish);
     }
 
-    /// The size of the file, once so many bytes have come.
+    /// The size of the file when this number of bytes has come.
     const fn size(&self, bytes: u64) -> u64 {
         self.offset.saturating_add(bytes)
     }
@@ -105,12 +105,12 @@ impl Subject {
         self.upload().is_some_and(|upload| matches!(upload.announced, Announced::Whole(_)))
     }
 
-    /// Whether an upload of so many bytes has just those that were announced.
+    /// Whether an upload of this number of bytes has just the announced size.
     pub(super) fn has_announced_size(&self, bytes: u64) -> bool {
         self.upload().is_some_and(|upload| upload.announced == Announced::Whole(upload.size(bytes)))
     }
 
-    /// Whether an upload of so many bytes has fewer than were announced.
+    /// Whether an upload of this number of bytes has fewer than were announced.
     pub(super) fn is_short(&self, bytes: u64) -> bool {
         self.upload().is_some_and(|upload| match upload.announced {
             Announced::Nothing => false,
