@@ -11,6 +11,7 @@
 //! which accepts connections and starts a loop for each.
 
 pub mod accounts;
+mod blocking_pool;
 pub mod driver;
 pub mod runtimes;
 pub mod server;
@@ -29,6 +30,7 @@ pub use self::runtimes::Smol;
 pub use self::runtimes::Tokio;
 pub use self::{
     accounts::Users,
+    blocking_pool::{BlockingPool, BlockingTask},
     driver::{RestingPorts, ServerContext, serve},
     runtimes::Runtime,
     server::Server,

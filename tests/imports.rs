@@ -32,7 +32,7 @@ const STOREYS: [&[&str]; 12] = [
     &["session::server_pi"],
     &["session::commands"],
     &["session"],
-    &["adapters::runtimes", "adapters::signal", "adapters::tls"],
+    &["adapters::blocking_pool", "adapters::runtimes", "adapters::signal", "adapters::tls"],
     &["adapters::accounts", "adapters::driver", "adapters::stores"],
     &["adapters::server"],
     &["adapters", "testing"],

@@ -14,10 +14,10 @@ use argon2::{
     password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash},
 };
 use async_lock::Semaphore;
-use blocking::unblock;
 
 use crate::{
     accounts::{Accounts, Credentials, Denied, Secret},
+    adapters::blocking_pool::BlockingPool,
     storage::Storage,
 };
 
@@ -41,7 +41,7 @@ const HASHES_AT_ONCE: usize = 4;
 /// `argon2` on the command line. The file has no password, but who reads it may guess some, and roots may be secrets: only
 /// the server's user should be able to read it.
 ///
-/// The file is read once. A password is checked in the pool of the [`blocking`] crate, at most four at a time. A name that
+/// The file is read once. A password is checked in the [shared pool](BlockingPool::shared), at most four at a time. A name that
 /// is not in the file takes as long as the first one that is.
 ///
 /// ```
@@ -162,12 +162,13 @@ impl<S: Storage + Clone> AccountsFile<S> {
 
     async fn is_right(&self, password: Secret, hash: Arc<str>) -> bool {
         let permit = self.permits.acquire_arc().await;
-        unblock(move || {
-            let verified = Argon2::default().verify_password(password.expose(), &*hash);
-            drop(permit);
-            verified.is_ok()
-        })
-        .await
+        BlockingPool::shared()
+            .run(move || {
+                let verified = Argon2::default().verify_password(password.expose(), &*hash);
+                drop(permit);
+                verified.is_ok()
+            })
+            .await
     }
 }
 

@@ -37,12 +37,10 @@ pub(crate) fn with_few_descriptors(test: &str, count: usize) {
     judge(test, &run(command, test).unwrap());
 }
 
-/// Runs `test` where the pool for calls that block has one thread, and where a file that gets too long is an error, and
-/// not the end of the process.
-pub(crate) fn with_one_thread_in_the_pool(test: &str) {
+/// Runs `test` where a file that gets too long is an error, and not the end of the process.
+pub(crate) fn without_signals_for_long_files(test: &str) {
     let mut command = Command::new("sh");
     command.args(["-c", "trap '' XFSZ && exec \"$0\" \"$@\""]).arg(env::current_exe().unwrap());
-    command.env("BLOCKING_MAX_THREADS", "1");
     judge(test, &run(command, test).unwrap());
 }
 

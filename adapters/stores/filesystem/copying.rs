@@ -10,11 +10,9 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use blocking::unblock;
-
 use super::start::Start;
 use crate::{
-    adapters::signal::Signal,
+    adapters::{blocking_pool::BlockingPool, signal::Signal},
     storage::{StorageError, StorageErrorKind},
 };
 
@@ -54,7 +52,7 @@ impl Shared {
 impl Copying {
     /// Begins to copy what stays to the same place of another file, by a handle that nobody else seeks with. Holes stay
     /// holes.
-    pub(super) fn begin(start: Arc<Start>, to: File) -> Self {
+    pub(super) fn begin(pool: &BlockingPool, start: Arc<Start>, to: File) -> Self {
         let shared = Arc::new(Shared {
             position: AtomicU64::new(0),
             length: start.length(),
@@ -62,7 +60,8 @@ impl Copying {
             stage: Mutex::new(Stage::Underway),
             end: Signal::default(),
         });
-        Job { start, to, data: 0..0, shared: Arc::clone(&shared) }.go_on_later();
+        let pool = pool.clone();
+        Job { pool, start, to, data: 0..0, shared: Arc::clone(&shared) }.go_on_later();
         Self(shared)
     }
 
@@ -120,6 +119,7 @@ impl Drop for WarnOnDrop<'_> {
 /// What the pool does.
 #[derive(Debug)]
 struct Job {
+    pool: BlockingPool,
     start: Arc<Start>,
     to: File,
     /// What is known to be data, and not yet copied.
@@ -129,7 +129,8 @@ struct Job {
 
 impl Job {
     fn go_on_later(self) {
-        unblock(move || self.go_on()).detach();
+        let pool = self.pool.clone();
+        pool.run(move || self.go_on()).detach();
     }
 
     fn go_on(mut self) {

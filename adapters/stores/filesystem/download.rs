@@ -37,16 +37,12 @@ impl FilesystemDownload {
         let end = metadata.len();
         let left = end.checked_sub(offset).ok_or(StorageErrorKind::BadOffset)?;
         let source = Source { file, position: offset, end };
-        match usize::try_from(left) {
-            Ok(0) => Ok(Self { ready: Bytes::new(), source: Pooled::closed() }),
-            Ok(most) if left <= SMALL_FILE_LIMIT => match source.read(most) {
-                (source, Ok(ready)) => {
-                    Ok(Self { ready, source: source.map_or_else(Pooled::closed, Pooled::new) })
-                }
-                (_, Err(error)) => Err(error),
-            },
-            _ => Ok(Self { ready: Bytes::new(), source: Pooled::new(source) }),
-        }
+        let (source, ready) = match usize::try_from(left) {
+            Ok(0) => (None, Ok(Bytes::new())),
+            Ok(most) if left <= SMALL_FILE_LIMIT => source.read(most),
+            _ => (Some(source), Ok(Bytes::new())),
+        };
+        Ok(Self { ready: ready?, source: Pooled::new(&root.pool, source) })
     }
 }
 

@@ -47,7 +47,7 @@ impl FilesystemListing {
         let around = root.surroundings(&root.directory.open_dir(relative)?)?;
         let (entries, first) =
             Entries { root: root.clone(), path: path.clone(), directory, around, way: None }.next_page();
-        Ok(Self { first: Some(first?), entries: entries.map_or_else(Pooled::closed, Pooled::new) })
+        Ok(Self { first: Some(first?), entries: Pooled::new(&root.pool, entries) })
     }
 }
 

@@ -29,8 +29,6 @@ mod upload;
 
 use std::{format, io, path::Path};
 
-use blocking::unblock;
-
 pub use self::{
     download::FilesystemDownload,
     listing::FilesystemListing,
@@ -43,6 +41,7 @@ use self::{
     root::Root,
 };
 use crate::{
+    adapters::blocking_pool::BlockingPool,
     pathname::Pathname,
     storage::{Metadata, OpenedUpload, Placement, Storage, StorageError},
     time_value::TimeValue,
@@ -135,7 +134,7 @@ const ENTRIES_AT_OPEN: usize = 100_000;
 ///
 /// # What it costs
 ///
-/// All that may block runs in the pool of the [`blocking`] crate, never where it was called. A command is one call
+/// All that may block runs in a [`BlockingPool`], never where it was called. A command is one call
 /// there; an upload and a download say what they take. Room that is lacking is
 /// [`NoSpace`](crate::storage::StorageErrorKind::NoSpace), at the start if the client has announced the size; a quota
 /// of the file system is [`OverQuota`](crate::storage::StorageErrorKind::OverQuota).
@@ -171,7 +170,7 @@ impl Filesystem {
         let root = Root::open(directory).map_err(explain)?;
         let mut walk = Walk::new(&root.directory).map_err(explain)?;
         if walk.advance(ENTRIES_AT_OPEN) == Progress::Underway {
-            unblock(move || while walk.advance(ENTRIES_AT_OPEN) == Progress::Underway {}).detach();
+            root.pool.run(move || while walk.advance(ENTRIES_AT_OPEN) == Progress::Underway {}).detach();
         }
         Ok(Self { root })
     }
@@ -201,13 +200,19 @@ impl Filesystem {
         Self { root: Root { access: Access::ReadOnly, ..self.root } }
     }
 
+    /// The same store with the threads of this pool; [`BlockingPool::shared`] is what it has otherwise.
+    #[must_use]
+    pub fn with_pool(self, pool: BlockingPool) -> Self {
+        Self { root: Root { pool, ..self.root } }
+    }
+
     async fn in_pool<T: Send + 'static>(
         &self,
         path: &Pathname,
         operation: impl FnOnce(&Root, &Pathname) -> Result<T, StorageError> + Send + 'static,
     ) -> Result<T, StorageError> {
         let (root, path) = (self.root.clone(), path.clone());
-        unblock(move || operation(&root, &path)).await
+        self.root.pool.run(move || operation(&root, &path)).await
     }
 }
 

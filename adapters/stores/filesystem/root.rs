@@ -25,6 +25,7 @@ use super::{
     system,
 };
 use crate::{
+    adapters::blocking_pool::BlockingPool,
     pathname::Pathname,
     storage::{EntryKind, Metadata, Right, StorageError, StorageErrorKind},
     time_value::TimeValue,
@@ -34,6 +35,7 @@ use crate::{
 #[derive(Debug, Clone)]
 pub(super) struct Root {
     pub(super) directory: Arc<Dir>,
+    pub(super) pool: BlockingPool,
     pub(super) durability: Durability,
     pub(super) on_abort: OnAbort,
     pub(super) access: Access,
@@ -50,6 +52,7 @@ impl Root {
         let directory = Arc::new(Dir::open_ambient_dir(path, ambient_authority())?);
         Ok(Self {
             directory,
+            pool: BlockingPool::shared(),
             durability: Durability::default(),
             on_abort: OnAbort::default(),
             access: Access::ReadWrite,

@@ -3,7 +3,6 @@
 use core::{cmp::Ordering, mem};
 use std::{path::Path, sync::Arc, vec::Vec};
 
-use blocking::unblock;
 use bytes::Bytes;
 use cap_std::fs::Dir;
 
@@ -32,8 +31,9 @@ const BUFFER_SIZE: usize = 64 * 1024;
 /// A file of a [`Filesystem`](super::Filesystem) that is being stored.
 ///
 /// Its bytes go to a hidden temporary file, see [`Filesystem`](super::Filesystem). Up to 64 KiB of them wait in memory
-/// for more, so a small file takes two calls in the blocking pool, opening and finishing it, and a third one where its
-/// end is [prepared](Upload::prepare): then it is written and synced, and what is left to the finish is its name.
+/// for more, so a small file takes two calls in the pool, opening and finishing it, and a third one where its end is
+/// [prepared](Upload::prepare): then it is written and synced, and what is left to the finish is its name. A chunk is
+/// written while the next one arrives, so an error comes with that one, or with the end.
 ///
 /// A finish whose future is dropped before it renamed the file leaves what was there before. One that is just about to
 /// rename it goes through with that, so [`finish_can_stop`](Upload::finish_can_stop) is false.
@@ -43,6 +43,7 @@ pub struct FilesystemUpload {
     sink: Pooled<Sink, Result<(), StorageError>>,
     /// What stays of the file that the upload continues.
     copying: Option<Copying>,
+    durability: Durability,
 }
 
 #[derive(Debug)]
@@ -92,7 +93,11 @@ pub(super) fn open(
                 false => Temporary::create(parent)?,
             };
             let handle = start.as_ref().map(|_| temporary.seekable()).transpose()?;
-            (temporary, None, start.clone().zip(handle).map(|(start, to)| Copying::begin(start, to)))
+            (
+                temporary,
+                None,
+                start.clone().zip(handle).map(|(start, to)| Copying::begin(&root.pool, start, to)),
+            )
         }
     };
     let target = match (placement, &part) {
@@ -101,7 +106,12 @@ pub(super) fn open(
         _ => target,
     };
     let sink = Sink { root: root.clone(), temporary, position: offset, is_synced: false, target, part };
-    let upload = FilesystemUpload { unwritten: Vec::new(), sink: Pooled::new(sink), copying };
+    let upload = FilesystemUpload {
+        unwritten: Vec::new(),
+        sink: Pooled::new(&root.pool, Some(sink)),
+        copying,
+        durability: root.durability,
+    };
     Ok(OpenedUpload { upload, pathname, offset })
 }
 
@@ -232,27 +242,37 @@ impl FilesystemUpload {
         &mut self,
         work: impl FnOnce(&mut Sink) -> Result<(), StorageError> + Send + 'static,
     ) -> Result<(), StorageError> {
+        self.settle().await?;
         let done = self.sink.run(move |sink| sink.attempt(work)).await;
         done.unwrap_or_else(|| Err(StorageErrorKind::Failed.into()))
+    }
+
+    /// Waits for the write that is under way.
+    async fn settle(&mut self) -> Result<(), StorageError> {
+        self.sink.settle().await.unwrap_or(Ok(()))
     }
 }
 
 impl Upload for FilesystemUpload {
     async fn write(&mut self, chunk: Bytes) -> Result<(), StorageError> {
         self.copying.as_ref().map_or(Ok(()), Copying::check)?;
-        if let Some(result) = self.sink.settle().await {
-            result?;
-        }
         if self.unwritten.len() + chunk.len() < BUFFER_SIZE {
             self.unwritten.extend_from_slice(&chunk);
             return Ok(());
         }
+        self.settle().await?;
         let unwritten = mem::take(&mut self.unwritten);
-        self.attempt(move |sink| sink.append([&unwritten, &chunk])).await
+        match self.sink.start(move |sink| sink.attempt(|sink| sink.append([&unwritten, &chunk]))) {
+            true => Ok(()),
+            false => Err(StorageErrorKind::Failed.into()),
+        }
     }
 
     async fn prepare(&mut self) -> Result<(), StorageError> {
         self.copying.as_ref().map_or(Ok(()), Copying::check)?;
+        if self.unwritten.is_empty() && self.durability == Durability::Rename {
+            return self.settle().await;
+        }
         let unwritten = mem::take(&mut self.unwritten);
         // What is still being copied could not be synced along.
         let is_all_there = self.copying.as_ref().is_none_or(Copying::is_done);
@@ -269,9 +289,11 @@ impl Upload for FilesystemUpload {
             None => Ok(()),
         };
         let (point, _cancel_on_drop) = CommitPoint::new();
+        self.settle().await?;
         let sink = self.sink.take().await.ok_or(StorageErrorKind::Failed)?;
         let rest = mem::take(&mut self.unwritten);
-        unblock(move || copied.and_then(|()| sink.finish(&rest, &point))).await
+        let pool = sink.root.pool.clone();
+        pool.run(move || copied.and_then(|()| sink.finish(&rest, &point))).await
     }
 
     async fn abort(mut self, _: AbortReason) {
@@ -280,7 +302,8 @@ impl Upload for FilesystemUpload {
         }
         if let Some(sink) = self.sink.take().await {
             let rest = mem::take(&mut self.unwritten);
-            unblock(move || sink.abort(&rest)).await;
+            let pool = sink.root.pool.clone();
+            pool.run(move || sink.abort(&rest)).await;
         }
     }
 }

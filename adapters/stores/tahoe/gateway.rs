@@ -13,7 +13,6 @@ use std::{
     vec::Vec,
 };
 
-use blocking::unblock;
 use hyper::{
     Method, Request, Uri,
     header::{ACCEPT, CONTENT_LENGTH, HOST, HeaderValue, RANGE},
@@ -26,7 +25,11 @@ use super::{
     gateway_error::GatewayError,
     refusal::{lost, refusal, strange},
 };
-use crate::{adapters::runtimes::Runtime, instant::Instant, storage::StorageError};
+use crate::{
+    adapters::{blocking_pool::BlockingPool, runtimes::Runtime},
+    instant::Instant,
+    storage::StorageError,
+};
 
 /// Connections that are kept open for the next request.
 const IDLE_LIMIT: usize = 16;
@@ -231,7 +234,7 @@ impl<R: Runtime> Gateway<R> {
             return Ok(Vec::from([SocketAddr::new(address, port)]));
         }
         let host = self.0.host.clone();
-        unblock(move || Ok((host.as_str(), port).to_socket_addrs()?.collect())).await
+        BlockingPool::shared().run(move || Ok((host.as_str(), port).to_socket_addrs()?.collect())).await
     }
 
     fn request(&self, head: Head, body: RequestBody) -> Result<Request<RequestBody>, StorageError> {
