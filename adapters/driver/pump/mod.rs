@@ -5,6 +5,7 @@
 //! ends with the transfer.
 
 mod chunk_size;
+mod memory;
 mod movement;
 mod receive;
 mod receive_buffer;
