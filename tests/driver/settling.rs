@@ -97,7 +97,7 @@ fn the_end_of_the_control_connection_may_follow_the_end_of_the_data() {
     let mut user = scene.user();
     let data = user.store("/f");
     send_all(&scene.world, &data, b"half");
-    scene.world.advance(Duration::from_millis(1));
+    scene.world.advance(Duration::from_millis(2));
     data.finish();
     scene.world.run();
     scene.world.advance(Duration::from_millis(4));
@@ -113,7 +113,7 @@ fn an_upload_is_finished_after_its_grace() {
         let mut user = scene.user();
         let data = user.store("/f");
         send_all(&scene.world, &data, bytes);
-        scene.world.advance(Duration::from_millis(1));
+        scene.world.advance(Duration::from_millis(2));
         data.finish();
         scene.world.run();
         assert_eq!(scene.store.calls(), ["open /f"]);
@@ -138,7 +138,7 @@ fn a_small_file_in_one_go_needs_no_grace() {
 /// Whose bytes came without delay, and their end right behind them, is not waited for as long.
 #[test]
 fn an_upload_without_a_pause_waits_for_a_moment_only() {
-    for (store, delay, grace) in [(0, 0, 300), (50, 0, 300), (0, 500, 2000), (50, 500, 2000), (0, 4000, 5000)]
+    for (store, delay, grace) in [(0, 0, 300), (50, 0, 300), (0, 500, 4000), (50, 500, 4000), (0, 4000, 5000)]
     {
         let mut scene = Scene::new(with_grace());
         scene.store.on_write(Write::Waits);
@@ -176,7 +176,7 @@ fn begin(scene: &mut Scene) -> Client {
     let mut user = scene.user();
     let data = user.store("/f");
     send_all(&scene.world, &data, b"all of it");
-    advance(scene, 1);
+    advance(scene, 2);
     data.finish();
     scene.world.run();
     user

@@ -403,7 +403,7 @@ fn an_upload_does_not_stall_while_the_store_takes_it() {
 /// What moves last, and the end behind it, come in one poll. Then the end of the control connection is waited for.
 #[test]
 fn an_upload_does_not_stall_between_its_end_and_its_finish() {
-    let grace = Duration::from_secs(15);
+    let grace = Duration::from_secs(12);
     let mut scene = Scene::new(Settings { killed_client_grace: grace, ..settings() });
     scene.store.on_write(Write::Waits);
     let mut user = scene.user();
@@ -413,7 +413,7 @@ fn an_upload_does_not_stall_between_its_end_and_its_finish() {
     data.finish();
     scene.world.run();
     assert_eq!(scene.let_writes_take(50, &mut user), 1);
-    scene.advance(14);
+    scene.advance(11);
     user.expect(&[]);
     scene.advance(1);
     user.expect(&[226]);

@@ -9,11 +9,20 @@ use core::time::Duration;
 
 use crate::{instant::Instant, session::event::Waits};
 
-/// A client that is done closes the data connection sooner than this: even on a busy machine, 99 of 100 take less than a
-/// quarter of it.
+/// A client that is done sends without longer waits than this, and closes the data connection as soon: even on a busy
+/// machine, 99 of 100 take less than a quarter of it.
 const PAUSE: Duration = Duration::from_micros(200);
-/// The two ends may be this many times as far apart as the bytes before them.
-const FACTOR: u32 = 4;
+/// The two ends may be this many times as far apart as the bytes before them: whoever has lost its turn once may lose it for
+/// longer …
+const DELAY_FACTOR: u32 = 8;
+/// … but turns are a few milliseconds, so of longer delays …
+const TURNS: Duration = Duration::from_millis(12);
+/// … this is enough.
+const LONG_DELAY_FACTOR: u32 = 3;
+/// A client that was killed after a pause may have got its turn soon, and have had to wait long for the next one.
+const PAUSE_FACTOR: u32 = 64;
+/// A client that pauses behind a small file that came in one go would have to have been killed just then.
+const SMALL_PAUSE_FACTOR: u32 = 4;
 /// A file that is smaller and comes without a pause is not one that a killed client was in the middle of: what clients
 /// send at once is a power of two, up to this.
 const ONE_GO_LIMIT: u64 = 64 << 10;
@@ -48,17 +57,25 @@ impl Tempo {
         least: Duration,
         most: Duration,
     ) -> Duration {
-        // A turn that is awaited before the next bytes are sent, as before the first ones, is no delay.
+        let Some(waits) = waits else { return most };
         let turn = self.fastest.unwrap_or_default();
-        let turn_before_end = if bytes == 0 { turn } else { Duration::ZERO };
-        let Some(waits) = waits.filter(|waits| waits.last.saturating_sub(turn_before_end) < PAUSE) else {
-            return most;
-        };
+        // A turn that is awaited before bytes is no delay, and without any bytes the end stands for them. But nobody was
+        // prompt who has sent nothing.
+        let pause = if bytes == 0 { waits.last.saturating_sub(turn).max(PAUSE) } else { waits.last };
         let delay = waits.longest.saturating_sub(turn);
-        if delay < PAUSE && (1..ONE_GO_LIMIT).contains(&bytes) {
-            return Duration::ZERO;
-        }
-        delay.saturating_mul(FACTOR).max(least).min(most)
+        let comes_in_one_go = delay < PAUSE && (1..ONE_GO_LIMIT).contains(&bytes);
+        let for_pause = match pause < PAUSE {
+            true if comes_in_one_go => return Duration::ZERO,
+            true => Duration::ZERO,
+            false => pause.saturating_mul(if comes_in_one_go { SMALL_PAUSE_FACTOR } else { PAUSE_FACTOR }),
+        };
+        let for_delay = match delay < PAUSE {
+            true => Duration::ZERO,
+            false => {
+                delay.saturating_mul(DELAY_FACTOR).min(TURNS).max(delay.saturating_mul(LONG_DELAY_FACTOR))
+            }
+        };
+        for_pause.max(for_delay).max(least).min(most)
     }
 }
 
@@ -83,14 +100,16 @@ mod tests {
 
     #[test]
     fn who_was_prompt_is_waited_for_a_little() {
-        for (longest, last) in [(0, 0), (75, 0), (75, 199)] {
+        for (longest, last) in [(0, 0), (199, 0), (199, 199)] {
             assert_eq!(settling(Tempo::default(), MEGABYTE, longest, last), micros(300));
         }
     }
 
     #[test]
     fn the_later_bytes_came_the_later_an_end_may_come() {
-        for (longest, expected) in [(76, 304), (1000, 4000), (25_000, 100_000), (25_001, 100_000)] {
+        for (longest, expected) in
+            [(200, 1600), (1000, 8000), (1501, 12_000), (4000, 12_000), (5000, 15_000), (33_334, 100_000)]
+        {
             assert_eq!(settling(Tempo::default(), MEGABYTE, longest, 0), micros(expected));
         }
         assert_eq!(settling(Tempo::default(), MEGABYTE, u64::MAX, 0), micros(100_000));
@@ -98,9 +117,23 @@ mod tests {
 
     #[test]
     fn a_pause_before_the_end_is_what_a_killed_client_makes() {
-        for bytes in [0, 1, MEGABYTE] {
-            assert_eq!(settling(Tempo::default(), bytes, 0, 200), micros(100_000));
+        for (bytes, longest, last, expected) in [
+            (0, 0, 0, 12_800),
+            (0, 0, 201, 12_864),
+            (MEGABYTE, 0, 200, 12_800),
+            (MEGABYTE, 4266, 200, 12_800),
+            (MEGABYTE, 4300, 200, 12_900),
+            (MEGABYTE, 0, 1562, 99_968),
+            (MEGABYTE, 0, 1563, 100_000),
+            (1, 200, 200, 12_800),
+            // A small file that has come in one go is one whose client would have been killed in a very short time.
+            (1, 0, 200, 800),
+            (65_535, 199, 24_999, 99_996),
+            (65_535, 199, 25_001, 100_000),
+        ] {
+            assert_eq!(settling(Tempo::default(), bytes, longest, last), micros(expected), "{bytes} {last}");
         }
+        assert_eq!(settling(Tempo::default(), MEGABYTE, 0, u64::MAX), micros(100_000));
     }
 
     #[test]
@@ -114,12 +147,11 @@ mod tests {
     #[test]
     fn a_small_file_in_one_go_is_whole() {
         for (bytes, longest, last, expected) in [
-            (0, 0, 0, 300),
+            (0, 0, 0, 12_800),
             (1, 0, 0, 0),
             (65_535, 199, 199, 0),
             (65_536, 0, 0, 300),
-            (65_535, 200, 0, 800),
-            (65_535, 0, 200, 100_000),
+            (65_535, 200, 0, 1600),
         ] {
             assert_eq!(settling(Tempo::default(), bytes, longest, last), micros(expected), "{bytes}");
         }
@@ -129,17 +161,17 @@ mod tests {
     fn a_network_that_is_slow_is_no_delay() {
         let mut tempo = Tempo::default();
         tempo.handle_received(at(5));
-        assert_eq!(settling(tempo, MEGABYTE, 20_000, 0), micros(80_000), "nothing was told before");
+        assert_eq!(settling(tempo, MEGABYTE, 20_000, 0), micros(60_000), "nothing was told before");
         for (told, received) in [(1000, 31_000), (40_000, 60_000), (70_000, 95_000)] {
             tempo.handle_replies_sent(at(told));
             tempo.handle_received(at(received));
             tempo.handle_received(at(received + 1));
         }
         assert_eq!(settling(tempo, MEGABYTE, 20_000, 0), micros(300));
-        assert_eq!(settling(tempo, MEGABYTE, 21_000, 0), micros(4000));
-        assert_eq!(settling(tempo, MEGABYTE, 21_000, 200), micros(100_000));
-        assert_eq!(settling(tempo, 0, 0, 20_199), micros(300), "an empty file");
-        assert_eq!(settling(tempo, 0, 0, 20_200), micros(100_000));
+        assert_eq!(settling(tempo, MEGABYTE, 21_000, 0), micros(8000));
+        assert_eq!(settling(tempo, MEGABYTE, 21_000, 200), micros(12_800));
+        assert_eq!(settling(tempo, 0, 0, 20_200), micros(12_800), "an empty file");
+        assert_eq!(settling(tempo, 0, 0, 20_201), micros(12_864));
     }
 
     #[test]
