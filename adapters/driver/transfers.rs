@@ -207,7 +207,11 @@ impl<S: Storage> Transfers<S> {
                 Stage::Aborting(id, why, Box::pin(upload.abort(why)))
             }
             Stage::Preparing(preparing) => Stage::Aborting(id, why, Box::pin(preparing.abort(why))),
-            Stage::Opened(_) | Stage::Unprepared(_) => Stage::Aborting(id, why, Box::pin(ready(()))),
+            Stage::Opened(_) => Stage::Aborting(id, why, Box::pin(ready(()))),
+            Stage::Unprepared(error) => {
+                self.journal.transfer_failed(&self.record, &error);
+                Stage::Aborting(id, why, Box::pin(ready(())))
+            }
             Stage::Idle => {
                 self.record = Record::listing();
                 self.record.started = now;

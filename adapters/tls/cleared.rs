@@ -89,11 +89,14 @@ impl<S: AsyncRead + Unpin> Cleared<S> {
                 break;
             }
             record.resize(wanted, 0);
-            let room = record.get_mut(had..).unwrap_or_default();
+            let (_, room) = record.split_at_mut(had);
+            let most = room.len();
             let read = Pin::new(&mut self.stream).poll_read(cx, room);
-            record.truncate(had + if let Poll::Ready(Ok(count)) = read { count } else { 0 });
-            if ready!(read)? == 0 {
-                return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
+            record.truncate(had + if let Poll::Ready(Ok(count)) = read { count.min(most) } else { 0 });
+            match ready!(read)? {
+                0 => return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into())),
+                count if count > most => return Poll::Ready(Err(io::ErrorKind::InvalidData.into())),
+                _ => {}
             }
             if !record.first().is_some_and(is_record_type) {
                 return Poll::Ready(Ok(()));

@@ -83,7 +83,9 @@ impl Settings {
             ("data_close_grace", self.data_close_grace),
         ];
         match graces.into_iter().find(|(_, grace)| *grace >= self.data_stall_timeout) {
-            Some((field, _)) => Err(ConfigError { field, problem: "it would be a stall".into() }),
+            Some((field, _)) => {
+                Err(ConfigError { field, problem: "it is not shorter than data_stall_timeout".into() })
+            }
             None => Ok(()),
         }
     }

@@ -366,7 +366,8 @@ mod tests {
             ("data_close_grace", |settings| &mut settings.data_close_grace),
         ] {
             let stall = Settings::default().data_stall_timeout;
-            let expected = format!("the setting {field} is not usable: it would be a stall");
+            let expected =
+                format!("the setting {field} is not usable: it is not shorter than data_stall_timeout");
             assert_eq!(mistake(|settings| *grace(settings) = stall), Some(expected));
         }
         assert_eq!(mistake(|settings| settings.killed_client_grace = Duration::ZERO), None);

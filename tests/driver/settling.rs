@@ -234,6 +234,15 @@ fn the_time_of_a_finish_includes_what_is_prepared_for_it() {
     assert_eq!(scene.store.calls(), ["dropped"]);
 }
 
+/// What is logged meanwhile.
+fn logged(work: impl FnOnce()) -> String {
+    let (reader, writer) = std::io::pipe().unwrap();
+    let writer = std::sync::Mutex::new(writer);
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(writer).finish();
+    tracing::subscriber::with_default(subscriber, work);
+    std::io::read_to_string(reader).unwrap()
+}
+
 #[test]
 fn a_finish_that_cannot_be_prepared_has_failed() {
     for leaves in [false, true] {
@@ -242,7 +251,9 @@ fn a_finish_that_cannot_be_prepared_has_failed() {
         let mut user = begin(&mut scene);
         assert_eq!(scene.store.calls(), ["open /f", "prepare", "abort: StoreFailed"]);
         if leaves {
-            user.leave();
+            // The client cannot be told, but the operator can.
+            let log = logged(|| user.leave());
+            assert!(log.contains("the store failed") && log.contains("path=\"/f\""), "{log}");
         } else {
             user.expect(&[]);
             advance(&scene, 5);

@@ -10,16 +10,12 @@ use crate::{
     reply::Reply,
     session::{
         action::TransferId,
-        event::{ControlState, DataEnd, Outcome},
-        machines::timer::Timer,
+        event::{ControlState, DataEnd},
         server_pi::{ServerPi, ending::CONTROL_ENDED},
     },
     storage::AbortReason,
 };
 
-const SENT: Reply = Reply::from_static("226 Transfer complete.\r\n");
-const LOST: Reply =
-    Reply::from_static("426 The data connection was lost before the end of the transfer.\r\n");
 const TRUNCATED: Reply = Reply::from_static(
     "426 The data connection ended without TLS's close_notify, so the file may be cut off, and does not count.\r\n",
 );
@@ -30,30 +26,8 @@ const NOT_SEEN: Reply = Reply::from_static(
 );
 
 impl ServerPi {
-    pub(crate) fn handle_transfer_ended(&mut self, id: TransferId, outcome: Outcome) {
-        let Some(transfer) = self.transfer_of(id).filter(|transfer| transfer.is_moving()) else { return };
-        if let Outcome::Sent { bytes } | Outcome::Received { bytes, .. } = outcome {
-            transfer.handle_last_byte(bytes);
-        }
-        let is_upload = transfer.subject().is_upload();
-        self.data.handle_transfer_over();
-        self.stop_timer(Timer::DataStall);
-        match outcome {
-            Outcome::Received { end, .. } if is_upload => self.handle_received(end),
-            Outcome::Sent { .. } if !is_upload => self.step(|transfer| transfer.handle_sent(SENT)),
-            Outcome::StoreFailed(error) => {
-                let reply = self.failure_reply(&error);
-                self.step(|transfer| transfer.break_off(AbortReason::StoreFailed, reply));
-            }
-            // Only a wrong driver has sent what was to be received, or received what was to be sent.
-            Outcome::Lost | Outcome::Sent { .. } | Outcome::Received { .. } => {
-                self.step(|transfer| transfer.break_off(AbortReason::DataConnectionLost, LOST));
-            }
-        }
-    }
-
     /// The data connection of an upload has ended in good order.
-    fn handle_received(&mut self, end: DataEnd) {
+    pub(super) fn handle_received(&mut self, end: DataEnd) {
         let is_private = self.security.protects_data();
         let is_authentic = is_private && end == DataEnd::CloseNotify;
         let is_refused = is_private && !is_authentic && self.config.tls.truncation == Truncation::Refuse;

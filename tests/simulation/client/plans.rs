@@ -58,7 +58,7 @@ impl Plan {
             base: Bytes::new(),
             written: Vec::new(),
             last_written: Duration::ZERO,
-            has_failed: false,
+            failure: None,
             can_stop: false,
             committed: None,
             is_passive: false,

@@ -18,6 +18,10 @@ const ONE_GO_LIMIT: usize = 64 << 10;
 /// It was prompt if its end came not so long after the last of its bytes, or as much later as the machine is slow and a
 /// notice late.
 const PAUSE: Duration = Duration::from_micros(200).saturating_add(LAG.saturating_mul(2));
+/// Behind a longer pause, the end of the control connection is waited for this many times as long, …
+const PAUSE_FACTOR: u32 = 64;
+/// … or behind a smaller upload.
+const SMALL_PAUSE_FACTOR: u32 = 4;
 
 /// What a client is told whose upload takes long.
 const GOES_ON: &str = "it goes on, and STAT";
@@ -78,7 +82,7 @@ impl Oracle<'_> {
                 self.judge_end(attempt, upload)?;
                 self.judge_content(attempt, upload)?;
                 self.judge_answer(attempt, upload)?;
-                upload.told.iter().try_for_each(|told| self.judge_told(attempt, told))
+                upload.told.iter().try_for_each(|told| self.judge_told(attempt, upload, told))
             }
             Subject::Source(source) => {
                 self.count("downloads and listings: answered ", attempt.answer.as_ref());
@@ -107,16 +111,24 @@ impl Oracle<'_> {
             }
             Ended::Killed { bytes, data, control, has_said_so } => {
                 // Where nothing has come, it is not known since when the server had waited.
-                let is_prompt = !attempt.is_secure
-                    && (upload.written.is_empty()
-                        || data.saturating_sub(bytes.max(upload.last_written)) < PAUSE);
-                let is_one_go = is_prompt && (1..ONE_GO_LIMIT).contains(&upload.written.len());
+                let is_empty = upload.written.is_empty();
+                let pause =
+                    if is_empty { PAUSE } else { data.saturating_sub(bytes.max(upload.last_written)) };
+                let is_prompt = !attempt.is_secure && pause < PAUSE;
+                let is_small = !attempt.is_secure && (1..ONE_GO_LIMIT).contains(&upload.written.len());
+                let is_one_go = is_prompt && is_small;
                 // What the client says itself needs no grace.
                 let Settings { killed_client_grace, prompt_client_grace, .. } = *self.settings;
+                let paused = pause.saturating_sub(LAG * 2).saturating_mul(if is_small {
+                    SMALL_PAUSE_FACTOR
+                } else {
+                    PAUSE_FACTOR
+                });
                 let (end, grace) = match has_said_so {
                     true => (bytes, Duration::ZERO),
                     false if is_prompt => (data, prompt_client_grace.min(killed_client_grace)),
-                    false => (data, killed_client_grace),
+                    false if attempt.is_secure => (data, killed_client_grace),
+                    false => (data, paused.max(prompt_client_grace).min(killed_client_grace)),
                 };
                 let can_look = self.world.lock().weather.can_look;
                 // Where the system cannot be asked, the runtime may notice the end of the control connection later.
@@ -197,7 +209,7 @@ impl Oracle<'_> {
             AbortReason::Incomplete => {
                 upload.least_size.is_some_and(|size| size > (upload.base.len() + upload.written.len()) as u64)
             }
-            AbortReason::StoreFailed => upload.has_failed,
+            AbortReason::StoreFailed => upload.failure.is_some(),
             AbortReason::ShuttingDown => state.is_shutdown_overdue(attempt.since),
         }
     }
@@ -255,15 +267,23 @@ impl Oracle<'_> {
     }
 
     /// What the client is told of a finish that has gone on without it is what became of it, and is known by then.
-    fn judge_told(&self, attempt: &Attempt, told: &Told) -> Judgement {
+    fn judge_told(&self, attempt: &Attempt, upload: &Upload, told: &Told) -> Judgement {
         let is_over = attempt.stamp < told.written;
         let (is_true, what) = match (told.sentence.as_str(), &attempt.fate) {
-            ("still being stored", fate) => {
+            ("still being stored", fate) if !matches!(fate, Fate::Aborted(AbortReason::StoreFailed)) => {
                 (matches!(fate, Fate::Finishing) || told.asked < attempt.stamp, "still being stored")
             }
             ("stored", Fate::Finished(Ok(_))) => (is_over, "stored"),
             (GIVEN_UP, Fate::DroppedInFinish | Fate::Dropped) => (is_over, "given up"),
             (sentence, Fate::Finished(Err(why))) => (is_over && sentence == why, "the store's own sentence"),
+            // Its finish could not be prepared, and it takes its time to abort.
+            ("still being stored" | GIVEN_UP, Fate::Aborted(AbortReason::StoreFailed)) => {
+                (upload.preparing_since.is_some(), "of what the store could not prepare")
+            }
+            (sentence, Fate::Aborted(AbortReason::StoreFailed)) => {
+                let is_its_own = upload.failure.as_deref() == Some(sentence);
+                (is_over && upload.preparing_since.is_some() && is_its_own, "why it could not be prepared")
+            }
             _ => (false, "a lie"),
         };
         self.world.count(&format!("uploads: told later, {what}"));

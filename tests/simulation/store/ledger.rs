@@ -92,8 +92,8 @@ pub struct Upload {
     pub written: Vec<u8>,
     /// When the store was asked to write last, or opened it.
     pub last_written: Duration,
-    /// Whether a write has failed.
-    pub has_failed: bool,
+    /// What the client would be told of the write or the preparation that has failed.
+    pub failure: Option<String>,
     /// Whether the store can stop its finish.
     pub can_stop: bool,
     pub committed: Option<Commit>,

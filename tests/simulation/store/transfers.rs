@@ -148,7 +148,7 @@ impl Upload for SimUpload {
         let room = self.make_room(chunk.len() as u64).await;
         let mut ledger = self.store.lock();
         let upload = ledger.upload(self.tag);
-        upload.has_failed |= room.is_err();
+        upload.failure = room.as_ref().err().map(ToString::to_string);
         room?;
         upload.written.extend_from_slice(&chunk);
         drop(ledger);
@@ -165,7 +165,7 @@ impl Upload for SimUpload {
         let now = self.store.world.lock().now;
         self.store.lock().upload(self.tag).preparing_since = Some(now);
         let suffered = self.store.suffer("prepare").await;
-        self.store.lock().upload(self.tag).has_failed |= suffered.is_err();
+        self.store.lock().upload(self.tag).failure = suffered.as_ref().err().map(ToString::to_string);
         suffered?;
         self.memory.as_mut().map_or(Ok(()), |memory| at_once(memory.prepare()))
     }
