@@ -58,6 +58,7 @@ impl Plan {
             base: Bytes::new(),
             written: Vec::new(),
             last_written: Duration::ZERO,
+            has_written: Duration::ZERO,
             failure: None,
             can_stop: false,
             committed: None,

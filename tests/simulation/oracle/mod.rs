@@ -112,8 +112,7 @@ impl Oracle<'_> {
             Ended::Killed { bytes, data, control, has_said_so } => {
                 // Where nothing has come, it is not known since when the server had waited.
                 let is_empty = upload.written.is_empty();
-                let pause =
-                    if is_empty { PAUSE } else { data.saturating_sub(bytes.max(upload.last_written)) };
+                let pause = if is_empty { PAUSE } else { data.saturating_sub(bytes.max(upload.has_written)) };
                 let is_prompt = !attempt.is_secure && pause < PAUSE;
                 let is_small = !attempt.is_secure && (1..ONE_GO_LIMIT).contains(&upload.written.len());
                 let is_one_go = is_prompt && is_small;

@@ -92,6 +92,8 @@ pub struct Upload {
     pub written: Vec<u8>,
     /// When the store was asked to write last, or opened it.
     pub last_written: Duration,
+    /// When it had written last: until then the client is not waited for.
+    pub has_written: Duration,
     /// What the client would be told of the write or the preparation that has failed.
     pub failure: Option<String>,
     /// Whether the store can stop its finish.

@@ -146,8 +146,10 @@ impl Upload for SimUpload {
         let now = self.store.world.lock().now;
         self.store.lock().upload(self.tag).last_written = now;
         let room = self.make_room(chunk.len() as u64).await;
+        let now = self.store.world.lock().now;
         let mut ledger = self.store.lock();
         let upload = ledger.upload(self.tag);
+        upload.has_written = now;
         upload.failure = room.as_ref().err().map(ToString::to_string);
         room?;
         upload.written.extend_from_slice(&chunk);
