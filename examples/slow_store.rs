@@ -3,32 +3,25 @@
 
 use std::{error::Error, time::Duration};
 
-use bytes::Bytes;
 use sansftp::{
-    AbortReason, Config, Metadata, OpenedUpload, Pathname, Placement, Storage, StorageError,
-    StorageErrorKind, Stored, Upload,
+    AbortReason, Config, Layer, OpenedUpload, Pathname, Placement, Storage, StorageError, StorageErrorKind,
+    Stored, Upload, UploadLayer,
     adapters::{Server, Tokio, Users, stores::Memory},
+    unchanged,
 };
 
 /// Keeps files in memory, and takes its time.
 #[derive(Clone)]
 struct SlowStore(Memory);
 
-impl Storage for SlowStore {
+/// What it does not mention, it leaves to the store in memory.
+impl Layer for SlowStore {
+    type Inner = Memory;
     type Upload = SlowUpload;
-    type Download = <Memory as Storage>::Download;
-    type Listing = <Memory as Storage>::Listing;
+    unchanged!(Download, Listing);
 
-    async fn stat(&self, path: &Pathname) -> Result<Metadata, StorageError> {
-        self.0.stat(path).await
-    }
-
-    async fn list(&self, path: &Pathname) -> Result<Self::Listing, StorageError> {
-        self.0.list(path).await
-    }
-
-    async fn open_download(&self, path: &Pathname, offset: u64) -> Result<Self::Download, StorageError> {
-        self.0.open_download(path, offset).await
+    fn inner(&self) -> &Memory {
+        &self.0
     }
 
     async fn open_upload(
@@ -39,8 +32,7 @@ impl Storage for SlowStore {
     ) -> Result<OpenedUpload<SlowUpload>, StorageError> {
         let opened = self.0.open_upload(path, placement, announced).await?;
         let acceptable = !opened.pathname.as_bytes().ends_with(b".fail");
-        let upload = SlowUpload { inner: opened.upload, acceptable };
-        Ok(OpenedUpload { upload, pathname: opened.pathname, offset: opened.offset })
+        Ok(opened.map(|inner| SlowUpload { inner, acceptable }))
     }
 }
 
@@ -50,27 +42,30 @@ struct SlowUpload {
     acceptable: bool,
 }
 
-impl Upload for SlowUpload {
-    async fn write(&mut self, chunk: Bytes) -> Result<(), StorageError> {
-        self.inner.write(chunk).await
+impl UploadLayer for SlowUpload {
+    type Inner = <Memory as Storage>::Upload;
+
+    fn inner(&self) -> &Self::Inner {
+        &self.inner
     }
 
-    async fn prepare(&mut self) -> Result<(), StorageError> {
-        self.inner.prepare().await
+    fn inner_mut(&mut self) -> &mut Self::Inner {
+        &mut self.inner
+    }
+
+    fn into_inner(self) -> Self::Inner {
+        self.inner
     }
 
     async fn finish(self) -> Result<Stored, StorageError> {
         // Here a real store replicates, uploads to a bucket, or waits for a virus scanner.
         tokio::time::sleep(Duration::from_secs(5)).await;
-        if !self.acceptable {
-            let why = "The archive refused this file; nothing was stored.";
-            return Err(StorageError::new(StorageErrorKind::ContentRefused, why));
+        if self.acceptable {
+            return self.inner.finish().await;
         }
-        self.inner.finish().await
-    }
-
-    async fn abort(self, why: AbortReason) {
-        self.inner.abort(why).await;
+        self.inner.abort(AbortReason::StoreFailed).await;
+        let why = "The archive refused this file; nothing was stored.";
+        Err(StorageError::new(StorageErrorKind::ContentRefused, why))
     }
 }
 

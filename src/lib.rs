@@ -76,8 +76,8 @@ pub use crate::{
     reply::{Reply, ReplyCode},
     session::{Action, Event, Session},
     storage::{
-        AbortReason, Download, Entry, EntryKind, Listing, Metadata, OpenedUpload, Placement, Storage,
-        StorageError, StorageErrorKind, Stored, Upload,
+        AbortReason, Download, Entry, EntryKind, Layer, Listing, Metadata, OpenedUpload, Placement, Storage,
+        StorageError, StorageErrorKind, Stored, Upload, UploadLayer,
     },
     time_value::TimeValue,
 };

@@ -29,6 +29,8 @@ mod filesystem;
 #[cfg(all(feature = "tahoe", feature = "tokio"))]
 #[path = "stores/gateway.rs"]
 mod gateway;
+#[path = "stores/layers.rs"]
+mod layers;
 #[cfg(unix)]
 #[path = "stores/leftovers.rs"]
 mod leftovers;

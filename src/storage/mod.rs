@@ -180,6 +180,7 @@
 //! ```
 
 mod error;
+mod layer;
 mod metadata;
 mod transfers;
 
@@ -190,6 +191,7 @@ use bytes::Bytes;
 
 pub use self::{
     error::{StorageError, StorageErrorKind},
+    layer::{Layer, UploadLayer},
     metadata::{Entry, EntryKind, Link, Metadata, Permissions, Right, UnixAttributes},
     transfers::{AbortReason, Download, Listing, OpenedUpload, Placement, Stored, Upload},
 };

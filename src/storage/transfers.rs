@@ -110,6 +110,13 @@ pub struct OpenedUpload<U> {
     pub offset: u64,
 }
 
+impl<U> OpenedUpload<U> {
+    /// The same with another upload, as one around this one.
+    pub fn map<V>(self, change: impl FnOnce(U) -> V) -> OpenedUpload<V> {
+        OpenedUpload { upload: change(self.upload), pathname: self.pathname, offset: self.offset }
+    }
+}
+
 /// What [`Upload::finish`] tells about the file that is now in place.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Stored {
