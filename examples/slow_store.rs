@@ -7,63 +7,44 @@ use sansftp::{
     AbortReason, Config, Layer, OpenedUpload, Pathname, Placement, Storage, StorageError, StorageErrorKind,
     Stored, Upload, UploadLayer,
     adapters::{Server, Tokio, Users, stores::Memory},
+    storage::Around,
     unchanged,
 };
 
-/// Keeps files in memory, and takes its time.
+/// Makes a store take its time. What this does not mention is left to that store.
 #[derive(Clone)]
-struct SlowStore(Memory);
+struct Slow;
 
-/// What it does not mention, it leaves to the store in memory.
-impl Layer for SlowStore {
-    type Inner = Memory;
-    type Upload = SlowUpload;
-    unchanged!(Download, Listing);
-
-    fn inner(&self) -> &Memory {
-        &self.0
-    }
+impl<S: Storage> Layer<S> for Slow {
+    type Upload = Around<S::Upload, SlowUpload>;
+    unchanged!(S: Download, Listing);
 
     async fn open_upload(
         &self,
+        inner: &S,
         path: &Pathname,
         placement: Placement,
         announced: Option<u64>,
-    ) -> Result<OpenedUpload<SlowUpload>, StorageError> {
-        let opened = self.0.open_upload(path, placement, announced).await?;
+    ) -> Result<OpenedUpload<Self::Upload>, StorageError> {
+        let opened = inner.open_upload(path, placement, announced).await?;
         let acceptable = !opened.pathname.as_bytes().ends_with(b".fail");
-        Ok(opened.map(|inner| SlowUpload { inner, acceptable }))
+        Ok(opened.map(|upload| SlowUpload { acceptable }.around(upload)))
     }
 }
 
-/// A file on its way into a [`SlowStore`].
+/// The same for a file on its way into the store.
 struct SlowUpload {
-    inner: <Memory as Storage>::Upload,
     acceptable: bool,
 }
 
-impl UploadLayer for SlowUpload {
-    type Inner = <Memory as Storage>::Upload;
-
-    fn inner(&self) -> &Self::Inner {
-        &self.inner
-    }
-
-    fn inner_mut(&mut self) -> &mut Self::Inner {
-        &mut self.inner
-    }
-
-    fn into_inner(self) -> Self::Inner {
-        self.inner
-    }
-
-    async fn finish(self) -> Result<Stored, StorageError> {
+impl<U: Upload> UploadLayer<U> for SlowUpload {
+    async fn finish(self, inner: U) -> Result<Stored, StorageError> {
         // Here a real store replicates, uploads to a bucket, or waits for a virus scanner.
         tokio::time::sleep(Duration::from_secs(5)).await;
         if self.acceptable {
-            return self.inner.finish().await;
+            return inner.finish().await;
         }
-        self.inner.abort(AbortReason::StoreFailed).await;
+        inner.abort(AbortReason::StoreFailed).await;
         let why = "The archive refused this file; nothing was stored.";
         Err(StorageError::new(StorageErrorKind::ContentRefused, why))
     }
@@ -71,7 +52,7 @@ impl UploadLayer for SlowUpload {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let users = Users::new().with_user("me", "secret", SlowStore(Memory::new()));
+    let users = Users::new().with_user("me", "secret", Slow.around(Memory::new()));
     let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:2121".to_owned());
     let server = Server::start(Tokio, users, Config::default(), address.parse()?)?;
     println!("listening on {}; Ctrl-C ends it", server.local_addr());

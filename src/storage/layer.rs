@@ -11,14 +11,14 @@ use super::{
 };
 use crate::{pathname::Pathname, time_value::TimeValue};
 
-/// A store around another one, of which it changes something: a virus scanner, a quota, a log, a rule for names.
+/// What changes a store of type `S`: a virus scanner, a quota, a log, a rule for names.
 ///
-/// It writes only what it changes; everything else goes to [`inner`](Self::inner). So nothing is lost by wrapping a store:
-/// not `MKD`, not the free space, and not what a later version of [`Storage`] has. Every layer is a [`Storage`], and may be
-/// the inner store of another one.
+/// A layer writes only what it changes, and everything else goes to the store that it is [around](Self::around). So nothing
+/// is lost by it: not `MKD`, not the free space, and not what a later version of [`Storage`] has. A store with a layer
+/// around it is a store again, and may have another layer around it.
 ///
-/// What it opens has to be named. [`unchanged!`](crate::unchanged) says that it opens what the inner store opens; for
-/// uploads of its own there is [`UploadLayer`].
+/// What it opens has to be named. [`unchanged!`](crate::unchanged) says that it is what the store opens; for uploads of its
+/// own there is [`UploadLayer`].
 ///
 /// ```
 /// use sansftp::{
@@ -26,33 +26,27 @@ use crate::{pathname::Pathname, time_value::TimeValue};
 ///     storage::{Layer, StorageError, StorageErrorKind},
 /// };
 ///
-/// /// Whoever uses it can remove no file below `/archive`.
-/// struct Archived<S>(S);
+/// /// No file below `/archive` can be removed.
+/// struct Archive;
 ///
-/// impl<S: Storage> Layer for Archived<S> {
-///     type Inner = S;
-///     unchanged!(Upload, Download, Listing);
+/// impl<S: Storage> Layer<S> for Archive {
+///     unchanged!(S: Upload, Download, Listing);
 ///
-///     fn inner(&self) -> &S {
-///         &self.0
-///     }
-///
-///     async fn remove_file(&self, path: &Pathname) -> Result<(), StorageError> {
+///     async fn remove_file(&self, inner: &S, path: &Pathname) -> Result<(), StorageError> {
 ///         if path.as_bytes().starts_with(b"/archive/") {
-///             let why = "What is in the archive stays there.";
+///             let why = "Permission denied: what is in the archive stays there.";
 ///             return Err(StorageError::new(StorageErrorKind::PermissionDenied, why));
 ///         }
-///         self.0.remove_file(path).await
+///         inner.remove_file(path).await
 ///     }
 /// }
+///
+/// # #[cfg(feature = "adapters")]
+/// let store = Archive.around(sansftp::adapters::stores::Memory::new());
 /// ```
 ///
-/// Where both traits are in scope, a call on a layer has to say which one it means: `Storage::stat(&layer, path)`.
-///
 /// `testing::layer_contract` (feature `testing`) makes sure that a layer of yours passes on what it does not change.
-pub trait Layer: Send + Sync + 'static {
-    /// The store that it is around.
-    type Inner: Storage;
+pub trait Layer<S: Storage>: Send + Sync + 'static {
     /// As [`Storage::Upload`].
     type Upload: Upload;
     /// As [`Storage::Download`].
@@ -60,104 +54,161 @@ pub trait Layer: Send + Sync + 'static {
     /// As [`Storage::Listing`].
     type Listing: Listing;
 
-    /// The store that it is around.
-    fn inner(&self) -> &Self::Inner;
+    /// The store with this layer around it.
+    fn around(self, inner: S) -> Around<S, Self>
+    where
+        Self: Sized,
+    {
+        Around { inner, layer: self }
+    }
 
-    /// As [`Storage::list`]; [`unchanged!(Listing)`](crate::unchanged) passes it on.
+    /// As [`Storage::list`]; [`unchanged!(S: Listing)`](crate::unchanged) passes it on.
     ///
     /// # Errors
     ///
     /// As those of [`Storage::list`].
-    fn list(&self, path: &Pathname) -> impl Future<Output = Result<Self::Listing, StorageError>> + Send;
+    fn list(
+        &self,
+        inner: &S,
+        path: &Pathname,
+    ) -> impl Future<Output = Result<Self::Listing, StorageError>> + Send;
 
-    /// As [`Storage::open_download`]; [`unchanged!(Download)`](crate::unchanged) passes it on.
+    /// As [`Storage::open_download`]; [`unchanged!(S: Download)`](crate::unchanged) passes it on.
     ///
     /// # Errors
     ///
     /// As those of [`Storage::open_download`].
     fn open_download(
         &self,
+        inner: &S,
         path: &Pathname,
         offset: u64,
     ) -> impl Future<Output = Result<Self::Download, StorageError>> + Send;
 
-    /// As [`Storage::open_upload`]; [`unchanged!(Upload)`](crate::unchanged) passes it on.
+    /// As [`Storage::open_upload`]; [`unchanged!(S: Upload)`](crate::unchanged) passes it on.
     ///
     /// # Errors
     ///
     /// As those of [`Storage::open_upload`].
     fn open_upload(
         &self,
+        inner: &S,
         path: &Pathname,
         placement: Placement,
         announced: Option<u64>,
     ) -> impl Future<Output = Result<OpenedUpload<Self::Upload>, StorageError>> + Send;
 
     /// As [`Storage::stat`].
-    fn stat(&self, path: &Pathname) -> impl Future<Output = Result<Metadata, StorageError>> + Send {
-        self.inner().stat(path)
+    fn stat(
+        &self,
+        inner: &S,
+        path: &Pathname,
+    ) -> impl Future<Output = Result<Metadata, StorageError>> + Send {
+        inner.stat(path)
     }
 
     /// As [`Storage::make_directory`].
-    fn make_directory(&self, path: &Pathname) -> impl Future<Output = Result<(), StorageError>> + Send {
-        self.inner().make_directory(path)
+    fn make_directory(
+        &self,
+        inner: &S,
+        path: &Pathname,
+    ) -> impl Future<Output = Result<(), StorageError>> + Send {
+        inner.make_directory(path)
     }
 
     /// As [`Storage::remove_directory`].
-    fn remove_directory(&self, path: &Pathname) -> impl Future<Output = Result<(), StorageError>> + Send {
-        self.inner().remove_directory(path)
+    fn remove_directory(
+        &self,
+        inner: &S,
+        path: &Pathname,
+    ) -> impl Future<Output = Result<(), StorageError>> + Send {
+        inner.remove_directory(path)
     }
 
     /// As [`Storage::remove_file`].
-    fn remove_file(&self, path: &Pathname) -> impl Future<Output = Result<(), StorageError>> + Send {
-        self.inner().remove_file(path)
+    fn remove_file(
+        &self,
+        inner: &S,
+        path: &Pathname,
+    ) -> impl Future<Output = Result<(), StorageError>> + Send {
+        inner.remove_file(path)
     }
 
     /// As [`Storage::rename`].
     fn rename(
         &self,
+        inner: &S,
         from: &Pathname,
         to: &Pathname,
     ) -> impl Future<Output = Result<(), StorageError>> + Send {
-        self.inner().rename(from, to)
+        inner.rename(from, to)
     }
 
     /// As [`Storage::set_modified`].
     fn set_modified(
         &self,
+        inner: &S,
         path: &Pathname,
         modified: TimeValue,
     ) -> impl Future<Output = Result<(), StorageError>> + Send {
-        self.inner().set_modified(path, modified)
+        inner.set_modified(path, modified)
     }
 
     /// As [`Storage::set_mode`].
-    fn set_mode(&self, path: &Pathname, mode: u32) -> impl Future<Output = Result<(), StorageError>> + Send {
-        self.inner().set_mode(path, mode)
+    fn set_mode(
+        &self,
+        inner: &S,
+        path: &Pathname,
+        mode: u32,
+    ) -> impl Future<Output = Result<(), StorageError>> + Send {
+        inner.set_mode(path, mode)
     }
 
     /// As [`Storage::available`].
-    fn available(&self, path: &Pathname) -> impl Future<Output = Result<u64, StorageError>> + Send {
-        self.inner().available(path)
+    fn available(
+        &self,
+        inner: &S,
+        path: &Pathname,
+    ) -> impl Future<Output = Result<u64, StorageError>> + Send {
+        inner.available(path)
     }
 
     /// As [`Storage::site`].
-    fn site(&self, command: SiteCall) -> impl Future<Output = Result<String, StorageError>> + Send {
-        self.inner().site(command)
+    fn site(
+        &self,
+        inner: &S,
+        command: SiteCall,
+    ) -> impl Future<Output = Result<String, StorageError>> + Send {
+        inner.site(command)
     }
 }
 
-impl<L: Layer> Storage for L {
+/// A store with a [`Layer`] around it, or an upload with an [`UploadLayer`].
+#[derive(Debug, Clone)]
+pub struct Around<I, L> {
+    inner: I,
+    layer: L,
+}
+
+impl<I, L> Around<I, L> {
+    /// What the layer is around.
+    pub const fn inner(&self) -> &I {
+        &self.inner
+    }
+
+    /// The layer.
+    pub const fn layer(&self) -> &L {
+        &self.layer
+    }
+}
+
+impl<S: Storage, L: Layer<S>> Storage for Around<S, L> {
     type Upload = L::Upload;
     type Download = L::Download;
     type Listing = L::Listing;
 
-    fn stat(&self, path: &Pathname) -> impl Future<Output = Result<Metadata, StorageError>> + Send {
-        Layer::stat(self, path)
-    }
-
     fn list(&self, path: &Pathname) -> impl Future<Output = Result<Self::Listing, StorageError>> + Send {
-        Layer::list(self, path)
+        self.layer.list(&self.inner, path)
     }
 
     fn open_download(
@@ -165,7 +216,7 @@ impl<L: Layer> Storage for L {
         path: &Pathname,
         offset: u64,
     ) -> impl Future<Output = Result<Self::Download, StorageError>> + Send {
-        Layer::open_download(self, path, offset)
+        self.layer.open_download(&self.inner, path, offset)
     }
 
     fn open_upload(
@@ -174,19 +225,23 @@ impl<L: Layer> Storage for L {
         placement: Placement,
         announced: Option<u64>,
     ) -> impl Future<Output = Result<OpenedUpload<Self::Upload>, StorageError>> + Send {
-        Layer::open_upload(self, path, placement, announced)
+        self.layer.open_upload(&self.inner, path, placement, announced)
+    }
+
+    fn stat(&self, path: &Pathname) -> impl Future<Output = Result<Metadata, StorageError>> + Send {
+        self.layer.stat(&self.inner, path)
     }
 
     fn make_directory(&self, path: &Pathname) -> impl Future<Output = Result<(), StorageError>> + Send {
-        Layer::make_directory(self, path)
+        self.layer.make_directory(&self.inner, path)
     }
 
     fn remove_directory(&self, path: &Pathname) -> impl Future<Output = Result<(), StorageError>> + Send {
-        Layer::remove_directory(self, path)
+        self.layer.remove_directory(&self.inner, path)
     }
 
     fn remove_file(&self, path: &Pathname) -> impl Future<Output = Result<(), StorageError>> + Send {
-        Layer::remove_file(self, path)
+        self.layer.remove_file(&self.inner, path)
     }
 
     fn rename(
@@ -194,7 +249,7 @@ impl<L: Layer> Storage for L {
         from: &Pathname,
         to: &Pathname,
     ) -> impl Future<Output = Result<(), StorageError>> + Send {
-        Layer::rename(self, from, to)
+        self.layer.rename(&self.inner, from, to)
     }
 
     fn set_modified(
@@ -202,186 +257,169 @@ impl<L: Layer> Storage for L {
         path: &Pathname,
         modified: TimeValue,
     ) -> impl Future<Output = Result<(), StorageError>> + Send {
-        Layer::set_modified(self, path, modified)
+        self.layer.set_modified(&self.inner, path, modified)
     }
 
     fn set_mode(&self, path: &Pathname, mode: u32) -> impl Future<Output = Result<(), StorageError>> + Send {
-        Layer::set_mode(self, path, mode)
+        self.layer.set_mode(&self.inner, path, mode)
     }
 
     fn available(&self, path: &Pathname) -> impl Future<Output = Result<u64, StorageError>> + Send {
-        Layer::available(self, path)
+        self.layer.available(&self.inner, path)
     }
 
     fn site(&self, command: SiteCall) -> impl Future<Output = Result<String, StorageError>> + Send {
-        Layer::site(self, command)
+        self.layer.site(&self.inner, command)
     }
 }
 
-/// An upload around another one, of which it changes something. As with a [`Layer`], everything else goes to the inner one.
+/// What changes an upload of type `U`, as a [`Layer`] changes a store: everything that it does not write goes to the upload
+/// that it is [around](Self::around).
 ///
 /// ```
 /// use bytes::Bytes;
 /// use sansftp::storage::{AbortReason, StorageError, StorageErrorKind, Stored, Upload, UploadLayer};
 ///
 /// /// Refuses a file that begins as programs of Windows do.
-/// struct NoPrograms<U> {
-///     inner: U,
-///     begins_with: Vec<u8>,
+/// #[derive(Default)]
+/// struct NoPrograms {
+///     beginning: Vec<u8>,
 /// }
 ///
-/// impl<U: Upload> UploadLayer for NoPrograms<U> {
-///     type Inner = U;
-///
-///     fn inner(&self) -> &U {
-///         &self.inner
+/// impl<U: Upload> UploadLayer<U> for NoPrograms {
+///     async fn write(&mut self, inner: &mut U, chunk: Bytes) -> Result<(), StorageError> {
+///         let missing = 2_usize.saturating_sub(self.beginning.len());
+///         self.beginning.extend(chunk.iter().take(missing));
+///         inner.write(chunk).await
 ///     }
 ///
-///     fn inner_mut(&mut self) -> &mut U {
-///         &mut self.inner
-///     }
-///
-///     fn into_inner(self) -> U {
-///         self.inner
-///     }
-///
-///     async fn write(&mut self, chunk: Bytes) -> Result<(), StorageError> {
-///         let missing = 2_usize.saturating_sub(self.begins_with.len());
-///         self.begins_with.extend(chunk.iter().take(missing));
-///         self.inner.write(chunk).await
-///     }
-///
-///     async fn finish(self) -> Result<Stored, StorageError> {
-///         if self.begins_with == b"MZ" {
-///             self.inner.abort(AbortReason::StoreFailed).await;
+///     async fn finish(self, inner: U) -> Result<Stored, StorageError> {
+///         if self.beginning == b"MZ" {
+///             inner.abort(AbortReason::StoreFailed).await;
 ///             return Err(StorageError::new(StorageErrorKind::ContentRefused, "No programs, please."));
 ///         }
-///         self.inner.finish().await
+///         inner.finish().await
 ///     }
 /// }
 /// ```
 ///
-/// Its store yields it by [`OpenedUpload::map`]. Downloads and listings have one method each, so there is nothing for layers of
-/// them to pass on.
-pub trait UploadLayer: Send + 'static {
-    /// The upload that it is around.
-    type Inner: Upload;
-
-    /// The upload that it is around.
-    fn inner(&self) -> &Self::Inner;
-
-    /// The upload that it is around.
-    fn inner_mut(&mut self) -> &mut Self::Inner;
-
-    /// Takes the upload out, to be finished or aborted.
-    fn into_inner(self) -> Self::Inner;
+/// The layer of its store opens it by [`OpenedUpload::map`]. Downloads and listings have one method each, so a layer around
+/// them would have nothing to pass on.
+pub trait UploadLayer<U: Upload>: Send + 'static {
+    /// The upload with this layer around it.
+    fn around(self, inner: U) -> Around<U, Self>
+    where
+        Self: Sized,
+    {
+        Around { inner, layer: self }
+    }
 
     /// As [`Upload::write`].
-    fn write(&mut self, chunk: Bytes) -> impl Future<Output = Result<(), StorageError>> + Send {
-        self.inner_mut().write(chunk)
+    fn write(
+        &mut self,
+        inner: &mut U,
+        chunk: Bytes,
+    ) -> impl Future<Output = Result<(), StorageError>> + Send {
+        inner.write(chunk)
     }
 
     /// As [`Upload::prepare`].
-    fn prepare(&mut self) -> impl Future<Output = Result<(), StorageError>> + Send {
-        self.inner_mut().prepare()
+    fn prepare(&mut self, inner: &mut U) -> impl Future<Output = Result<(), StorageError>> + Send {
+        inner.prepare()
     }
 
-    /// As [`Upload::finish`]. One that refuses the file aborts the inner upload first.
-    fn finish(self) -> impl Future<Output = Result<Stored, StorageError>> + Send
+    /// As [`Upload::finish`]. A layer that refuses the file aborts the inner upload.
+    fn finish(self, inner: U) -> impl Future<Output = Result<Stored, StorageError>> + Send
     where
         Self: Sized,
     {
-        self.into_inner().finish()
+        inner.finish()
     }
 
     /// As [`Upload::abort`].
-    fn abort(self, why: AbortReason) -> impl Future<Output = ()> + Send
+    fn abort(self, inner: U, why: AbortReason) -> impl Future<Output = ()> + Send
     where
         Self: Sized,
     {
-        self.into_inner().abort(why)
+        inner.abort(why)
     }
 
     /// As [`Upload::handle_missing_close_notify`].
-    fn handle_missing_close_notify(&mut self) {
-        self.inner_mut().handle_missing_close_notify();
+    fn handle_missing_close_notify(&mut self, inner: &mut U) {
+        inner.handle_missing_close_notify();
     }
 
-    /// As [`Upload::finish_can_stop`]. One that still waits for something when the inner upload has finished says `false`.
-    fn finish_can_stop(&self) -> bool {
-        self.inner().finish_can_stop()
+    /// As [`Upload::finish_can_stop`]. A layer whose finish still waits for something when the inner one is done says `false`.
+    fn finish_can_stop(&self, inner: &U) -> bool {
+        inner.finish_can_stop()
     }
 }
 
-impl<U: UploadLayer> Upload for U {
+impl<U: Upload, L: UploadLayer<U>> Upload for Around<U, L> {
     fn write(&mut self, chunk: Bytes) -> impl Future<Output = Result<(), StorageError>> + Send {
-        UploadLayer::write(self, chunk)
+        self.layer.write(&mut self.inner, chunk)
     }
 
     fn prepare(&mut self) -> impl Future<Output = Result<(), StorageError>> + Send {
-        UploadLayer::prepare(self)
+        self.layer.prepare(&mut self.inner)
     }
 
     fn finish(self) -> impl Future<Output = Result<Stored, StorageError>> + Send {
-        UploadLayer::finish(self)
+        self.layer.finish(self.inner)
     }
 
     fn abort(self, why: AbortReason) -> impl Future<Output = ()> + Send {
-        UploadLayer::abort(self, why)
+        self.layer.abort(self.inner, why)
     }
 
     fn handle_missing_close_notify(&mut self) {
-        UploadLayer::handle_missing_close_notify(self);
+        self.layer.handle_missing_close_notify(&mut self.inner);
     }
 
     fn finish_can_stop(&self) -> bool {
-        UploadLayer::finish_can_stop(self)
+        self.layer.finish_can_stop(&self.inner)
     }
 }
 
-/// Says in a [`Layer`](crate::storage::Layer) that uploads, downloads or listings are those of the inner store:
-/// `unchanged!(Upload, Download, Listing)`, or those of them that are.
+/// Says in a [`Layer<S>`](crate::storage::Layer) that uploads, downloads or listings are those of the store:
+/// `unchanged!(S: Upload, Download, Listing)`, or those of the three that are.
 #[macro_export]
 macro_rules! unchanged {
-    ($($opened:ident),+ $(,)?) => { $($crate::unchanged_one! { $opened })+ };
-}
-
-/// A part of [`unchanged!`](crate::unchanged).
-#[doc(hidden)]
-#[macro_export]
-macro_rules! unchanged_one {
-    (Upload) => {
-        type Upload = <Self::Inner as $crate::storage::Storage>::Upload;
+    (@ Upload $store:ty) => {
+        type Upload = <$store as $crate::storage::Storage>::Upload;
 
         async fn open_upload(
             &self,
+            inner: &$store,
             path: &$crate::pathname::Pathname,
             placement: $crate::storage::Placement,
             announced: ::core::option::Option<u64>,
         ) -> ::core::result::Result<$crate::storage::OpenedUpload<Self::Upload>, $crate::storage::StorageError> {
-            $crate::storage::Storage::open_upload($crate::storage::Layer::inner(self), path, placement, announced)
-                .await
+            $crate::storage::Storage::open_upload(inner, path, placement, announced).await
         }
     };
-    (Download) => {
-        type Download = <Self::Inner as $crate::storage::Storage>::Download;
+    (@ Download $store:ty) => {
+        type Download = <$store as $crate::storage::Storage>::Download;
 
         async fn open_download(
             &self,
+            inner: &$store,
             path: &$crate::pathname::Pathname,
             offset: u64,
         ) -> ::core::result::Result<Self::Download, $crate::storage::StorageError> {
-            $crate::storage::Storage::open_download($crate::storage::Layer::inner(self), path, offset).await
+            $crate::storage::Storage::open_download(inner, path, offset).await
         }
     };
-    (Listing) => {
-        type Listing = <Self::Inner as $crate::storage::Storage>::Listing;
+    (@ Listing $store:ty) => {
+        type Listing = <$store as $crate::storage::Storage>::Listing;
 
         async fn list(
             &self,
+            inner: &$store,
             path: &$crate::pathname::Pathname,
         ) -> ::core::result::Result<Self::Listing, $crate::storage::StorageError> {
-            $crate::storage::Storage::list($crate::storage::Layer::inner(self), path).await
+            $crate::storage::Storage::list(inner, path).await
         }
     };
+    ($store:ty: $($opened:ident),+ $(,)?) => { $($crate::unchanged! { @ $opened $store })+ };
 }

@@ -191,7 +191,7 @@ use bytes::Bytes;
 
 pub use self::{
     error::{StorageError, StorageErrorKind},
-    layer::{Layer, UploadLayer},
+    layer::{Around, Layer, UploadLayer},
     metadata::{Entry, EntryKind, Link, Metadata, Permissions, Right, UnixAttributes},
     transfers::{AbortReason, Download, Listing, OpenedUpload, Placement, Stored, Upload},
 };

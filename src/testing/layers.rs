@@ -266,15 +266,13 @@ impl Listing for Innermost {
 ///
 /// ```
 /// # use sansftp::{storage::{Layer, Storage}, unchanged};
-/// # struct Archived<S>(S);
-/// # impl<S: Storage> Layer for Archived<S> {
-/// #     type Inner = S;
-/// #     unchanged!(Upload, Download, Listing);
-/// #     fn inner(&self) -> &S { &self.0 }
+/// # struct Archive;
+/// # impl<S: Storage> Layer<S> for Archive {
+/// #     unchanged!(S: Upload, Download, Listing);
 /// # }
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() {
-/// sansftp::testing::layer_contract(Archived).await.unwrap();
+/// sansftp::testing::layer_contract(|inner| Archive.around(inner)).await.unwrap();
 /// # }
 /// ```
 ///
