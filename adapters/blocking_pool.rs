@@ -1,9 +1,11 @@
 //! Threads for calls that may block.
 
 use std::{
+    boxed::Box,
     collections::VecDeque,
     fmt,
     future::Future,
+    io, mem,
     num::NonZeroUsize,
     panic::{self, AssertUnwindSafe},
     pin::Pin,
@@ -17,8 +19,8 @@ use std::{
 
 use async_task::{Runnable, Task};
 
-/// What the shared pool has at most: disks and network file systems answer this many calls at a time faster than fewer,
-/// and as many stuck ones still leave room for the rest of a process.
+/// What the shared pool has at most. Disks and network file systems are faster with many calls at once, and if all of these
+/// hang, the process still has room for other threads.
 const SHARED_MOST_THREADS: NonZeroUsize = NonZeroUsize::new(256).unwrap();
 /// A thread without work ends after this time: a busy moment is over, and its memory is free again.
 const IDLE_TIME: Duration = Duration::from_secs(2);
@@ -26,7 +28,8 @@ const IDLE_TIME: Duration = Duration::from_secs(2);
 /// A pool of threads for calls that may block: files, hashes of passwords, the system's resolver.
 ///
 /// It serves every runtime. A clone is the same pool. Threads start when they are needed, and end when they have had
-/// nothing to do for two seconds. Jobs begin in the order in which they come.
+/// nothing to do for two seconds. Jobs that find all threads at work begin in the order in which they came; there is no bound
+/// to how many of them wait.
 ///
 /// ```
 /// use std::num::NonZeroUsize;
@@ -45,7 +48,11 @@ pub struct BlockingPool(Arc<Shared>);
 struct Shared {
     most_threads: NonZeroUsize,
     state: Mutex<State>,
+    start_thread: fn(Work) -> io::Result<()>,
 }
+
+/// What a thread does.
+type Work = Box<dyn FnOnce() + Send>;
 
 #[derive(Default)]
 struct State {
@@ -75,10 +82,10 @@ struct Seat {
 pub struct BlockingTask<T>(Task<T>);
 
 impl BlockingPool {
-    /// A pool of so many threads at most.
+    /// A pool of at most `most_threads` threads.
     #[must_use]
     pub fn new(most_threads: NonZeroUsize) -> Self {
-        Self(Arc::new(Shared { most_threads, state: Mutex::default() }))
+        Self(Arc::new(Shared { most_threads, state: Mutex::default(), start_thread }))
     }
 
     /// The one that all stores and accounts of a process take if they are given no other, of 256 threads at most.
@@ -92,13 +99,20 @@ impl BlockingPool {
     pub fn run<T: Send + 'static>(&self, job: impl FnOnce() -> T + Send + 'static) -> BlockingTask<T> {
         let shared = Arc::clone(&self.0);
         let schedule = move |job| Shared::schedule(&shared, job);
-        let (runnable, task) = async_task::spawn(async move { job() }, schedule);
+        // Whoever waits for a job that panics panics like it.
+        let task = async_task::Builder::new().propagate_panic(true);
+        let (runnable, task) = task.spawn(|()| async move { job() }, schedule);
         runnable.schedule();
         BlockingTask(task)
     }
 }
 
 impl<T> BlockingTask<T> {
+    /// Whether the job is done, and its output waits here.
+    pub(super) fn is_done(&self) -> bool {
+        self.0.is_finished()
+    }
+
     /// Lets the job be done though nobody waits for it.
     pub fn detach(self) {
         self.0.detach();
@@ -133,19 +147,21 @@ impl Shared {
         }
     }
 
-    /// Starts a thread. Where the system has none left, others do what waits, and without any other it is done here.
+    /// Starts a thread. If none can start, running threads do the work; if there are none, the caller does it.
     fn start_thread(this: &Arc<Self>) {
         let shared = Arc::clone(this);
-        let started =
-            thread::Builder::new().name("sansftp-blocking".to_string()).spawn(move || shared.work());
-        let Err(error) = started else { return };
+        let Err(error) = (this.start_thread)(Box::new(move || shared.work())) else { return };
         tracing::warn!(%error, "no thread can be started for calls that block");
-        let job = {
-            let mut state = this.state();
-            state.threads -= 1;
-            if state.threads == 0 { state.waiting.pop_front() } else { None }
-        };
-        job.into_iter().for_each(run);
+        let mut state = this.state();
+        // A job that starts another one here leaves it to this loop, so they do not nest.
+        while state.threads == 1
+            && let Some(job) = state.waiting.pop_front()
+        {
+            drop(state);
+            run(job);
+            state = this.state();
+        }
+        state.threads -= 1;
     }
 
     /// What a thread does.
@@ -189,9 +205,15 @@ impl Shared {
     }
 }
 
-/// Its task is told when the job panics, and the thread is there for others.
+fn start_thread(work: Work) -> io::Result<()> {
+    thread::Builder::new().name("sansftp-blocking".to_string()).spawn(work).map(drop)
+}
+
+/// The task gets the panic of its job. What is left is one in the drop of what the job held, and the thread outlives that.
 fn run(job: Runnable) {
-    let _ = panic::catch_unwind(AssertUnwindSafe(|| job.run()));
+    if let Err(payload) = panic::catch_unwind(AssertUnwindSafe(|| job.run())) {
+        mem::forget(payload);
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -286,7 +308,40 @@ mod tests {
         let pool = pool(1);
         let failed = pool.run(|| panic!("this is what the test wants"));
         assert_eq!(wait(pool.run(|| 7)), 7);
-        assert!(panic::catch_unwind(AssertUnwindSafe(|| wait(failed))).is_err());
+        let payload = panic::catch_unwind(AssertUnwindSafe(|| wait(failed))).unwrap_err();
+        assert_eq!(payload.downcast_ref(), Some(&"this is what the test wants"));
+    }
+
+    /// As where a process may have no more of them.
+    #[test]
+    fn every_job_is_done_where_no_thread_can_start() {
+        let shared = Shared {
+            most_threads: NonZeroUsize::new(8).unwrap(),
+            state: Mutex::default(),
+            start_thread: |_| Err(io::ErrorKind::OutOfMemory.into()),
+        };
+        let pool = BlockingPool(Arc::new(shared));
+        let callers: Vec<_> = (0..4)
+            .map(|_| {
+                let pool = pool.clone();
+                thread::spawn(move || {
+                    (0..50).for_each(|number| assert_eq!(wait(pool.run(move || number)), number))
+                })
+            })
+            .collect();
+        callers.into_iter().for_each(|caller| caller.join().unwrap());
+
+        fn nest(pool: BlockingPool, depth: usize, done: mpsc::Sender<()>) {
+            match depth.checked_sub(1) {
+                Some(depth) => pool.clone().run(move || nest(pool, depth, done)).detach(),
+                None => done.send(()).unwrap(),
+            }
+        }
+        let (done, is_done) = mpsc::channel();
+        nest(pool.clone(), 100_000, done);
+        is_done.recv().unwrap();
+        let state = pool.0.state();
+        assert_eq!((state.threads, state.waiting.len()), (0, 0));
     }
 
     #[test]

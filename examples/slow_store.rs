@@ -4,10 +4,9 @@
 use std::{error::Error, time::Duration};
 
 use sansftp::{
-    AbortReason, Config, Layer, OpenedUpload, Pathname, Placement, Storage, StorageError, StorageErrorKind,
-    Stored, Upload, UploadLayer,
+    AbortReason, Around, Config, Layer, OpenedUpload, Pathname, Placement, Storage, StorageError,
+    StorageErrorKind, Stored, Upload, UploadLayer,
     adapters::{Server, Tokio, Users, stores::Memory},
-    storage::Around,
     unchanged,
 };
 
@@ -44,7 +43,7 @@ impl<U: Upload> UploadLayer<U> for SlowUpload {
         if self.acceptable {
             return inner.finish().await;
         }
-        inner.abort(AbortReason::StoreFailed).await;
+        inner.abort(AbortReason::Refused).await;
         let why = "The archive refused this file; nothing was stored.";
         Err(StorageError::new(StorageErrorKind::ContentRefused, why))
     }

@@ -43,6 +43,7 @@ pub mod command;
 pub mod config;
 pub mod dtp;
 pub mod instant;
+pub mod layer;
 pub mod line;
 pub mod listing;
 pub mod pathname;
@@ -72,12 +73,13 @@ pub use crate::{
         Truncation,
     },
     instant::Instant,
+    layer::{Around, Layer, UploadLayer},
     pathname::Pathname,
     reply::{Reply, ReplyCode},
     session::{Action, Event, Session},
     storage::{
-        AbortReason, Download, Entry, EntryKind, Layer, Listing, Metadata, OpenedUpload, Placement, Storage,
-        StorageError, StorageErrorKind, Stored, Upload, UploadLayer,
+        AbortReason, Download, Entry, EntryKind, Listing, Metadata, OpenedUpload, Placement, Storage,
+        StorageError, StorageErrorKind, Stored, Upload,
     },
     time_value::TimeValue,
 };

@@ -25,7 +25,7 @@ use source::{code_of, identifiers, module_of, paths, resolve};
 /// the session; all I/O, from runtimes to the server; and what stores are tested with. A module imports from its own storey and below.
 const STOREYS: [&[&str]; 12] = [
     &["address", "command", "dtp", "instant", "line", "pathname", "pattern", "reply", "time_value"],
-    &["accounts", "listing", "storage"],
+    &["accounts", "layer", "listing", "storage"],
     &["config"],
     &["session::action", "session::event"],
     &["session::machines"],
@@ -182,6 +182,7 @@ fn what_is_allowed_is_no_offence() {
              impl Login {\n    pub(crate) const MOST: u8 = 3;\n    pub(crate) fn f(state: u8) {}\n}",
         ),
         ("src/session/mod.rs", "pub(in crate::adapters) fn f() {}"),
+        ("src/layer.rs", "macro_rules! m { () => { $crate::m! { @ x } $crate::storage::f() } }"),
         (
             "adapters/driver/mod.rs",
             "use std::io; use crate::{adapters::runtimes::Runtime, session::Session};",

@@ -54,11 +54,12 @@ impl Journal {
         if let Err(error) = result {
             self.transfer_failed(record, error);
         }
-        self.transfer_ended(
-            record,
-            now,
-            if result.is_ok() { "stored" } else { "the store failed to finish it" },
-        );
+        let outcome = match result {
+            Ok(_) => "stored",
+            Err(error) if is_refusal(error) => "refused by the store at its end",
+            Err(_) => "the store failed to finish it",
+        };
+        self.transfer_ended(record, now, outcome);
     }
 
     /// The end of a file or a listing that was sent.
@@ -69,6 +70,7 @@ impl Journal {
         let outcome = match outcome {
             Outcome::Sent { .. } => "sent",
             Outcome::Received { .. } | Outcome::Lost => "not sent: the data connection was lost",
+            Outcome::StoreFailed(error) if is_refusal(error) => "not sent: the store refused",
             Outcome::StoreFailed(_) => "not sent: the store failed",
         };
         self.transfer_ended(record, now, outcome);
@@ -102,17 +104,16 @@ impl Journal {
         );
     }
 
-    /// An error of the store in a transfer, with its cause, which the client does not see.
+    /// An error of the store in a transfer, with its cause, which the client does not see. What the store refuses to a user
+    /// is no fault of its own.
     pub(super) fn transfer_failed(&self, record: &Record, error: &StorageError) {
         let cause: &(dyn Error + 'static) = error;
-        warn!(
-            user = self.user,
-            peer = %self.peer,
-            verb = record.verb,
-            path = record.path(),
-            error = cause,
-            "the store failed"
-        );
+        let (user, peer, verb, path) = (&self.user, &self.peer, record.verb, record.path());
+        if is_refusal(error) {
+            info!(user, %peer, verb, path, error = cause, "the store refused");
+        } else {
+            warn!(user, %peer, verb, path, error = cause, "the store failed");
+        }
     }
 
     /// The same for a request. That a file is not there, or that a user may not have it, is no news for the operator.
@@ -124,6 +125,10 @@ impl Journal {
             debug!(user = self.user, peer = %self.peer, error = cause, "the store refused");
         }
     }
+}
+
+fn is_refusal(error: &StorageError) -> bool {
+    AbortReason::from(error) == AbortReason::Refused
 }
 
 /// What a transfer's line tells of it.

@@ -47,7 +47,7 @@ async fn prepare<U: Upload>(mut upload: U, stop: Arc<Progress>) -> Result<U, Sto
     let prepared = stop.until_stopped(upload.prepare()).await;
     let (why, error) = match prepared {
         Ok(Ok(())) => return Ok(upload),
-        Ok(Err(error)) => (AbortReason::StoreFailed, error),
+        Ok(Err(error)) => (AbortReason::from(&error), error),
         Err(why) => (why, StorageErrorKind::Failed.into()),
     };
     upload.abort(why).await;

@@ -180,7 +180,6 @@
 //! ```
 
 mod error;
-mod layer;
 mod metadata;
 mod transfers;
 
@@ -191,7 +190,6 @@ use bytes::Bytes;
 
 pub use self::{
     error::{StorageError, StorageErrorKind},
-    layer::{Around, Layer, UploadLayer},
     metadata::{Entry, EntryKind, Link, Metadata, Permissions, Right, UnixAttributes},
     transfers::{AbortReason, Download, Listing, OpenedUpload, Placement, Stored, Upload},
 };

@@ -5,7 +5,10 @@ use core::future::{Future, ready};
 
 use bytes::Bytes;
 
-use super::{error::StorageError, metadata::Entry};
+use super::{
+    error::{StorageError, StorageErrorKind},
+    metadata::Entry,
+};
 use crate::pathname::Pathname;
 
 /// A file that is being stored; see [the module](super) for its life.
@@ -111,7 +114,7 @@ pub struct OpenedUpload<U> {
 }
 
 impl<U> OpenedUpload<U> {
-    /// The same with another upload, as one around this one.
+    /// Replaces the upload, for example by one with a layer around it.
     pub fn map<V>(self, change: impl FnOnce(U) -> V) -> OpenedUpload<V> {
         OpenedUpload { upload: change(self.upload), pathname: self.pathname, offset: self.offset }
     }
@@ -122,6 +125,18 @@ impl<U> OpenedUpload<U> {
 pub struct Stored {
     /// Added to the text of the `226`, e.g. an identifier that the store gave the file.
     pub note: Option<String>,
+}
+
+impl From<&StorageError> for AbortReason {
+    /// The reason for an upload that ended with this error.
+    fn from(error: &StorageError) -> Self {
+        match error.kind() {
+            StorageErrorKind::Failed | StorageErrorKind::NoSpace | StorageErrorKind::Changed => {
+                Self::StoreFailed
+            }
+            _ => Self::Refused,
+        }
+    }
 }
 
 /// Why an upload is aborted.
@@ -148,9 +163,13 @@ pub enum AbortReason {
     /// The file ended before the size that the client had announced by `ALLO`.
     #[error("the file ended before its announced size")]
     Incomplete,
-    /// The store refused a write or could not read on.
+    /// The store failed to write or to read on, or is full.
     #[error("the store failed")]
     StoreFailed,
+    /// The store does not want the file, or a [`Layer`](crate::layer::Layer) around it: its content, or more than a quota. Nothing of
+    /// it may be kept.
+    #[error("the store refused the file")]
+    Refused,
     /// The server is shutting down, and the time for transfers to end is over.
     #[error("the server is shutting down")]
     ShuttingDown,

@@ -1,6 +1,6 @@
 //! Retrieving.
 
-use alloc::format;
+use alloc::{format, vec::Vec};
 
 use super::{
     breach::{Outcome, ensure},
@@ -60,8 +60,13 @@ pub(super) async fn a_download_keeps_what_it_opened_or_fails<S: Storage>(ground:
             ground.open_download("/file").await?,
             ground.open_download("/file").await?,
         ];
-        for (download, change) in downloads.iter_mut().zip(["replaced", "renamed", "removed"]) {
-            let first = granted("a read", download.read(10).await)?;
+        // A store may notice every change, so all of them have to have begun.
+        let mut beginnings = Vec::new();
+        for download in &mut downloads {
+            beginnings.push(granted("a read of at most 10 bytes, at 0", download.read(10).await)?);
+        }
+        let changes = ["replaced", "renamed", "removed"];
+        for ((download, first), change) in downloads.iter_mut().zip(beginnings).zip(changes) {
             match change {
                 "replaced" => ground.put("/file", pattern(length, 2)).await?,
                 "renamed" if ground.offers(Operation::RenameFile) => {
@@ -79,7 +84,10 @@ pub(super) async fn a_download_keeps_what_it_opened_or_fails<S: Storage>(ground:
                 let is_old = [&first[..], &rest].concat() == old;
                 ensure!(
                     is_old,
-                    "a download of a file that was {change} meanwhile ends well, with other bytes"
+                    "of {length} bytes {} were read, the file was {change}, and reads of at most 65536 end well with {} \
+                     more, which are others",
+                    first.len(),
+                    rest.len()
                 );
             }
         }

@@ -37,6 +37,15 @@ pub fn settings() -> Settings {
     }
 }
 
+/// What is logged meanwhile.
+pub fn logged(work: impl FnOnce()) -> String {
+    let (reader, writer) = std::io::pipe().unwrap();
+    let writer = std::sync::Mutex::new(writer);
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(writer).finish();
+    tracing::subscriber::with_default(subscriber, work);
+    std::io::read_to_string(reader).unwrap()
+}
+
 /// A server, and all that it needs.
 pub struct Scene {
     pub world: World,

@@ -8,7 +8,7 @@ use sansftp::{
 };
 
 use super::{
-    client::{Client, Scene, noise, send_all, settings},
+    client::{Client, Scene, logged, noise, send_all, settings},
     store::{Prepare, Write},
 };
 
@@ -232,15 +232,6 @@ fn the_time_of_a_finish_includes_what_is_prepared_for_it() {
     scene.advance(400);
     user.expect(&[451]);
     assert_eq!(scene.store.calls(), ["dropped"]);
-}
-
-/// What is logged meanwhile.
-fn logged(work: impl FnOnce()) -> String {
-    let (reader, writer) = std::io::pipe().unwrap();
-    let writer = std::sync::Mutex::new(writer);
-    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(writer).finish();
-    tracing::subscriber::with_default(subscriber, work);
-    std::io::read_to_string(reader).unwrap()
 }
 
 #[test]

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use sansftp::{
-    Settings, StorageErrorKind, Stored,
+    Settings, StorageError, StorageErrorKind, Stored,
     config::{FinishOverdue, FinishPatience},
 };
 
 use super::{
-    client::{Scene, noise, send_all, settings},
+    client::{Scene, logged, noise, send_all, settings},
     store::{Abort, Finish, Write},
 };
 
@@ -186,6 +186,30 @@ fn a_write_that_fails_is_an_abort_with_its_own_code() {
     data.send(b"too much");
     user.expect(&[452]);
     assert_eq!(scene.store.calls(), ["open /f", "abort: StoreFailed"]);
+}
+
+/// An operator who is called for what a user may not do stops to listen.
+#[test]
+fn what_a_store_refuses_is_no_warning() {
+    for (kind, code) in [(StorageErrorKind::OverQuota, 552), (StorageErrorKind::ContentRefused, 551)] {
+        for is_refused_at_its_end in [false, true] {
+            let mut scene = Scene::new(settings());
+            if is_refused_at_its_end {
+                scene.store.on_finish(Finish::Fails(kind));
+            } else {
+                scene.store.on_write(Write::Fails(kind));
+            }
+            let mut user = scene.user();
+            let log = logged(|| {
+                let data = user.store("/f");
+                data.send(b"what nobody wants");
+                data.finish();
+                user.expect(&[code]);
+            });
+            let is_told = log.contains("refused") && log.contains(&StorageError::from(kind).to_string());
+            assert!(is_told && !log.contains("WARN") && !log.contains("failed"), "{log}");
+        }
+    }
 }
 
 #[test]

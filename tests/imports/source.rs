@@ -59,6 +59,9 @@ pub fn paths(code: &str) -> Vec<Vec<String>> {
         }
         if is_identifier(token) && rest.peek() == Some(&"::") {
             read_path(&mut vec![token.to_owned()], &mut rest, &mut paths);
+            // A macro of the crate stands in its root, wherever it was written.
+            let is_macro = token == "crate" && rest.peek() == Some(&"!");
+            paths.pop_if(|path| is_macro && path.len() == 2);
         }
     }
     paths

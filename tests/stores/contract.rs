@@ -1,12 +1,22 @@
 //! The contract of `Storage`, by the checks that other stores can be put to, too.
 
 use core::cell::Cell;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use bytes::Bytes;
 
 #[cfg(any(feature = "opendal", all(feature = "tahoe", feature = "tokio")))]
 use sansftp::testing::{Operation::*, store_contract_without};
 use sansftp::{
     adapters::stores::{Durability, Filesystem, Memory},
+    layer::{Around, Layer, UploadLayer},
+    pathname::Pathname,
+    storage::{Download, OpenedUpload, Placement, Storage, StorageError, StorageErrorKind, Stored, Upload},
     testing::store_contract,
+    unchanged,
 };
 
 #[tokio::test]
@@ -28,6 +38,79 @@ async fn on_filesystem() {
         // Whatever happened, no temporary file stays.
         no_temporary_files(outer.path());
     }
+}
+
+/// Counts the changes; a download that was opened before the last one fails.
+#[derive(Clone, Default)]
+struct Wary(Arc<AtomicU64>);
+
+struct WaryDownload<D> {
+    inner: D,
+    changes: Arc<AtomicU64>,
+    known: u64,
+}
+
+impl Wary {
+    fn count<T>(&self, result: Result<T, StorageError>) -> Result<T, StorageError> {
+        self.0.fetch_add(u64::from(result.is_ok()), Ordering::Relaxed);
+        result
+    }
+}
+
+impl<S: Storage> Layer<S> for Wary {
+    type Upload = Around<S::Upload, Self>;
+    type Download = WaryDownload<S::Download>;
+    unchanged!(S: Listing);
+
+    async fn open_upload(
+        &self,
+        inner: &S,
+        path: &Pathname,
+        placement: Placement,
+        announced: Option<u64>,
+    ) -> Result<OpenedUpload<Self::Upload>, StorageError> {
+        let opened = inner.open_upload(path, placement, announced).await?;
+        Ok(opened.map(|upload| UploadLayer::around(self.clone(), upload)))
+    }
+
+    async fn open_download(
+        &self,
+        inner: &S,
+        path: &Pathname,
+        offset: u64,
+    ) -> Result<Self::Download, StorageError> {
+        let inner = inner.open_download(path, offset).await?;
+        Ok(WaryDownload { inner, changes: Arc::clone(&self.0), known: self.0.load(Ordering::Relaxed) })
+    }
+
+    async fn remove_file(&self, inner: &S, path: &Pathname) -> Result<(), StorageError> {
+        self.count(inner.remove_file(path).await)
+    }
+
+    async fn rename(&self, inner: &S, from: &Pathname, to: &Pathname) -> Result<(), StorageError> {
+        self.count(inner.rename(from, to).await)
+    }
+}
+
+impl<U: Upload> UploadLayer<U> for Wary {
+    async fn finish(self, inner: U) -> Result<Stored, StorageError> {
+        self.count(inner.finish().await)
+    }
+}
+
+impl<D: Download> Download for WaryDownload<D> {
+    async fn read(&mut self, most: usize) -> Result<Bytes, StorageError> {
+        match self.changes.load(Ordering::Relaxed) == self.known {
+            true => self.inner.read(most).await,
+            false => Err(StorageErrorKind::Changed.into()),
+        }
+    }
+}
+
+/// Rule 5 lets it: a download comes to its end, or to an error.
+#[tokio::test]
+async fn on_memory_whose_downloads_notice_every_change() {
+    store_contract(async || Layer::around(Wary::default(), Memory::new())).await.unwrap();
 }
 
 /// It has no rename, and only of a service that gives files identities can the beginning of one be kept safely.

@@ -2,12 +2,10 @@
 
 use std::{
     fs,
-    future::Future,
     io::Write,
     iter,
     os::unix::fs::{FileExt, MetadataExt, PermissionsExt},
     path::Path,
-    pin::pin,
     task::Poll,
     time::Duration,
 };
@@ -51,12 +49,6 @@ async fn assert_no_temporary_file(folder: &Path) {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     panic!("a temporary file stayed");
-}
-
-/// Polls a future once and drops it.
-async fn poll_once<F: Future>(future: F) -> Poll<F::Output> {
-    let mut future = pin!(future);
-    std::future::poll_fn(|context| Poll::Ready(future.as_mut().poll(context))).await
 }
 
 #[tokio::test]

@@ -4,11 +4,12 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use sansftp::{
-    adapters::stores::Memory,
+    adapters::stores::{Filesystem, Memory, OnAbort},
+    layer::{Around, Layer, UploadLayer},
     pathname::Pathname,
     storage::{
-        AbortReason, Around, Layer, Metadata, OpenedUpload, Placement, Storage, StorageError,
-        StorageErrorKind::*, Stored, Upload, UploadLayer,
+        AbortReason, Metadata, OpenedUpload, Placement, Storage, StorageError, StorageErrorKind::*, Stored,
+        Upload,
     },
     testing::{ContractBroken, Innermost, Operation, layer_contract, layer_contract_without, store_contract},
     unchanged,
@@ -69,7 +70,10 @@ async fn a_layer_passes_on_what_it_does_not_change() {
 #[tokio::test]
 async fn what_a_layer_changes_is_found_unless_it_is_said() {
     let keeper = |inner| Keeper { keeps_files: true }.around(inner);
-    assert_eq!(rules(layer_contract(keeper).await), ["remove_file"]);
+    let broken = layer_contract(keeper).await.unwrap_err();
+    assert_eq!(rules(Err(broken.clone())), ["remove_file"]);
+    let findings: Vec<_> = broken.breaches().iter().map(|breach| breach.finding()).collect();
+    assert_eq!(findings, ["does not reach the store as it was asked", "failed: Permission denied."]);
     layer_contract_without(&[Operation::RemoveFile], keeper).await.unwrap();
 }
 
@@ -237,7 +241,7 @@ impl<U: Upload> UploadLayer<U> for Scan {
             return inner.finish().await;
         }
         *self.refused.lock().unwrap() += 1;
-        inner.abort(AbortReason::StoreFailed).await;
+        inner.abort(AbortReason::Refused).await;
         Err(StorageError::new(ContentRefused, "It has a virus."))
     }
 }
@@ -253,4 +257,68 @@ async fn what_a_scanner_refuses_is_not_stored() {
     assert_eq!(kind(refused), ContentRefused);
     assert_eq!(kind(store.inner().stat(&path("/sick")).await), NotFound);
     assert_eq!(*scanner.refused.lock().unwrap(), 1);
+}
+
+/// Where parts are kept of uploads that were cut off, none is kept of what was refused.
+#[tokio::test]
+async fn nothing_is_kept_of_what_a_scanner_refuses() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = Filesystem::open(folder.path()).unwrap().with_on_abort(OnAbort::KeepPartial);
+    let store = Scanner::default().around(files);
+    let refused = begin(&store, "/sick", Placement::Replace, "a virus").await.finish().await;
+    assert_eq!(kind(refused), ContentRefused);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    begin(&store, "/cut", Placement::Replace, "a viru").await.abort(AbortReason::DataConnectionLost).await;
+    assert_eq!(std::fs::read(folder.path().join("cut")).unwrap(), b"a viru");
+}
+
+/// Asks for the room first, as a quota does.
+struct Quota;
+
+impl<S: Storage> Layer<S> for Quota {
+    type Upload = Around<S::Upload, Strict>;
+    unchanged!(S: Download, Listing);
+
+    async fn open_upload(
+        &self,
+        inner: &S,
+        path: &Pathname,
+        placement: Placement,
+        announced: Option<u64>,
+    ) -> Result<OpenedUpload<Self::Upload>, StorageError> {
+        inner.available(path).await?;
+        let opened = inner.open_upload(path, placement, announced).await?;
+        Ok(opened.map(|upload| Strict::default().around(upload)))
+    }
+}
+
+/// Takes no call that the contract does not allow.
+#[derive(Default)]
+struct Strict {
+    has_failed: bool,
+}
+
+impl<U: Upload> UploadLayer<U> for Strict {
+    async fn write(&mut self, inner: &mut U, chunk: Bytes) -> Result<(), StorageError> {
+        let result = inner.write(chunk).await;
+        self.has_failed = result.is_err();
+        result
+    }
+
+    async fn prepare(&mut self, inner: &mut U) -> Result<(), StorageError> {
+        assert!(!self.has_failed, "prepared behind an error");
+        let result = inner.prepare().await;
+        self.has_failed = result.is_err();
+        result
+    }
+
+    async fn finish(self, inner: U) -> Result<Stored, StorageError> {
+        assert!(!self.has_failed, "finished behind an error");
+        inner.finish().await
+    }
+}
+
+#[tokio::test]
+async fn a_layer_may_ask_more_than_it_is_asked_and_rely_on_the_contract() {
+    layer_contract(|inner| Quota.around(inner)).await.unwrap();
 }

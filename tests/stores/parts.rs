@@ -3,13 +3,19 @@
 use std::{
     fs,
     io::Write,
+    num::NonZeroUsize,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
+    pin::pin,
+    sync::mpsc,
     time::Duration,
 };
 
 use sansftp::{
-    adapters::stores::{Filesystem, OnAbort},
+    adapters::{
+        BlockingPool,
+        stores::{Filesystem, OnAbort},
+    },
     storage::{AbortReason, OpenedUpload, Placement, Storage, StorageErrorKind::*, Upload},
 };
 
@@ -118,9 +124,57 @@ async fn what_is_dropped_leaves_the_part() {
     while count(ground.folder.path()) > 1 {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
-    ground.assert_holds(&followed_by(&pattern(200_000, 2)));
+    // The write may have begun.
+    let left = fs::read(ground.path()).unwrap();
+    assert!(left.len() >= LENGTH && followed_by(&pattern(200_000, 2)).starts_with(&left));
     begin(&ground.store, "/file", RESUME, "new").await.finish().await.unwrap();
     ground.assert_holds(&followed_by(b"new"));
+}
+
+/// A client that comes back sends no byte again that the server has had.
+#[tokio::test]
+async fn what_waits_for_a_slow_disk_is_kept_too() {
+    for is_prepared in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        let pool = BlockingPool::new(NonZeroUsize::MIN);
+        let store = Filesystem::open(folder.path()).unwrap();
+        let store = store.with_on_abort(OnAbort::KeepPartial).with_pool(pool.clone());
+        let name = path("/file");
+        let mut upload = store.open_upload(&name, Placement::Replace, None).await.unwrap().upload;
+        let (disk, is_slow) = mpsc::channel::<()>();
+        pool.run(move || is_slow.recv()).detach();
+        upload.write(pattern(200_000, 1).into()).await.unwrap();
+        let dropped = match is_prepared {
+            true => {
+                upload.write(pattern(3, 2).into()).await.unwrap();
+                poll_once(pin!(upload.prepare())).await.is_pending()
+            }
+            false => poll_once(pin!(upload.write(pattern(100_000, 2).into()))).await.is_pending(),
+        };
+        assert!(dropped, "it waits for the disk");
+        drop(disk);
+        upload.abort(AbortReason::DataConnectionLost).await;
+        let more = pattern(if is_prepared { 3 } else { 100_000 }, 2);
+        let kept = fs::read(folder.path().join("file")).unwrap();
+        assert!(kept == [pattern(200_000, 1), more].concat(), "{} bytes are kept", kept.len());
+    }
+}
+
+/// The directory may be a slow one.
+#[tokio::test]
+async fn an_upload_that_is_dropped_is_closed_in_the_pool() {
+    let folder = tempfile::tempdir().unwrap();
+    let pool = BlockingPool::new(NonZeroUsize::MIN);
+    let store = Filesystem::open(folder.path()).unwrap().with_pool(pool.clone());
+    let upload = begin(&store, "/file", Placement::Replace, pattern(200_000, 1)).await;
+    pool.run(|| ()).await;
+    let (end, held) = mpsc::channel::<()>();
+    pool.run(move || held.recv()).detach();
+    drop(upload);
+    assert_eq!(count(folder.path()), 1, "the temporary file was removed where the upload was dropped");
+    drop(end);
+    pool.run(|| ()).await;
+    assert_eq!(count(folder.path()), 0);
 }
 
 /// It leaves the second name that the part had, and the next one removes that.

@@ -4,14 +4,11 @@
 //! before what.
 
 use std::{
-    fs,
-    future::Future,
-    io, iter, mem,
+    fs, io, iter, mem,
     num::NonZeroUsize,
     os::unix::fs::MetadataExt,
-    pin::{Pin, pin},
+    pin::pin,
     sync::{Arc, Mutex, OnceLock, mpsc},
-    task::Poll,
     time::Duration,
 };
 
@@ -35,10 +32,6 @@ const PLACEMENTS: [Placement; 2] = [Placement::Resume { offset: LENGTH as u64 },
 
 /// Holds the thread, once it is its turn, until this is dropped.
 struct Held(#[allow(dead_code, reason = "it is for dropping")] mpsc::Sender<()>);
-
-async fn poll_once<F: Future>(mut future: Pin<&mut F>) -> Poll<F::Output> {
-    std::future::poll_fn(|context| Poll::Ready(future.as_mut().poll(context))).await
-}
 
 /// What the file has before.
 fn old() -> &'static [u8] {
@@ -68,7 +61,7 @@ impl Ground {
         Held(sender)
     }
 
-    /// Waits until the jobs are done that are there now, and so many that they leave behind.
+    /// Waits until the jobs are done that are there now, and the jobs that these start.
     async fn let_it_work(&self) {
         for _ in 0..10 {
             self.pool.run(|| ()).await;

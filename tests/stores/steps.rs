@@ -1,6 +1,6 @@
 //! The steps that tests are made of.
 
-use std::{collections::BTreeMap, fmt::Debug};
+use std::{collections::BTreeMap, fmt::Debug, pin::pin, task::Poll};
 
 use bytes::Bytes;
 use sansftp::{
@@ -103,4 +103,10 @@ pub(crate) async fn exists<S: Storage>(store: &S, name: impl AsRef<[u8]>) -> boo
         Err(error) if error.kind() == StorageErrorKind::NotFound => false,
         Err(error) => panic!("{error:?}"),
     }
+}
+
+/// Polls a future once and drops it.
+pub(crate) async fn poll_once<F: Future>(future: F) -> Poll<F::Output> {
+    let mut future = pin!(future);
+    std::future::poll_fn(|context| Poll::Ready(future.as_mut().poll(context))).await
 }

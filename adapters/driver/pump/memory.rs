@@ -23,9 +23,9 @@ pub(super) struct Memory {
 }
 
 impl Memory {
-    /// At least `size` bytes of memory: a whole chunk if there is one to spare.
+    /// `size` bytes of memory; a whole chunk may have been used before.
     pub(super) fn get(size: usize, chunk_size: usize) -> Self {
-        let spare = spare().take(chunk_size);
+        let spare = if size == chunk_size { spare().take(chunk_size) } else { None };
         let bytes = spare.unwrap_or_else(|| vec![0; size]);
         let is_kept = bytes.len() == chunk_size;
         Self { bytes, is_kept }

@@ -26,7 +26,7 @@ impl<T: Send + 'static, R: Send + 'static> Pooled<T, R> {
         Self { pool: pool.clone(), state: thing.map_or(State::Closed, State::Idle) }
     }
 
-    /// Waits for a job whose own waiter was dropped; `None` if there is none.
+    /// Waits for a job that was started, or whose own waiter was dropped; `None` if there is none.
     pub(super) async fn settle(&mut self) -> Option<R> {
         let State::Working(task) = &mut self.state else { return None };
         let (thing, result) = task.await;
@@ -68,9 +68,11 @@ impl<T: Send + 'static, R: Send + 'static> Pooled<T, R> {
 
 impl<T: Send + 'static, R: Send + 'static> Drop for Pooled<T, R> {
     fn drop(&mut self) {
-        // A task that is dropped ends in the pool, with all that it holds.
-        if let State::Idle(thing) = mem::replace(&mut self.state, State::Closed) {
-            self.pool.run(move || drop(thing)).detach();
+        match mem::replace(&mut self.state, State::Closed) {
+            State::Idle(thing) => self.pool.run(move || drop(thing)).detach(),
+            State::Working(task) if task.is_done() => self.pool.run(move || drop(task)).detach(),
+            // A task that is not done ends in the pool, with all that it holds.
+            State::Working(_) | State::Closed => {}
         }
     }
 }

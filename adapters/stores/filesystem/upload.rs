@@ -33,16 +33,19 @@ const BUFFER_SIZE: usize = 64 * 1024;
 /// Its bytes go to a hidden temporary file, see [`Filesystem`](super::Filesystem). Up to 64 KiB of them wait in memory
 /// for more, so a small file takes two calls in the pool, opening and finishing it, and a third one where its end is
 /// [prepared](Upload::prepare): then it is written and synced, and what is left to the finish is its name. A chunk is
-/// written while the next one arrives, so an error comes with that one, or with the end.
+/// written while the next ones arrive, so an error comes with the next write to the file, or with the end.
 ///
 /// A finish whose future is dropped before it renamed the file leaves what was there before. One that is just about to
 /// rename it goes through with that, so [`finish_can_stop`](Upload::finish_can_stop) is false.
 #[derive(Debug)]
 pub struct FilesystemUpload {
     unwritten: Vec<u8>,
+    /// What waits for the write before it.
+    next: Bytes,
     sink: Pooled<Sink, Result<(), StorageError>>,
     /// What stays of the file that the upload continues.
     copying: Option<Copying>,
+    /// As the sink knows it, which may be at work elsewhere.
     durability: Durability,
 }
 
@@ -108,6 +111,7 @@ pub(super) fn open(
     let sink = Sink { root: root.clone(), temporary, position: offset, is_synced: false, target, part };
     let upload = FilesystemUpload {
         unwritten: Vec::new(),
+        next: Bytes::new(),
         sink: Pooled::new(&root.pool, Some(sink)),
         copying,
         durability: root.durability,
@@ -209,10 +213,13 @@ impl Sink {
     }
 
     /// Removes what has come, or keeps it, as the store was told.
-    fn abort(mut self, rest: &[u8]) {
+    fn abort(mut self, rest: &[Bytes; 2], why: AbortReason) {
+        let is_wanted = !matches!(why, AbortReason::Refused | AbortReason::StoreFailed);
         if self.root.on_abort == OnAbort::KeepPartial
-            && self.position + rest.len() as u64 > 0
-            && let Err(error) = self.append([rest, &[]]).and_then(|()| self.keep())
+            && is_wanted
+            && self.position + rest.iter().map(|piece| piece.len() as u64).sum::<u64>() > 0
+            && let Err(error) =
+                self.append(rest.each_ref().map(|piece| &piece[..])).and_then(|()| self.keep())
         {
             tracing::debug!(%error, "nothing more is kept of an upload that was aborted");
         }
@@ -260,8 +267,10 @@ impl Upload for FilesystemUpload {
             self.unwritten.extend_from_slice(&chunk);
             return Ok(());
         }
+        // It is not lost if this is dropped now.
+        self.next = chunk;
         self.settle().await?;
-        let unwritten = mem::take(&mut self.unwritten);
+        let (unwritten, chunk) = (mem::take(&mut self.unwritten), mem::take(&mut self.next));
         match self.sink.start(move |sink| sink.attempt(|sink| sink.append([&unwritten, &chunk]))) {
             true => Ok(()),
             false => Err(StorageErrorKind::Failed.into()),
@@ -270,8 +279,9 @@ impl Upload for FilesystemUpload {
 
     async fn prepare(&mut self) -> Result<(), StorageError> {
         self.copying.as_ref().map_or(Ok(()), Copying::check)?;
+        self.settle().await?;
         if self.unwritten.is_empty() && self.durability == Durability::Rename {
-            return self.settle().await;
+            return Ok(());
         }
         let unwritten = mem::take(&mut self.unwritten);
         // What is still being copied could not be synced along.
@@ -296,14 +306,17 @@ impl Upload for FilesystemUpload {
         pool.run(move || copied.and_then(|()| sink.finish(&rest, &point))).await
     }
 
-    async fn abort(mut self, _: AbortReason) {
+    async fn abort(mut self, why: AbortReason) {
         if let Some(copying) = self.copying.take() {
             copying.stop().await;
         }
+        if let Err(error) = self.settle().await {
+            tracing::debug!(%error, "nothing is kept of an upload that was aborted");
+        }
         if let Some(sink) = self.sink.take().await {
-            let rest = mem::take(&mut self.unwritten);
+            let rest = [Bytes::from(mem::take(&mut self.unwritten)), mem::take(&mut self.next)];
             let pool = sink.root.pool.clone();
-            pool.run(move || sink.abort(&rest)).await;
+            pool.run(move || sink.abort(&rest, why)).await;
         }
     }
 }

@@ -12,16 +12,16 @@ use crate::{instant::Instant, session::event::Waits};
 /// A client that is done sends without longer waits than this, and closes the data connection as soon: even on a busy
 /// machine, 99 of 100 take less than a quarter of it.
 const PAUSE: Duration = Duration::from_micros(200);
-/// The two ends may be this many times as far apart as the bytes before them: whoever has lost its turn once may lose it for
-/// longer …
+/// The two ends may be this many times as far apart as the bytes before them: a client that lost its turn once may lose it
+/// for longer.
 const DELAY_FACTOR: u32 = 8;
-/// … but turns are a few milliseconds, so of longer delays …
+/// Turns are a few milliseconds, so beyond this time …
 const TURNS: Duration = Duration::from_millis(12);
-/// … this is enough.
+/// … a smaller factor is enough.
 const LONG_DELAY_FACTOR: u32 = 3;
 /// A client that was killed after a pause may have got its turn soon, and have had to wait long for the next one.
 const PAUSE_FACTOR: u32 = 64;
-/// A client that pauses behind a small file that came in one go would have to have been killed just then.
+/// A client that pauses behind a small file that came in one go could only have been killed in that very moment.
 const SMALL_PAUSE_FACTOR: u32 = 4;
 /// A file that is smaller and comes without a pause is not one that a killed client was in the middle of: what clients
 /// send at once is a power of two, up to this.
@@ -59,8 +59,8 @@ impl Tempo {
     ) -> Duration {
         let Some(waits) = waits else { return most };
         let turn = self.fastest.unwrap_or_default();
-        // A turn that is awaited before bytes is no delay, and without any bytes the end stands for them. But nobody was
-        // prompt who has sent nothing.
+        // A turn that is awaited before bytes is no delay, and without any bytes the end stands for them. A client
+        // that sent nothing does not count as prompt.
         let pause = if bytes == 0 { waits.last.saturating_sub(turn).max(PAUSE) } else { waits.last };
         let delay = waits.longest.saturating_sub(turn);
         let comes_in_one_go = delay < PAUSE && (1..ONE_GO_LIMIT).contains(&bytes);

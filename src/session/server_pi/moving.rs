@@ -32,8 +32,8 @@ impl ServerPi {
             Outcome::Received { end, .. } if is_upload => self.handle_received(end),
             Outcome::Sent { .. } if !is_upload => self.step(|transfer| transfer.handle_sent(SENT)),
             Outcome::StoreFailed(error) => {
-                let reply = self.failure_reply(&error);
-                self.step(|transfer| transfer.break_off(AbortReason::StoreFailed, reply));
+                let (why, reply) = (AbortReason::from(&error), self.failure_reply(&error));
+                self.step(|transfer| transfer.break_off(why, reply));
             }
             // Only a wrong driver has sent what was to be received, or received what was to be sent.
             Outcome::Lost | Outcome::Sent { .. } | Outcome::Received { .. } => {

@@ -208,7 +208,7 @@ impl Oracle<'_> {
             AbortReason::Incomplete => {
                 upload.least_size.is_some_and(|size| size > (upload.base.len() + upload.written.len()) as u64)
             }
-            AbortReason::StoreFailed => upload.failure.is_some(),
+            AbortReason::StoreFailed | AbortReason::Refused => upload.failure.is_some(),
             AbortReason::ShuttingDown => state.is_shutdown_overdue(attempt.since),
         }
     }
@@ -269,17 +269,20 @@ impl Oracle<'_> {
     fn judge_told(&self, attempt: &Attempt, upload: &Upload, told: &Told) -> Judgement {
         let is_over = attempt.stamp < told.written;
         let (is_true, what) = match (told.sentence.as_str(), &attempt.fate) {
-            ("still being stored", fate) if !matches!(fate, Fate::Aborted(AbortReason::StoreFailed)) => {
+            ("still being stored", fate)
+                if !matches!(fate, Fate::Aborted(AbortReason::StoreFailed | AbortReason::Refused)) =>
+            {
                 (matches!(fate, Fate::Finishing) || told.asked < attempt.stamp, "still being stored")
             }
             ("stored", Fate::Finished(Ok(_))) => (is_over, "stored"),
             (GIVEN_UP, Fate::DroppedInFinish | Fate::Dropped) => (is_over, "given up"),
             (sentence, Fate::Finished(Err(why))) => (is_over && sentence == why, "the store's own sentence"),
             // Its finish could not be prepared, and it takes its time to abort.
-            ("still being stored" | GIVEN_UP, Fate::Aborted(AbortReason::StoreFailed)) => {
-                (upload.preparing_since.is_some(), "of what the store could not prepare")
-            }
-            (sentence, Fate::Aborted(AbortReason::StoreFailed)) => {
+            (
+                "still being stored" | GIVEN_UP,
+                Fate::Aborted(AbortReason::StoreFailed | AbortReason::Refused),
+            ) => (upload.preparing_since.is_some(), "of what the store could not prepare"),
+            (sentence, Fate::Aborted(AbortReason::StoreFailed | AbortReason::Refused)) => {
                 let is_its_own = upload.failure.as_deref() == Some(sentence);
                 (is_over && upload.preparing_since.is_some() && is_its_own, "why it could not be prepared")
             }
@@ -402,6 +405,7 @@ pub const fn name_of(why: AbortReason) -> &'static str {
         AbortReason::ControlConnectionLost => "ControlConnectionLost",
         AbortReason::Incomplete => "Incomplete",
         AbortReason::StoreFailed => "StoreFailed",
+        AbortReason::Refused => "Refused",
         AbortReason::ShuttingDown => "ShuttingDown",
     }
 }

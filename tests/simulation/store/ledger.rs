@@ -52,6 +52,7 @@ pub struct Attempt {
 }
 
 #[derive(Clone)]
+#[allow(clippy::large_enum_variant, reason = "most of them are uploads")]
 pub enum Subject {
     Upload(Upload),
     /// A download or a listing: what the store has given, what the client has got, and whether that came to its end in

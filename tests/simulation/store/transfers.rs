@@ -150,7 +150,7 @@ impl Upload for SimUpload {
         let mut ledger = self.store.lock();
         let upload = ledger.upload(self.tag);
         upload.has_written = now;
-        upload.failure = room.as_ref().err().map(ToString::to_string);
+        upload.failure = room.as_ref().err().map(ToString::to_string).or(upload.failure.take());
         room?;
         upload.written.extend_from_slice(&chunk);
         drop(ledger);

@@ -5,11 +5,14 @@ use core::future::Future;
 
 use bytes::Bytes;
 
-use super::{
-    AbortReason, Download, Listing, Metadata, OpenedUpload, Placement, SiteCall, Storage, StorageError,
-    Stored, Upload,
+use crate::{
+    pathname::Pathname,
+    storage::{
+        AbortReason, Download, Listing, Metadata, OpenedUpload, Placement, SiteCall, Storage, StorageError,
+        Stored, Upload,
+    },
+    time_value::TimeValue,
 };
-use crate::{pathname::Pathname, time_value::TimeValue};
 
 /// What changes a store of type `S`: a virus scanner, a quota, a log, a rule for names.
 ///
@@ -17,32 +20,33 @@ use crate::{pathname::Pathname, time_value::TimeValue};
 /// is lost by it: not `MKD`, not the free space, and not what a later version of [`Storage`] has. A store with a layer
 /// around it is a store again, and may have another layer around it.
 ///
-/// What it opens has to be named. [`unchanged!`](crate::unchanged) says that it is what the store opens; for uploads of its
-/// own there is [`UploadLayer`].
+/// A layer has to name the types that it opens. [`unchanged!`](crate::unchanged) says that they are those of the store; for
+/// uploads of its own there is [`UploadLayer`]. A layer that refuses something has to be looked at again when [`Storage`]
+/// gets a new method.
 ///
 /// ```
-/// use sansftp::{
-///     Pathname, Storage, unchanged,
-///     storage::{Layer, StorageError, StorageErrorKind},
-/// };
+/// use std::sync::atomic::{AtomicU64, Ordering};
 ///
-/// /// No file below `/archive` can be removed.
-/// struct Archive;
+/// use sansftp::{Layer, Pathname, Storage, StorageError, unchanged};
 ///
-/// impl<S: Storage> Layer<S> for Archive {
+/// /// Counts the files that are removed.
+/// #[derive(Default)]
+/// struct Count {
+///     removed: AtomicU64,
+/// }
+///
+/// impl<S: Storage> Layer<S> for Count {
 ///     unchanged!(S: Upload, Download, Listing);
 ///
 ///     async fn remove_file(&self, inner: &S, path: &Pathname) -> Result<(), StorageError> {
-///         if path.as_bytes().starts_with(b"/archive/") {
-///             let why = "Permission denied: what is in the archive stays there.";
-///             return Err(StorageError::new(StorageErrorKind::PermissionDenied, why));
-///         }
-///         inner.remove_file(path).await
+///         inner.remove_file(path).await?;
+///         self.removed.fetch_add(1, Ordering::Relaxed);
+///         Ok(())
 ///     }
 /// }
 ///
 /// # #[cfg(feature = "adapters")]
-/// let store = Archive.around(sansftp::adapters::stores::Memory::new());
+/// let store = Count::default().around(sansftp::adapters::stores::Memory::new());
 /// ```
 ///
 /// `testing::layer_contract` (feature `testing`) makes sure that a layer of yours passes on what it does not change.
@@ -278,9 +282,10 @@ impl<S: Storage, L: Layer<S>> Storage for Around<S, L> {
 ///
 /// ```
 /// use bytes::Bytes;
-/// use sansftp::storage::{AbortReason, StorageError, StorageErrorKind, Stored, Upload, UploadLayer};
+/// use sansftp::{AbortReason, StorageError, StorageErrorKind, Stored, Upload, UploadLayer};
 ///
-/// /// Refuses a file that begins as programs of Windows do.
+/// /// Refuses what begins as programs of Windows do. (A file that is continued begins elsewhere: its store refuses to go on
+/// /// with one, or looks at the beginning.)
 /// #[derive(Default)]
 /// struct NoPrograms {
 ///     beginning: Vec<u8>,
@@ -295,7 +300,7 @@ impl<S: Storage, L: Layer<S>> Storage for Around<S, L> {
 ///
 ///     async fn finish(self, inner: U) -> Result<Stored, StorageError> {
 ///         if self.beginning == b"MZ" {
-///             inner.abort(AbortReason::StoreFailed).await;
+///             inner.abort(AbortReason::Refused).await;
 ///             return Err(StorageError::new(StorageErrorKind::ContentRefused, "No programs, please."));
 ///         }
 ///         inner.finish().await
@@ -303,8 +308,8 @@ impl<S: Storage, L: Layer<S>> Storage for Around<S, L> {
 /// }
 /// ```
 ///
-/// The layer of its store opens it by [`OpenedUpload::map`]. Downloads and listings have one method each, so a layer around
-/// them would have nothing to pass on.
+/// The layer of its store opens it by [`OpenedUpload::map`]. Downloads and listings have one method each, so they need no
+/// layer trait.
 pub trait UploadLayer<U: Upload>: Send + 'static {
     /// The upload with this layer around it.
     fn around(self, inner: U) -> Around<U, Self>
@@ -328,7 +333,7 @@ pub trait UploadLayer<U: Upload>: Send + 'static {
         inner.prepare()
     }
 
-    /// As [`Upload::finish`]. A layer that refuses the file aborts the inner upload.
+    /// As [`Upload::finish`]. A layer that refuses the file aborts the inner upload, as [`Refused`](AbortReason::Refused).
     fn finish(self, inner: U) -> impl Future<Output = Result<Stored, StorageError>> + Send
     where
         Self: Sized,
@@ -381,7 +386,7 @@ impl<U: Upload, L: UploadLayer<U>> Upload for Around<U, L> {
     }
 }
 
-/// Says in a [`Layer<S>`](crate::storage::Layer) that uploads, downloads or listings are those of the store:
+/// Says in a [`Layer<S>`](crate::layer::Layer) that uploads, downloads or listings are those of the store:
 /// `unchanged!(S: Upload, Download, Listing)`, or those of the three that are.
 #[macro_export]
 macro_rules! unchanged {
