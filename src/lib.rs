@@ -39,6 +39,7 @@ extern crate self as sansftp;
 
 pub mod accounts;
 pub mod address;
+pub mod any_storage;
 pub mod command;
 pub mod config;
 pub mod dtp;
@@ -67,6 +68,7 @@ pub mod adapters;
 
 pub use crate::{
     accounts::{Accounts, ClientCertificate, Credentials, Denied, Secret},
+    any_storage::AnyStorage,
     command::Command,
     config::{
         Config, ConfigError, Endpoints, SessionReuse, Settings, TlsRequirement, TlsSettings, TlsStart,

@@ -25,7 +25,7 @@ use source::{code_of, identifiers, module_of, paths, resolve};
 /// the session; all I/O, from runtimes to the server; and what stores are tested with. A module imports from its own storey and below.
 const STOREYS: [&[&str]; 12] = [
     &["address", "command", "dtp", "instant", "line", "pathname", "pattern", "reply", "time_value"],
-    &["accounts", "layer", "listing", "storage"],
+    &["accounts", "any_storage", "layer", "listing", "storage"],
     &["config"],
     &["session::action", "session::event"],
     &["session::machines"],

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use sansftp::{
+    AnyStorage,
     adapters::stores::{Filesystem, Memory, OnAbort},
     layer::{Around, Layer, UploadLayer},
     pathname::Pathname,
@@ -321,4 +322,29 @@ impl<U: Upload> UploadLayer<U> for Strict {
 #[tokio::test]
 async fn a_layer_may_ask_more_than_it_is_asked_and_rely_on_the_contract() {
     layer_contract(|inner| Quota.around(inner)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_store_whose_type_is_forgotten_loses_nothing() {
+    layer_contract(AnyStorage::new).await.unwrap();
+    layer_contract(Arc::new).await.unwrap();
+    layer_contract(|inner| Arc::new(AnyStorage::new(AnyStorage::new(IDLE.around(inner))))).await.unwrap();
+    store_contract(async || AnyStorage::new(Memory::new())).await.unwrap();
+    store_contract(async || Arc::new(Memory::new())).await.unwrap();
+}
+
+/// One list holds them, as the users of a server do.
+#[tokio::test]
+async fn stores_of_different_kinds_are_of_one_type() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = AnyStorage::new(Filesystem::open(folder.path()).unwrap());
+    let stores = [files.clone(), AnyStorage::new(Layer::around(Nothing, Memory::new()))];
+    for store in &stores {
+        begin(store, "/file", Placement::Replace, "content").await.finish().await.unwrap();
+    }
+    assert_eq!(std::fs::read(folder.path().join("file")).unwrap(), b"content");
+    // A clone is the same store.
+    files.remove_file(&path("/file")).await.unwrap();
+    assert_eq!(kind(stores[0].stat(&path("/file")).await), NotFound);
+    stores[1].stat(&path("/file")).await.unwrap();
 }
