@@ -35,7 +35,7 @@ const DATA_EVENTS: [&str; 7] = [
 ];
 
 /// What is told of a transfer, whatever phase it is in.
-const OUTCOMES: [&str; 13] = [
+const OUTCOMES: [&str; 14] = [
     "Progressed 1",
     "Moved",
     "TransferEnded Sent 1",
@@ -44,6 +44,7 @@ const OUTCOMES: [&str; 13] = [
     "TransferEnded CloseNotify 1",
     "TransferEnded Lost",
     "TransferEnded StoreFailed NoSpace",
+    "TransferEnded StoreFailed OverQuota",
     "ControlLookedAt Open",
     "ControlLookedAt Ended",
     "Finished ok",
