@@ -20,7 +20,7 @@ type Answer<'a, T> = Pending<'a, Result<T, StorageError>>;
 /// A store whose type is forgotten, so that the users of one server can have stores of different kinds. A clone is the same
 /// store.
 ///
-/// Each call takes an allocation more than a call of the store itself.
+/// Each call allocates once more than the store itself does.
 ///
 /// ```
 /// # #[cfg(feature = "adapters")] {
@@ -233,69 +233,57 @@ impl Listing for AnyListing {
 
 /// A [`Storage`] whose every call is one of another, which `$store` yields.
 macro_rules! pass_on {
-    ($this:ident => $store:expr) => {
-        async fn stat(&self, path: &Pathname) -> Result<Metadata, StorageError> {
-            let $this = self;
+    ($self:ident => $store:expr) => {
+        async fn stat(&$self, path: &Pathname) -> Result<Metadata, StorageError> {
             $store.stat(path).await
         }
 
-        async fn list(&self, path: &Pathname) -> Result<Self::Listing, StorageError> {
-            let $this = self;
+        async fn list(&$self, path: &Pathname) -> Result<Self::Listing, StorageError> {
             $store.list(path).await
         }
 
-        async fn open_download(&self, path: &Pathname, offset: u64) -> Result<Self::Download, StorageError> {
-            let $this = self;
+        async fn open_download(&$self, path: &Pathname, offset: u64) -> Result<Self::Download, StorageError> {
             $store.open_download(path, offset).await
         }
 
         async fn open_upload(
-            &self,
+            &$self,
             path: &Pathname,
             placement: Placement,
             announced: Option<u64>,
         ) -> Result<OpenedUpload<Self::Upload>, StorageError> {
-            let $this = self;
             $store.open_upload(path, placement, announced).await
         }
 
-        async fn make_directory(&self, path: &Pathname) -> Result<(), StorageError> {
-            let $this = self;
+        async fn make_directory(&$self, path: &Pathname) -> Result<(), StorageError> {
             $store.make_directory(path).await
         }
 
-        async fn remove_directory(&self, path: &Pathname) -> Result<(), StorageError> {
-            let $this = self;
+        async fn remove_directory(&$self, path: &Pathname) -> Result<(), StorageError> {
             $store.remove_directory(path).await
         }
 
-        async fn remove_file(&self, path: &Pathname) -> Result<(), StorageError> {
-            let $this = self;
+        async fn remove_file(&$self, path: &Pathname) -> Result<(), StorageError> {
             $store.remove_file(path).await
         }
 
-        async fn rename(&self, from: &Pathname, to: &Pathname) -> Result<(), StorageError> {
-            let $this = self;
+        async fn rename(&$self, from: &Pathname, to: &Pathname) -> Result<(), StorageError> {
             $store.rename(from, to).await
         }
 
-        async fn set_modified(&self, path: &Pathname, modified: TimeValue) -> Result<(), StorageError> {
-            let $this = self;
+        async fn set_modified(&$self, path: &Pathname, modified: TimeValue) -> Result<(), StorageError> {
             $store.set_modified(path, modified).await
         }
 
-        async fn set_mode(&self, path: &Pathname, mode: u32) -> Result<(), StorageError> {
-            let $this = self;
+        async fn set_mode(&$self, path: &Pathname, mode: u32) -> Result<(), StorageError> {
             $store.set_mode(path, mode).await
         }
 
-        async fn available(&self, path: &Pathname) -> Result<u64, StorageError> {
-            let $this = self;
+        async fn available(&$self, path: &Pathname) -> Result<u64, StorageError> {
             $store.available(path).await
         }
 
-        async fn site(&self, command: SiteCall) -> Result<String, StorageError> {
-            let $this = self;
+        async fn site(&$self, command: SiteCall) -> Result<String, StorageError> {
             $store.site(command).await
         }
     };
@@ -306,16 +294,16 @@ impl Storage for AnyStorage {
     type Download = AnyDownload;
     type Listing = AnyListing;
 
-    pass_on! { this => this.0 }
+    pass_on! { self => self.0 }
 }
 
-/// Several users may have one store that is no clone of itself.
+/// A store that cannot be cloned can be shared all the same.
 impl<S: Storage> Storage for Arc<S> {
     type Upload = S::Upload;
     type Download = S::Download;
     type Listing = S::Listing;
 
-    pass_on! { this => Self::as_ref(this) }
+    pass_on! { self => **self }
 }
 
 macro_rules! show_as {

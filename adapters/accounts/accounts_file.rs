@@ -41,8 +41,8 @@ const HASHES_AT_ONCE: usize = 4;
 /// `argon2` on the command line. The file has no password, but who reads it may guess some, and roots may be secrets: only
 /// the server's user should be able to read it.
 ///
-/// The file is read once. A password is checked in the [shared pool](BlockingPool::shared), at most four at a time. A name that
-/// is not in the file takes as long as the first one that is.
+/// The file is read once. A password is checked in the [shared pool](BlockingPool::shared), at most four at a time. A name
+/// that is not in the file takes as long as the first one that is.
 ///
 /// ```
 /// use sansftp::adapters::{

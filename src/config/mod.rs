@@ -147,12 +147,14 @@ pub struct Settings {
     /// The wait is as long as this only after a client that kept the server waiting for 0.2 ms or more, beyond the time that
     /// its fastest command took. It is the longer of two: 64 times the pause before the end (4 times for a file of less than
     /// 64 KiB that came in one go), and 8 times the longest delay before that, up to 12 ms, or 3 times the delay if that is
-    /// longer. A file without any bytes counts as one with a pause. Of 6,122 clients (curl, lftp, ncftp, Python's `ftplib`) that were killed amid uploads on two cores for
-    /// which 5 to 20 processes competed, 44 % had closed both connections when the server saw the first end. For half
-    /// of them it saw the second one within 0.02 ms, for 90 % within 0.08 ms, 95 %: 2.7 ms, 99 %: 13 ms, 99.9 %: 42 ms;
-    /// all within 0.3 s. By this rule, which was chosen by these clients, 7 of their files would be stored in part; 5 ms for
-    /// each upload would store 181. Of 1,677 others that were
-    /// recorded with two competing processes it would store none, and of 1,646 that were killed by this rule it stored none.
+    /// longer. A file without any bytes counts as one with a pause.
+    ///
+    /// It was chosen by 6,122 clients (curl, lftp, ncftp, Python's `ftplib`) that were killed amid uploads, on two cores for
+    /// which 5 to 20 processes competed, and by 1,677 others, with two such processes. Of the 6,122, 44 % had closed both
+    /// connections when the server saw the first end. For half of them it saw the second one within 0.02 ms, for 90 %
+    /// within 0.08 ms, 95 %: 2.7 ms, 99 %: 13 ms, 99.9 %: 42 ms; all within 0.3 s. By this rule 7 of their files would be
+    /// stored in part, and none of the 1,677; by 5 ms for each upload, 181 of the 6,122. Of 1,646 clients that were killed
+    /// later, with two such processes, the server stored no part.
     pub killed_client_grace: Duration,
     /// The same if the bytes came without delay and their end right behind them, as those of a client do that is done.
     /// Default 0.3 ms: of the killed clients that had sent like this, 99 % were gone after 0.07 ms. A file of less than

@@ -131,9 +131,8 @@ impl From<&StorageError> for AbortReason {
     /// The reason for an upload that ended with this error.
     fn from(error: &StorageError) -> Self {
         match error.kind() {
-            StorageErrorKind::Failed | StorageErrorKind::NoSpace | StorageErrorKind::Changed => {
-                Self::StoreFailed
-            }
+            StorageErrorKind::Changed => Self::StoreFailed,
+            kind if kind.is_servers_own() => Self::StoreFailed,
             _ => Self::Refused,
         }
     }
@@ -166,8 +165,8 @@ pub enum AbortReason {
     /// The store failed to write or to read on, or is full.
     #[error("the store failed")]
     StoreFailed,
-    /// The store does not want the file, or a [`Layer`](crate::layer::Layer) around it: its content, or more than a quota. Nothing of
-    /// it may be kept.
+    /// The store or a [`Layer`](crate::layer::Layer) does not want the file, for its content or for a quota. Nothing of it
+    /// may be kept.
     #[error("the store refused the file")]
     Refused,
     /// The server is shutting down, and the time for transfers to end is over.

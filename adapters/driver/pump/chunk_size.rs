@@ -21,6 +21,11 @@ impl ChunkSize {
         self.bytes
     }
 
+    /// Whether it grows no more.
+    pub(super) const fn is_largest(self) -> bool {
+        self.bytes == self.largest
+    }
+
     /// A chunk of this size was filled.
     pub(super) fn grow(&mut self) {
         self.bytes = self.bytes.saturating_mul(GROWTH).min(self.largest);

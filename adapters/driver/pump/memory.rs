@@ -7,15 +7,16 @@ use std::{
     vec::Vec,
 };
 
-/// Bytes that are kept for the next transfers of the whole process: to get them from the system, and to let it clear them,
-/// takes longer than to fill them.
+use super::chunk_size::ChunkSize;
+
+/// Bytes that the process keeps for its next transfers. New memory has to be cleared by the system first.
 const MOST_SPARE: usize = 2 << 20;
 
 static SPARE: Mutex<Spare> = Mutex::new(Spare::new());
 
 /// A piece of memory, all of it initialised. What others have received may still be in it.
 ///
-/// A whole chunk is kept for others when it is dropped, wherever that is.
+/// That of the largest chunks is kept for others when it is dropped, wherever that is.
 #[derive(Debug, Default)]
 pub(super) struct Memory {
     bytes: Vec<u8>,
@@ -23,12 +24,11 @@ pub(super) struct Memory {
 }
 
 impl Memory {
-    /// `size` bytes of memory; a whole chunk may have been used before.
-    pub(super) fn get(size: usize, chunk_size: usize) -> Self {
-        let spare = if size == chunk_size { spare().take(chunk_size) } else { None };
-        let bytes = spare.unwrap_or_else(|| vec![0; size]);
-        let is_kept = bytes.len() == chunk_size;
-        Self { bytes, is_kept }
+    /// Memory of this size; that of the largest chunks may have been used before.
+    pub(super) fn get(size: ChunkSize) -> Self {
+        let is_kept = size.is_largest();
+        let spare = if is_kept { spare().take(size.bytes()) } else { None };
+        Self { bytes: spare.unwrap_or_else(|| vec![0; size.bytes()]), is_kept }
     }
 
     pub(super) fn len(&self) -> usize {

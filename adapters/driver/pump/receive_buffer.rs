@@ -33,7 +33,6 @@ pub(super) struct ReceiveBuffer {
     /// How much of the memory has come from the connection, from its start on.
     filled: usize,
     size: ChunkSize,
-    largest: usize,
     end: Option<StreamEnd>,
 }
 
@@ -45,7 +44,7 @@ pub(super) enum Filled {
 
 impl ReceiveBuffer {
     pub(super) fn new(largest: usize) -> Self {
-        Self { memory: Memory::default(), filled: 0, size: ChunkSize::new(largest), largest, end: None }
+        Self { memory: Memory::default(), filled: 0, size: ChunkSize::new(largest), end: None }
     }
 
     /// Reads until the buffer is full or nothing more is there.
@@ -58,7 +57,7 @@ impl ReceiveBuffer {
             return Poll::Ready(Ok(Filled::End(end)));
         }
         if self.memory.len() < self.size.bytes() {
-            self.memory = Memory::get(self.size.bytes(), self.largest);
+            self.memory = Memory::get(self.size);
         }
         self.filled = 0;
         while self.filled < self.memory.len() {

@@ -200,8 +200,8 @@ impl Filesystem {
         Self { root: Root { access: Access::ReadOnly, ..self.root } }
     }
 
-    /// The same store with the threads of this pool; [`BlockingPool::shared`] is what it has otherwise. Files that hang then
-    /// stop nobody who logs in with a password whose hash is to be checked.
+    /// The same store with the threads of this pool; [`BlockingPool::shared`] is what it has otherwise. So files
+    /// that hang do not keep anybody from logging in, as passwords are checked in the shared pool.
     #[must_use]
     pub fn with_pool(self, pool: BlockingPool) -> Self {
         Self { root: Root { pool, ..self.root } }

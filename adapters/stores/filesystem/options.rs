@@ -21,7 +21,8 @@ pub enum OnAbort {
     Discard,
     /// Where no file has the name, they get it, so that the client can go on behind them by `REST` and `STOR`, or by
     /// `APPE`. A file that is there is never replaced by a part of another one; so what was appended to it, or stored
-    /// behind a `REST`, is removed all the same. Nothing is kept of an upload that is dropped or refused, or whose store has failed.
+    /// behind a `REST`, is removed all the same. Nothing is kept of an upload that is dropped or refused, or whose store has
+    /// failed.
     ///
     /// An upload that goes on exactly where such a part ends goes on with the part itself, which is no whole file and is
     /// not copied: it is seen growing under its name, and stays as far as it has come when that upload is cut off, too,

@@ -244,16 +244,6 @@ impl Sink {
 }
 
 impl FilesystemUpload {
-    /// Works on the file, once it is certain that what was done before has not failed.
-    async fn attempt(
-        &mut self,
-        work: impl FnOnce(&mut Sink) -> Result<(), StorageError> + Send + 'static,
-    ) -> Result<(), StorageError> {
-        self.settle().await?;
-        let done = self.sink.run(move |sink| sink.attempt(work)).await;
-        done.unwrap_or_else(|| Err(StorageErrorKind::Failed.into()))
-    }
-
     /// Waits for the write that is under way.
     async fn settle(&mut self) -> Result<(), StorageError> {
         self.sink.settle().await.unwrap_or(Ok(()))
@@ -286,11 +276,12 @@ impl Upload for FilesystemUpload {
         let unwritten = mem::take(&mut self.unwritten);
         // What is still being copied could not be synced along.
         let is_all_there = self.copying.as_ref().is_none_or(Copying::is_done);
-        self.attempt(move |sink| {
+        let prepare = move |sink: &mut Sink| {
             sink.write_out(&unwritten)?;
             if is_all_there { sink.sync() } else { Ok(()) }
-        })
-        .await
+        };
+        let prepared = self.sink.run(move |sink| sink.attempt(prepare)).await;
+        prepared.unwrap_or_else(|| Err(StorageErrorKind::Failed.into()))
     }
 
     async fn finish(mut self) -> Result<Stored, StorageError> {
