@@ -43,6 +43,7 @@ mod changes;
 mod directories;
 mod downloads;
 mod ground;
+mod innermost;
 mod layers;
 mod listings;
 mod names;
@@ -57,7 +58,8 @@ use alloc::{boxed::Box, vec::Vec};
 use self::ground::Ground;
 pub use self::{
     breach::{Breach, ContractBroken},
-    layers::{Innermost, layer_contract, layer_contract_without},
+    innermost::Innermost,
+    layers::{layer_contract, layer_contract_without},
     operation::Operation,
 };
 use crate::storage::Storage;

@@ -1,15 +1,13 @@
-//! Stores that are other stores with something changed.
+//! Layers around stores.
 
 use alloc::string::String;
 use core::future::Future;
 
-use bytes::Bytes;
-
+use super::around::Around;
 use crate::{
     pathname::Pathname,
     storage::{
-        AbortReason, Download, Listing, Metadata, OpenedUpload, Placement, SiteCall, Storage, StorageError,
-        Stored, Upload,
+        Download, Listing, Metadata, OpenedUpload, Placement, SiteCall, Storage, StorageError, Upload,
     },
     time_value::TimeValue,
 };
@@ -21,7 +19,7 @@ use crate::{
 /// around it is a store again, and may have another layer around it.
 ///
 /// A layer has to name the types that it opens. [`unchanged!`](crate::unchanged) says that they are those of the store; for
-/// uploads of its own there is [`UploadLayer`]. A layer that refuses something has to be looked at again when [`Storage`]
+/// uploads of its own there is [`UploadLayer`](super::UploadLayer). A layer that refuses something has to be looked at again when [`Storage`]
 /// gets a new method.
 ///
 /// ```
@@ -187,25 +185,6 @@ pub trait Layer<S: Storage>: Send + Sync + 'static {
     }
 }
 
-/// A store with a [`Layer`] around it, or an upload with an [`UploadLayer`].
-#[derive(Debug, Clone)]
-pub struct Around<I, L> {
-    inner: I,
-    layer: L,
-}
-
-impl<I, L> Around<I, L> {
-    /// What the layer is around.
-    pub const fn inner(&self) -> &I {
-        &self.inner
-    }
-
-    /// The layer.
-    pub const fn layer(&self) -> &L {
-        &self.layer
-    }
-}
-
 impl<S: Storage, L: Layer<S>> Storage for Around<S, L> {
     type Upload = L::Upload;
     type Download = L::Download;
@@ -274,115 +253,6 @@ impl<S: Storage, L: Layer<S>> Storage for Around<S, L> {
 
     fn site(&self, command: SiteCall) -> impl Future<Output = Result<String, StorageError>> + Send {
         self.layer.site(&self.inner, command)
-    }
-}
-
-/// What changes an upload of type `U`, as a [`Layer`] changes a store: everything that it does not write goes to the upload
-/// that it is [around](Self::around).
-///
-/// ```
-/// use bytes::Bytes;
-/// use sansftp::{AbortReason, StorageError, StorageErrorKind, Stored, Upload, UploadLayer};
-///
-/// /// Refuses what begins as programs of Windows do. (A file that is continued begins elsewhere: its store refuses to go on
-/// /// with one, or looks at the beginning.)
-/// #[derive(Default)]
-/// struct NoPrograms {
-///     beginning: Vec<u8>,
-/// }
-///
-/// impl<U: Upload> UploadLayer<U> for NoPrograms {
-///     async fn write(&mut self, inner: &mut U, chunk: Bytes) -> Result<(), StorageError> {
-///         let missing = 2_usize.saturating_sub(self.beginning.len());
-///         self.beginning.extend(chunk.iter().take(missing));
-///         inner.write(chunk).await
-///     }
-///
-///     async fn finish(self, inner: U) -> Result<Stored, StorageError> {
-///         if self.beginning == b"MZ" {
-///             inner.abort(AbortReason::Refused).await;
-///             return Err(StorageError::new(StorageErrorKind::ContentRefused, "No programs, please."));
-///         }
-///         inner.finish().await
-///     }
-/// }
-/// ```
-///
-/// The layer of its store opens it by [`OpenedUpload::map`]. Downloads and listings have one method each, so they need no
-/// layer trait.
-pub trait UploadLayer<U: Upload>: Send + 'static {
-    /// The upload with this layer around it.
-    fn around(self, inner: U) -> Around<U, Self>
-    where
-        Self: Sized,
-    {
-        Around { inner, layer: self }
-    }
-
-    /// As [`Upload::write`].
-    fn write(
-        &mut self,
-        inner: &mut U,
-        chunk: Bytes,
-    ) -> impl Future<Output = Result<(), StorageError>> + Send {
-        inner.write(chunk)
-    }
-
-    /// As [`Upload::prepare`].
-    fn prepare(&mut self, inner: &mut U) -> impl Future<Output = Result<(), StorageError>> + Send {
-        inner.prepare()
-    }
-
-    /// As [`Upload::finish`]. A layer that refuses the file aborts the inner upload, as [`Refused`](AbortReason::Refused).
-    fn finish(self, inner: U) -> impl Future<Output = Result<Stored, StorageError>> + Send
-    where
-        Self: Sized,
-    {
-        inner.finish()
-    }
-
-    /// As [`Upload::abort`].
-    fn abort(self, inner: U, why: AbortReason) -> impl Future<Output = ()> + Send
-    where
-        Self: Sized,
-    {
-        inner.abort(why)
-    }
-
-    /// As [`Upload::handle_missing_close_notify`].
-    fn handle_missing_close_notify(&mut self, inner: &mut U) {
-        inner.handle_missing_close_notify();
-    }
-
-    /// As [`Upload::finish_can_stop`]. A layer whose finish still waits for something when the inner one is done says `false`.
-    fn finish_can_stop(&self, inner: &U) -> bool {
-        inner.finish_can_stop()
-    }
-}
-
-impl<U: Upload, L: UploadLayer<U>> Upload for Around<U, L> {
-    fn write(&mut self, chunk: Bytes) -> impl Future<Output = Result<(), StorageError>> + Send {
-        self.layer.write(&mut self.inner, chunk)
-    }
-
-    fn prepare(&mut self) -> impl Future<Output = Result<(), StorageError>> + Send {
-        self.layer.prepare(&mut self.inner)
-    }
-
-    fn finish(self) -> impl Future<Output = Result<Stored, StorageError>> + Send {
-        self.layer.finish(self.inner)
-    }
-
-    fn abort(self, why: AbortReason) -> impl Future<Output = ()> + Send {
-        self.layer.abort(self.inner, why)
-    }
-
-    fn handle_missing_close_notify(&mut self) {
-        self.layer.handle_missing_close_notify(&mut self.inner);
-    }
-
-    fn finish_can_stop(&self) -> bool {
-        self.layer.finish_can_stop(&self.inner)
     }
 }
 
