@@ -7,7 +7,6 @@ use std::{
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     pin::pin,
-    sync::mpsc,
     time::Duration,
 };
 
@@ -141,18 +140,17 @@ async fn what_waits_for_a_slow_disk_is_kept_too() {
         let store = store.with_on_abort(OnAbort::KeepPartial).with_pool(pool.clone());
         let name = path("/file");
         let mut upload = store.open_upload(&name, Placement::Replace, None).await.unwrap().upload;
-        let (disk, is_slow) = mpsc::channel::<()>();
-        pool.run(move || is_slow.recv()).detach();
+        let slow_disk = hold(&pool);
         upload.write(pattern(200_000, 1).into()).await.unwrap();
-        let dropped = match is_prepared {
+        let waits = match is_prepared {
             true => {
                 upload.write(pattern(3, 2).into()).await.unwrap();
                 poll_once(pin!(upload.prepare())).await.is_pending()
             }
             false => poll_once(pin!(upload.write(pattern(100_000, 2).into()))).await.is_pending(),
         };
-        assert!(dropped, "it waits for the disk");
-        drop(disk);
+        assert!(waits, "nothing waits for the disk");
+        drop(slow_disk);
         upload.abort(AbortReason::DataConnectionLost).await;
         let more = pattern(if is_prepared { 3 } else { 100_000 }, 2);
         let kept = fs::read(folder.path().join("file")).unwrap();
@@ -168,11 +166,10 @@ async fn an_upload_that_is_dropped_is_closed_in_the_pool() {
     let store = Filesystem::open(folder.path()).unwrap().with_pool(pool.clone());
     let upload = begin(&store, "/file", Placement::Replace, pattern(200_000, 1)).await;
     pool.run(|| ()).await;
-    let (end, held) = mpsc::channel::<()>();
-    pool.run(move || held.recv()).detach();
+    let slow_disk = hold(&pool);
     drop(upload);
     assert_eq!(count(folder.path()), 1, "the temporary file was removed where the upload was dropped");
-    drop(end);
+    drop(slow_disk);
     pool.run(|| ()).await;
     assert_eq!(count(folder.path()), 0);
 }

@@ -8,7 +8,7 @@ use std::{
     num::NonZeroUsize,
     os::unix::fs::MetadataExt,
     pin::pin,
-    sync::{Arc, Mutex, OnceLock, mpsc},
+    sync::{Arc, Mutex, OnceLock},
     time::Duration,
 };
 
@@ -29,9 +29,6 @@ const LENGTH: usize = 20 << 20;
 const PIECE: u64 = 8 << 20;
 
 const PLACEMENTS: [Placement; 2] = [Placement::Resume { offset: LENGTH as u64 }, Placement::Append];
-
-/// Holds the thread, once it is its turn, until this is dropped.
-struct Held(#[allow(dead_code, reason = "it is for dropping")] mpsc::Sender<()>);
 
 /// What the file has before.
 fn old() -> &'static [u8] {
@@ -55,12 +52,6 @@ impl Ground {
         Self { folder, store, pool }
     }
 
-    fn hold(&self) -> Held {
-        let (sender, receiver) = mpsc::channel();
-        self.pool.run(move || receiver.recv()).detach();
-        Held(sender)
-    }
-
     /// Waits until the jobs are done that are there now, and the jobs that these start.
     async fn let_it_work(&self) {
         for _ in 0..10 {
@@ -74,11 +65,11 @@ impl Ground {
 
     /// Opens an upload while the thread is held, from before it opens to after: nothing that comes behind is done yet.
     async fn open_and_hold(&self, placement: Placement) -> (<Filesystem as Storage>::Upload, Held) {
-        let before = self.hold();
+        let before = hold(&self.pool);
         let name = path("/file");
         let mut opening = pin!(self.store.open_upload(&name, placement, None));
         assert!(poll_once(opening.as_mut()).await.is_pending());
-        let after = self.hold();
+        let after = hold(&self.pool);
         drop(before);
         let OpenedUpload { upload, offset, .. } = opening.await.unwrap();
         assert_eq!(offset, LENGTH as u64);
@@ -150,7 +141,7 @@ async fn what_is_copied_is_not_waited_for_before_the_finish() {
     {
         let mut preparing = Box::pin(upload.prepare());
         assert!(poll_once(preparing.as_mut()).await.is_pending());
-        let held_again = ground.hold();
+        let held_again = hold(&ground.pool);
         drop(held);
         preparing.await.unwrap();
         assert!(written(&copy) < LENGTH as u64);
@@ -256,7 +247,7 @@ async fn an_abort_stops_the_copy_after_the_piece_that_is_under_way() {
     let (upload, held) = ground.open_and_hold(Placement::Append).await;
     let copy = ground.temporary_file().unwrap();
     // The first piece is copied in front of this, and the second one has its turn behind it.
-    let held_again = ground.hold();
+    let held_again = hold(&ground.pool);
     drop(held);
     while written(&copy) < PIECE {
         tokio::time::sleep(Duration::from_millis(1)).await;

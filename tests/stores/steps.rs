@@ -1,9 +1,10 @@
 //! The steps that tests are made of.
 
-use std::{collections::BTreeMap, fmt::Debug, pin::pin, task::Poll};
+use std::{collections::BTreeMap, fmt::Debug, pin::pin, sync::mpsc, task::Poll};
 
 use bytes::Bytes;
 use sansftp::{
+    adapters::BlockingPool,
     pathname::Pathname,
     storage::{
         Download, Entry, Listing, OpenedUpload, Placement, Storage, StorageError, StorageErrorKind, Upload,
@@ -109,4 +110,14 @@ pub(crate) async fn exists<S: Storage>(store: &S, name: impl AsRef<[u8]>) -> boo
 pub(crate) async fn poll_once<F: Future>(future: F) -> Poll<F::Output> {
     let mut future = pin!(future);
     std::future::poll_fn(|context| Poll::Ready(future.as_mut().poll(context))).await
+}
+
+/// A thread that does nothing else until this is dropped.
+pub(crate) struct Held(#[allow(dead_code, reason = "it is for dropping")] mpsc::Sender<()>);
+
+/// Holds a thread of a pool, once it is this one's turn.
+pub(crate) fn hold(pool: &BlockingPool) -> Held {
+    let (sender, receiver) = mpsc::channel();
+    pool.run(move || receiver.recv()).detach();
+    Held(sender)
 }

@@ -60,6 +60,7 @@ impl Plan {
             last_written: Duration::ZERO,
             has_written: Duration::ZERO,
             failure: None,
+            aborted: None,
             can_stop: false,
             committed: None,
             is_passive: false,

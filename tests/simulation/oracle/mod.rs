@@ -118,11 +118,8 @@ impl Oracle<'_> {
                 let is_one_go = is_prompt && is_small;
                 // What the client says itself needs no grace.
                 let Settings { killed_client_grace, prompt_client_grace, .. } = *self.settings;
-                let paused = pause.saturating_sub(LAG * 2).saturating_mul(if is_small {
-                    SMALL_PAUSE_FACTOR
-                } else {
-                    PAUSE_FACTOR
-                });
+                let factor = if is_small { SMALL_PAUSE_FACTOR } else { PAUSE_FACTOR };
+                let paused = pause.saturating_sub(LAG * 2).saturating_mul(factor);
                 let (end, grace) = match has_said_so {
                     true => (bytes, Duration::ZERO),
                     false if is_prompt => (data, prompt_client_grace.min(killed_client_grace)),
@@ -269,23 +266,23 @@ impl Oracle<'_> {
     fn judge_told(&self, attempt: &Attempt, upload: &Upload, told: &Told) -> Judgement {
         let is_over = attempt.stamp < told.written;
         let (is_true, what) = match (told.sentence.as_str(), &attempt.fate) {
-            ("still being stored", fate)
-                if !matches!(fate, Fate::Aborted(AbortReason::StoreFailed | AbortReason::Refused)) =>
+            // Its finish could not be prepared, and it may take its time to abort.
+            (sentence, Fate::Aborted(AbortReason::StoreFailed | AbortReason::Refused))
+                if upload.preparing_since.is_some() =>
             {
+                let is_true = match sentence {
+                    "still being stored" => upload.aborted.is_none_or(|aborted| told.asked < aborted),
+                    GIVEN_UP => is_over && upload.aborted.is_none(),
+                    _ => is_over && upload.failure.as_deref() == Some(sentence),
+                };
+                (is_true, "of what the store could not prepare")
+            }
+            ("still being stored", fate) => {
                 (matches!(fate, Fate::Finishing) || told.asked < attempt.stamp, "still being stored")
             }
             ("stored", Fate::Finished(Ok(_))) => (is_over, "stored"),
             (GIVEN_UP, Fate::DroppedInFinish | Fate::Dropped) => (is_over, "given up"),
             (sentence, Fate::Finished(Err(why))) => (is_over && sentence == why, "the store's own sentence"),
-            // Its finish could not be prepared, and it takes its time to abort.
-            (
-                "still being stored" | GIVEN_UP,
-                Fate::Aborted(AbortReason::StoreFailed | AbortReason::Refused),
-            ) => (upload.preparing_since.is_some(), "of what the store could not prepare"),
-            (sentence, Fate::Aborted(AbortReason::StoreFailed | AbortReason::Refused)) => {
-                let is_its_own = upload.failure.as_deref() == Some(sentence);
-                (is_over && upload.preparing_since.is_some() && is_its_own, "why it could not be prepared")
-            }
             _ => (false, "a lie"),
         };
         self.world.count(&format!("uploads: told later, {what}"));

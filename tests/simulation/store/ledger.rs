@@ -97,6 +97,8 @@ pub struct Upload {
     pub has_written: Duration,
     /// What the client would be told of the write or the preparation that has failed.
     pub failure: Option<String>,
+    /// When it was aborted to the end.
+    pub aborted: Option<u64>,
     /// Whether the store can stop its finish.
     pub can_stop: bool,
     pub committed: Option<Commit>,

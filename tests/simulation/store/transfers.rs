@@ -189,6 +189,8 @@ impl Upload for SimUpload {
                 at_once(memory.abort(why));
             }
             let _ = self.store.suffer("abort").await;
+            let stamp = self.store.world.lock().stamp();
+            self.store.lock().upload(self.tag).aborted = Some(stamp);
         }
     }
 
